@@ -1,0 +1,89 @@
+//! Acts: what people and the program itself decide. They are journaled under the same numbers as records, so that a
+//! replay knows everything the live run knew. Written as JSON with a tag; unknown members are an error on reading,
+//! because an act that is half understood is worse than a clear refusal.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::finding::FindingStatus;
+use crate::id::{FindingId, RecordId};
+
+/// An act and who did it, when. The number is the journal's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Act {
+    /// Our clock.
+    pub at: DateTime<Utc>,
+    /// Account of this product, `token:NAME`, `console` for the command line, or `monban` for the program itself.
+    pub by: String,
+    pub deed: Deed,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Deed {
+    /// The program started: the epoch in which everything after it is parsed and detected.
+    Epoch { program_version: String, parsers: String, rules: String },
+    /// A file named under `[context]`, whole, as it stood from here on.
+    Context { name: ContextName, sha256: String, text: String },
+    ImportOpened { path: String, sha256: String, bytes: u64 },
+    /// `damaged` lists what could not be read, a line each.
+    ImportClosed { import: RecordId, damaged: Vec<String> },
+    Review { finding: FindingId, status: FindingStatus, reason: String, note: String },
+    SourceNamed { source: String, name: String },
+    TokenCreated { id: String, name: String, scopes: Vec<String>, secret_sha256: String },
+    TokenRevoked { id: String },
+    UserCreated { name: String, display_name: String, role: String, password_hash: String },
+    LoggedIn { peer: String },
+    LoginRefused { account: String, peer: String },
+    LoggedOut {},
+    /// The trail: what was asked of the store, and how much came back.
+    Searched { query: String, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>, hits: u64 },
+    Viewed { what: String },
+    Exported { what: String, form: String },
+    /// Lines a receiver could not take, since the last such act.
+    Lost { receiver: String, reason: String, count: u64 },
+}
+
+/// The context files an administrator may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContextName {
+    Roster,
+    Allow,
+    Vendors,
+    Calendar,
+}
+
+impl ContextName {
+    pub const ALL: [Self; 4] = [Self::Roster, Self::Allow, Self::Vendors, Self::Calendar];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Roster => "roster",
+            Self::Allow => "allow",
+            Self::Vendors => "vendors",
+            Self::Calendar => "calendar",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_read_what_they_write() {
+        let act = Act {
+            at: "2026-10-25T03:00:00Z".parse().expect("a time"),
+            by: "山田".to_owned(),
+            deed: Deed::Review {
+                finding: FindingId::new("ab"),
+                status: FindingStatus::Confirmed,
+                reason: "保守作業（連絡済）".to_owned(),
+                note: String::new(),
+            },
+        };
+        let text = serde_json::to_string(&act).expect("acts are JSON");
+        assert_eq!(serde_json::from_str::<Act>(&text).expect("reads"), act);
+    }
+}

@@ -1,0 +1,85 @@
+//! A record: bytes as received and the facts of their receipt. Never edited, never parsed by a receiver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::id::RecordId;
+
+/// How a record came to us; an import is shown as 取込, never as 受信.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Live,
+    Import,
+    Demo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+    Http,
+    File,
+}
+
+impl Transport {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Http => "http",
+            Self::File => "file",
+        }
+    }
+}
+
+/// What the bytes are, so that the parser need not guess between kinds it cannot confuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One frame or one line of text.
+    Syslog,
+    /// One whole EVTX chunk (64 KiB, with its templates); holds many events.
+    EvtxChunk,
+    /// One JSON object of a Windows log forwarder (winlogbeat, `NXLog`, Fluent Bit).
+    Json,
+}
+
+/// Where in an imported file a record stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePosition {
+    /// The act that opened the import; it holds the file's SHA-256 and size. 0 outside a journal.
+    pub import: RecordId,
+    pub path: Arc<str>,
+    /// Line number or chunk number, from 0.
+    pub index: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Our clock at receipt.
+    pub received_at: DateTime<Utc>,
+    pub origin: Origin,
+    pub transport: Transport,
+    /// The transport's sender, where there is one.
+    pub peer: Option<SocketAddr>,
+    pub format: Format,
+    pub file: Option<FilePosition>,
+    /// Exactly as they came, framing removed; at most [`crate::limits::RECORD_BYTES_MAX`].
+    pub bytes: Vec<u8>,
+    /// The frame was longer than the bound and its end is gone. Noted on the event.
+    pub cut: bool,
+}
+
+/// Turns records into events. Cannot fail: what it does not understand becomes an event with `parse.status` raw.
+/// A record of one event gives one; an EVTX chunk gives as many as can be read, in the order of their offsets.
+pub trait RecordParser: Send + Sync {
+    fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>);
+}

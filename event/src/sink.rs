@@ -1,0 +1,33 @@
+//! The door of the journal as receivers see it.
+
+use crate::id::RecordId;
+use crate::record::Record;
+
+/// Admission order: acts first, then what devices send now, then history, so that an import never delays an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    Acts,
+    Live,
+    Imports,
+}
+
+/// Why records were not taken. None of them counts as received.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SinkRefused {
+    #[error("journal queue is full")]
+    QueueFull,
+    #[error("journal cannot write: {0}")]
+    CannotWrite(String),
+    #[error("journal is closed")]
+    Closed,
+}
+
+/// Called once: with the last record's number when all of them are on disk, or with the refusal.
+pub type Done = Box<dyn FnOnce(Result<RecordId, SinkRefused>) + Send>;
+
+/// Takes records and says when they are durable. Never blocks.
+pub trait RecordSink: Send + Sync {
+    /// Queues `records` behind what the lane already holds, keeping their order. `done` runs on the journal's thread
+    /// and must return at once.
+    fn submit(&self, lane: Lane, records: Vec<Record>, done: Done);
+}
