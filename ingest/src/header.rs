@@ -140,7 +140,7 @@ fn strip_priority<'a>(text: &'a str, header: &mut Header<'a>) -> &'a str {
 /// A stamp, or an epoch number with a fraction (Meraki), at the start.
 fn read_time(text: &str) -> Option<(HeaderTime, &str)> {
     let unmarked = text.strip_prefix(['*', '.']).unwrap_or(text);
-    if let Some((stamp, rest)) = stamp::read(unmarked) {
+    if let Some((stamp, rest)) = stamp::read(unmarked).or_else(|| stamp::read_netscaler(unmarked)) {
         return Some((HeaderTime::Stamp(stamp), rest));
     }
     let (token, _) = split_token(text);
@@ -279,7 +279,12 @@ fn is_weaker(time: &HeaderTime, header: &Header<'_>) -> bool {
 }
 
 fn set_host<'a>(header: &mut Header<'a>, host: Option<&'a str>) {
-    if let Some(host) = host {
+    // A chassis (F5 VIPRION) puts the blade before its name.
+    let unslotted = |host: &'a str| match host.split_once('/') {
+        Some((slot, host)) if slot.starts_with("slot") => host,
+        _ => host,
+    };
+    if let Some(host) = host.map(unslotted) {
         header.relay = header.relay.or(header.host);
         header.host = Some(host);
     }
@@ -298,31 +303,54 @@ fn take_host(text: &str) -> Option<(&str, &str)> {
     Some((token, rest.strip_prefix(": ").unwrap_or(rest)))
 }
 
-/// `seq: host: seq: *TIME:` and its shorter forms, as Cisco IOS sends them.
+/// `seq: host: seq: *TIME ZONE: %FAC-…` and its shorter forms, as Cisco IOS sends them; IOS-XR puts the processor
+/// before the time (`RP/0/RP0/CPU0:Nov 20 …`), an unset clock tells the uptime (`00:01:01`).
 fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
-    let mut rest = text;
+    let mut rest = text.strip_prefix(": ").unwrap_or(text);
     let mut host = None;
-    for _ in 0..3 {
+    for _ in 0..CISCO_TOKENS_MAX {
+        rest = skip_processor(rest);
+        if let Some((time, behind)) = read_time(rest) {
+            header.time = Some(time);
+            set_host(header, host);
+            let body = skip_zone(behind).trim_start_matches([':', ' ']);
+            header.after_time = body;
+            return Some(body);
+        }
+        if rest.starts_with('%') && rest.len() < text.len() {
+            set_host(header, host);
+            return Some(rest);
+        }
         let (token, behind) = split_token(rest);
-        let word = token.strip_suffix(':')?;
-        if !word.bytes().all(|byte| byte.is_ascii_digit()) {
+        let word = match token.strip_suffix(':') {
+            Some(word) => word,
+            // `290692: HOST RP/0/RP0/CPU0:Nov 20 …`
+            None if skip_processor(behind).len() < behind.len() => token,
+            None => return None,
+        };
+        if !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
             host = Some(word).filter(|word| is_host(word) && host.is_none());
             host?;
         }
         rest = behind;
-        if let Some((time, behind)) = read_time(rest) {
-            header.time = Some(time);
-            set_host(header, host);
-            let body = behind.trim_start_matches([':', ' ']);
-            header.after_time = body;
-            return Some(body);
-        }
-        if rest.starts_with('%') && host.is_some() {
-            set_host(header, host);
-            return Some(rest);
-        }
     }
     None
+}
+
+/// Sequence, host, second sequence, uptime.
+const CISCO_TOKENS_MAX: usize = 5;
+
+fn skip_processor(text: &str) -> &str {
+    let Some((processor, rest)) = text.split_once(':') else { return text };
+    let is_processor = processor.len() < 24 && processor.contains("/CPU") && !processor.contains(' ');
+    if is_processor { rest } else { text }
+}
+
+/// A zone word that we do not know, before the colon that ends a Cisco time.
+fn skip_zone(text: &str) -> &str {
+    let Some((word, rest)) = text.strip_prefix(' ').and_then(|text| text.split_once(": ")) else { return text };
+    let is_zone = (2..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_zone { rest } else { text }
 }
 
 /// `host prog[pid]: text` of senders that leave the time out.
@@ -338,7 +366,9 @@ fn read_host_without_time<'a>(text: &'a str, header: &mut Header<'a>) -> Option<
 fn read_tag(header: &mut Header<'_>) {
     let body = header.body;
     let body = SYSLOG_LEVELS.iter().find_map(|level| body.strip_prefix(level)).unwrap_or(body);
-    if let Some((app, pid, message)) = tag(body) {
+    // In a line without any frame, `error: text` is text; only a pid makes its first word a program.
+    let is_framed = header.priority.is_some() || header.time.is_some() || header.host.is_some();
+    if let Some((app, pid, message)) = tag(body).filter(|(_, pid, _)| is_framed || pid.is_some()) {
         (header.app, header.pid, header.message) = (Some(app), pid, message);
     }
 }
@@ -417,14 +447,16 @@ mod tests {
         check("<34>2026-03-03T09:00:00+09:00 db01 sshd[77]: ok", Some("db01"), Some("sshd"), "ok", true);
         check("<34>Mar  3 09:00:00 2001:db8::7 sshd[77]: ok", Some("2001:db8::7"), Some("sshd"), "ok", true);
         check("<34>Mar  3 09:00:00 受付PC app: 開始", Some("受付PC"), Some("app"), "開始", true);
-        check("<34>Mar  3 09:00:00 slot1/lb1 info tmm1[9]: x", Some("slot1/lb1"), Some("tmm1"), "x", true);
+        check("<34>Mar  3 09:00:00 slot1/lb1 info tmm1[9]: x", Some("lb1"), Some("tmm1"), "x", true);
     }
 
     #[test]
     fn no_header_at_all() {
         check("<190>date=2026-03-03 time=09:00:00", None, None, "date=2026-03-03 time=09:00:00", false);
         check("<174>Login succeeded for SSH: 192.168.20.2 admin", None, None, "Login succeeded for SSH: 192.168.20.2 admin", false);
-        check("<166>%ASA-6-113039: Group", None, Some("%ASA-6-113039").filter(|_| false), "%ASA-6-113039: Group", false);
+        check("<166>%ASA-6-113039: Group", None, None, "%ASA-6-113039: Group", false);
+        check("error: maximum attempts", None, None, "error: maximum attempts", false);
+        check("su[3]: text", None, Some("su"), "text", false);
         check("just words", None, None, "just words", false);
         check("", None, None, "", false);
     }
@@ -436,8 +468,19 @@ mod tests {
         check("<166>Mar 03 2026 09:00:00: %ASA-6-1: x", None, None, "%ASA-6-1: x", true);
         check("<189>22: sw1: 023: *Mar  1 18:46:11.123 JST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
         check("<189>22: Mar  1 18:46:11: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
+        check("<189>22: sw1: *Mar  1 18:46:11 XST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
+        check("<189>: 2026 Mar  1 18:46:11 PDT: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
+        check("<189>sw1: 00:01:01: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", false);
+        check("<189>7: r1 RP/0/RP0/CPU0:Mar  1 18:46:11 : %SYS-5-X: y", Some("r1"), None, "%SYS-5-X: y", true);
         check("Jul  3 2024 16:39:13 CEST: %LINK-3-UP: y", None, None, "%LINK-3-UP: y", true);
         check("2026-03-03T09:00:00Z ftd1  %FTD-6-430003: a: b", Some("ftd1"), None, "%FTD-6-430003: a: b", true);
+    }
+
+    #[test]
+    fn netscaler_headers() {
+        let line = "<134> 20/11/2026:17:56:17 GMT adc1 0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada";
+        check(line, Some("adc1"), None, "0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada", true);
+        check("02/17/2026:07:32:36 GMT adc1 x", Some("adc1"), None, "x", true);
     }
 
     #[test]

@@ -137,6 +137,27 @@ pub fn read(text: &str) -> Option<(Stamp, &str)> {
     (ends && stamp.is_sane()).then_some((stamp, cursor.0))
 }
 
+/// `NetScaler`: `mm/dd/yyyy:hh:mm:ss GMT` or, by a setting of the device, `dd/mm/yyyy`, or `yyyy/mm/dd`. Where both readings
+/// are days the factory's month first is taken.
+pub fn read_netscaler(text: &str) -> Option<(Stamp, &str)> {
+    let mut cursor = Cursor(text);
+    let first = cursor.number(2, 4)?;
+    cursor.eat(b"/")?;
+    let second = cursor.number(2, 2)?;
+    cursor.eat(b"/")?;
+    let third = cursor.number(2, 4)?;
+    cursor.eat(b":")?;
+    let (year, month, day) = match (first, second) {
+        (1970.., _) => (first, second, third),
+        (13.., _) => (third, second, first),
+        _ => (third, first, second),
+    };
+    let clock = cursor.clock()?;
+    let offset = cursor.offset_behind_blank();
+    let stamp = stamp(Some(i32::try_from(year).ok()?), month, day, &clock, offset);
+    (cursor.0.starts_with(' ') && stamp.is_sane()).then_some((stamp, cursor.0))
+}
+
 impl Stamp {
     fn is_sane(&self) -> bool {
         (1..=12).contains(&self.month)
@@ -362,9 +383,9 @@ fn stamp(year: Option<i32>, month: u32, day: u32, clock: &ClockTime, offset: Opt
 /// Hours east for a zone abbreviation; `Some(None)` for one that more than one country uses.
 fn zone_hours(word: &str) -> Option<Option<i32>> {
     Some(match word {
-        "UTC" | "GMT" => Some(0),
+        "UTC" | "GMT" | "WET" => Some(0),
         "JST" | "KST" => Some(9),
-        "CET" | "MEZ" => Some(1),
+        "CET" | "MEZ" | "WEST" => Some(1),
         "CEST" | "EET" | "MESZ" => Some(2),
         "EEST" | "MSK" => Some(3),
         "HKT" | "SGT" | "AWST" => Some(8),
@@ -372,11 +393,13 @@ fn zone_hours(word: &str) -> Option<Option<i32>> {
         "AEDT" => Some(11),
         "NZST" => Some(12),
         "NZDT" => Some(13),
+        "ADT" | "BRT" => Some(-3),
         "EDT" => Some(-4),
         "EST" | "CDT" => Some(-5),
         "MDT" => Some(-6),
         "MST" | "PDT" => Some(-7),
-        "PST" => Some(-8),
+        "PST" | "AKDT" => Some(-8),
+        "AKST" => Some(-9),
         "HST" => Some(-10),
         "CST" | "IST" | "BST" | "AST" => None,
         _ => return None,
@@ -420,6 +443,15 @@ mod tests {
         check("2026 Mar  3 09:00:00 JST: x", "2026-03-03T00:00:00.000000Z", TimeRule::Offset, ": x");
         // Two countries call theirs CST: the zone of the source decides, and the word is not a host.
         check("Mar  3 2026 09:00:00 CST: x", "2026-03-03T00:00:00.000000Z", TimeRule::Local, ": x");
+    }
+
+    #[test]
+    fn netscaler_dates_in_either_order() {
+        for text in ["20/11/2026:17:56:17 GMT h", "11/20/2026:17:56:17 GMT h", "2026/11/20:17:56:17 GMT h"] {
+            let (stamp, rest) = read_netscaler(text).expect("a stamp");
+            assert_eq!((stamp.month, stamp.day, stamp.offset, rest), (11, 20, Some(0), " h"), "{text}");
+        }
+        assert_eq!(read_netscaler("20/20/2026:17:56:17 GMT h"), None);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Format: Fortinet, *FortiOS Log Message Reference*. Quirks this file owns:
 //! * `<PRI>date=… time=…` without any header; some relays add one. Keys come in any order, values quoted or bare.
 //! * `eventtime` is an epoch of 10, 13, 16 or 19 digits by version; old versions have only local `date` and `time`, and
-//!   `tz="+0900"` since 6.2. `timestamp` and `itime` belong to `FortiAnalyzer` and may be local time in disguise: unread.
+//!   `tz="+0900"` since 6.2. `timestamp` is `FortiAnalyzer`'s and may be local time in disguise: unread; its
+//!   `itime` (receipt) serves where nothing else tells the day.
 //! * `user="N/A"` before authentication; `IPsec` keeps the person in `xauthuser`; `unauthuser` is a guess from traffic.
 //! * In VPN events the far end is `remip` (in CEF it becomes `dst`), and `sentbyte` is what the `FortiGate` sent *to* the
 //!   user: bytes turn round, because `source` is the remote user's side.
@@ -28,6 +29,9 @@ const START_BYTES_MAX: usize = 512;
 struct Keys<'a> {
     date: &'a str,
     time: &'a str,
+    /// CEF's own time of the event, and `FortiAnalyzer`'s of receipt.
+    start: &'a str,
+    itime: &'a str,
     tz: &'a str,
     eventtime: &'a str,
     devname: &'a str,
@@ -107,7 +111,7 @@ fn parse_cef(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// `FortiOS` names of the CEF dictionary's keys.
 fn key_of_cef(key: &str) -> &str {
-    for prefix in ["FTNTFGT", "FortinetFortiGate"] {
+    for prefix in ["FTNTFGT", "FortinetFortiGate", "ad."] {
         if let Some(name) = key.strip_prefix(prefix) {
             return name;
         }
@@ -149,6 +153,8 @@ impl<'a> Keys<'a> {
         let slot = match key {
             "date" => &mut self.date,
             "time" => &mut self.time,
+            "start" => &mut self.start,
+            "itime" => &mut self.itime,
             "tz" => &mut self.tz,
             "eventtime" => &mut self.eventtime,
             "devname" => &mut self.devname,
@@ -224,7 +230,7 @@ fn key_value_start(body: &str) -> Option<&str> {
     let has = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
     let names_type = start.starts_with("type=") || has(" type=") || has(",type=");
     let is_current = has("subtype=") && (has("vd=") || has("devid=") || has("logid="));
-    (names_type && (is_current || (has("device_id=") && has("log_id=")))).then_some(start)
+    (names_type && (is_current || (has("device_id=") && has("log_id=") && has("vd=")))).then_some(start)
 }
 
 fn begins_with_known_key(body: &str) -> bool {
@@ -269,6 +275,10 @@ impl<'a> Iterator for Pairs<'a> {
 impl<'a> Pairs<'a> {
     fn value(&self, text: &'a str) -> (&'a str, &'a str) {
         match text.strip_prefix('"') {
+            // A CSV export doubles every quote.
+            Some(inner) if inner.starts_with('"') && inner.as_bytes().get(1).is_some_and(u8::is_ascii_alphanumeric) => {
+                inner.strip_prefix('"').and_then(|inner| inner.split_once("\"\"")).unwrap_or((inner, ""))
+            }
             Some(inner) => quoted(inner, self.separator),
             None => self.bare(text),
         }
@@ -344,9 +354,11 @@ fn time_of(keys: &Keys<'_>) -> Option<PayloadTime> {
     text.push_str(keys.date);
     text.push(' ');
     text.extend(keys.time.chars().filter(|character| *character != ' '));
-    let (mut stamp, rest) = stamp::read(&text)?;
-    stamp.offset = stamp.offset.or_else(|| stamp::offset(keys.tz));
-    rest.is_empty().then_some(PayloadTime::Stamp(stamp))
+    if let Some((mut stamp, _)) = stamp::read(&text).or_else(|| stamp::read(keys.start)) {
+        stamp.offset = stamp.offset.or_else(|| stamp::offset(keys.tz));
+        return Some(PayloadTime::Stamp(stamp));
+    }
+    stamp::epoch(keys.itime).map(PayloadTime::Instant)
 }
 
 fn fill_people(keys: &Keys<'_>, draft: &mut Draft<'_>) {

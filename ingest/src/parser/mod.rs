@@ -7,6 +7,7 @@ mod cisco_asa;
 mod draft;
 mod fortigate;
 mod linux;
+mod payload;
 mod scan;
 mod sshd;
 mod yamaha;
@@ -63,6 +64,9 @@ fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus 
     draft.event.observer_hostname = header.host.map(str::to_owned);
     for (name, value) in header.structured.into_iter().flat_map(header::structured_parameters) {
         draft.native(name, value);
+    }
+    if header.time.is_none() {
+        draft.time = payload::time(header.body);
     }
     if header.is_present() { ParseStatus::Header } else { ParseStatus::Raw }
 }
