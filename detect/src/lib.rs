@@ -1,2 +1,4 @@
 //! Being built.
 pub mod context;
+pub mod enrich;
+mod session;

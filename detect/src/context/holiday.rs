@@ -51,8 +51,8 @@ fn named_by_law(date: NaiveDate) -> Option<&'static str> {
 /// that would be a holiday but was moved away.
 fn special(year: i32, month: u32, day: u32) -> Option<Option<&'static str>> {
     match (year, month, day) {
-        (2019, 5, 1) => Some(Some("休日（祝日扱い）")),
-        (2019, 10, 22) => Some(Some("休日（祝日扱い）")),
+        (2019, 5, 1) => Some(Some("天皇の即位の日")),
+        (2019, 10, 22) => Some(Some("即位礼正殿の儀の行われる日")),
         (2020, 7, 23) | (2021, 7, 22) => Some(Some("海の日")),
         (2020, 7, 24) | (2021, 7, 23) => Some(Some("スポーツの日")),
         (2020, 8, 10) | (2021, 8, 8) => Some(Some("山の日")),
