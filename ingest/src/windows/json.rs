@@ -16,8 +16,7 @@ const DEPTH_MAX: usize = 8;
 
 /// Reads one JSON object. `zone` is the source's, for stamps that carry none (`NXLog` writes local time).
 pub fn parse_json(id: RecordId, record: &Record, zone: Tz) -> Event {
-    let described =
-        Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
+    let described = Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
     let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&record.bytes) else {
         return raw(&described);
     };
@@ -115,8 +114,18 @@ const FLAT: [(&str, &str); 16] = [
 
 /// Members the forwarder adds of its own, and texts that repeat what the data says.
 const FLAT_SKIPPED: [&str; 12] = [
-    "message", "Message", "EventTime", "TimeCreated", "EventReceivedTime", "EventTimeWritten", "SourceModuleName",
-    "SourceModuleType", "Severity", "SeverityValue", "Keywords", "EventType",
+    "message",
+    "Message",
+    "EventTime",
+    "TimeCreated",
+    "EventReceivedTime",
+    "EventTimeWritten",
+    "SourceModuleName",
+    "SourceModuleType",
+    "Severity",
+    "SeverityValue",
+    "Keywords",
+    "EventType",
 ];
 
 fn read_flat(object: &Map<String, Value>) -> WindowsFields {
@@ -167,7 +176,8 @@ fn stamp(object: &Map<String, Value>, zone: Tz) -> Option<(DateTime<Utc>, TimeRu
 }
 
 fn with_offset(text: &str) -> Option<DateTime<Utc>> {
-    let parsed = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f %z"));
+    let parsed =
+        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f %z"));
     parsed.ok().map(|time| time.with_timezone(&Utc))
 }
 

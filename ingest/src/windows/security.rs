@@ -11,8 +11,7 @@ use super::flatten::WindowsFields;
 /// Accounts vouched for by the domain controller name no domain of their own in 4776.
 const VOUCHED: AccountFields = AccountFields { name: "TargetUserName", domain: "", sid: "" };
 /// Kerberos puts the account's SID under another name than logons do.
-const KERBEROS: AccountFields =
-    AccountFields { name: "TargetUserName", domain: "TargetDomainName", sid: "TargetSid" };
+const KERBEROS: AccountFields = AccountFields { name: "TargetUserName", domain: "TargetDomainName", sid: "TargetSid" };
 const RADIUS: AccountFields =
     AccountFields { name: "SubjectUserName", domain: "SubjectDomainName", sid: "SubjectUserSid" };
 
