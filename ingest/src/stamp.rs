@@ -74,9 +74,9 @@ impl Stamp {
             None => match zone.from_local_datetime(&local) {
                 LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.to_utc(),
                 // An hour that summer time skips: read it as if the clocks had not been changed yet.
-                LocalResult::None => {
-                    (zone.from_local_datetime(&(local - TimeDelta::hours(1))).earliest()? + TimeDelta::hours(1)).to_utc()
-                }
+                LocalResult::None => (zone.from_local_datetime(&(local - TimeDelta::hours(1))).earliest()?
+                    + TimeDelta::hours(1))
+                .to_utc(),
             },
         };
         Some(time + TimeDelta::seconds(i64::from(self.second - second)))
@@ -367,7 +367,8 @@ impl Cursor<'_> {
     fn year_behind(&mut self) -> Option<i32> {
         let before = self.0;
         let year = self.eat(b" ").and_then(|_| self.year()).filter(|year| (1990..2100).contains(year));
-        if year.is_some() && (self.0.is_empty() || self.0.starts_with([' ', ':'])) {
+        // A colon ends a Cisco time only before a blank; `2001:db8::7` is a host.
+        if year.is_some() && (self.0.is_empty() || self.0.starts_with(' ') || self.0.starts_with(": ")) {
             return year;
         }
         self.0 = before;
@@ -473,7 +474,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_stamp() {
-        for text in ["", "Mar", "Mar 3", "Marvin 3 09:00:00", "2026-13-03T00:00:00Z", "2026-03-03", "Feb 30 25:00:00", "１２"]
+        for text in
+            ["", "Mar", "Mar 3", "Marvin 3 09:00:00", "2026-13-03T00:00:00Z", "2026-03-03", "Feb 30 25:00:00", "１２"]
         {
             assert_eq!(read(text), None, "{text}");
         }
@@ -484,7 +486,10 @@ mod tests {
     #[test]
     fn epochs_by_their_length() {
         for text in ["1772496000", "1772496000.0", "1772496000000", "1772496000000000", "1772496000000000000"] {
-            assert_eq!(epoch(text).map(|instant| rfc3339(instant.time)).as_deref(), Some("2026-03-03T00:00:00.000000Z"));
+            assert_eq!(
+                epoch(text).map(|instant| rfc3339(instant.time)).as_deref(),
+                Some("2026-03-03T00:00:00.000000Z")
+            );
         }
         assert_eq!(epoch("1772496000.059").map(|instant| instant.time.timestamp_subsec_millis()), Some(59));
         for text in ["", "0", "99", "-1772496000", "17724960001", "9999999999999999999", "1772496000.x"] {

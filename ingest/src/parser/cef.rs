@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn values_run_to_the_next_key() {
-        let found: Vec<_> = pairs(r"msg=a b c src=192.0.2.1 url=http://h/?x=1&y=2 note=p\=q \\ r empty= act=z ").collect();
+        let found: Vec<_> =
+            pairs(r"msg=a b c src=192.0.2.1 url=http://h/?x=1&y=2 note=p\=q \\ r empty= act=z ").collect();
         let expected = [
             ("msg", "a b c"),
             ("src", "192.0.2.1"),

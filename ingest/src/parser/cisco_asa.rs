@@ -71,12 +71,13 @@ fn find_message(body: &str) -> Option<Message<'_>> {
     const BEFORE_BYTES_MAX: usize = 128;
     let at = memchr::memchr(b'%', body.as_bytes()).filter(|at| *at <= BEFORE_BYTES_MAX)?;
     let rest = body.get(at + 1..)?;
-    let product = ["ASA", "FTD", "PIX", "FWSM"].into_iter().find(|product| {
-        rest.strip_prefix(product).is_some_and(|behind| behind.starts_with('-'))
-    })?;
+    let product = ["ASA", "FTD", "PIX", "FWSM"]
+        .into_iter()
+        .find(|product| rest.strip_prefix(product).is_some_and(|behind| behind.starts_with('-')))?;
     let end = rest.find([':', ' ']).unwrap_or(rest.len());
     let (mark, text) = (rest.get(..end)?, rest.get(end..)?);
-    let code = mark.rsplit('-').next().filter(|code| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let code =
+        mark.rsplit('-').next().filter(|code| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()))?;
     let before = body.get(..at)?.trim_end_matches([' ', ':']);
     let before = if before.contains(' ') { "" } else { before };
     Some(Message { product, code, before, text: text.trim_start_matches([':', ' ']) })
@@ -378,9 +379,7 @@ fn admin_meaning(code: &str, text: &str) -> Option<Meaning> {
         "502101" | "502102" => (Iam, Action::AccountChange, Outcome::Success),
         "111008" | "111010" if is_harmless => (Configuration, Action::Other, Outcome::Success),
         "111004" if text.contains("FAILED") => (Configuration, Action::ConfigChange, Outcome::Failure),
-        "111001" | "111003" | "111004" | "111008" | "111010" => {
-            (Configuration, Action::ConfigChange, Outcome::Success)
-        }
+        "111001" | "111003" | "111004" | "111008" | "111010" => (Configuration, Action::ConfigChange, Outcome::Success),
         "111002" | "111007" | "111009" => (Configuration, Action::Other, Outcome::Success),
         _ => return None,
     };
@@ -393,12 +392,34 @@ fn network_meaning(code: &str, text: &str) -> Meaning {
     let class = code.get(..3).unwrap_or("");
     let is_traffic = matches!(
         class,
-        "106" | "302" | "303" | "304" | "305" | "313" | "338" | "400" | "401" | "402" | "410" | "418" | "419" | "420"
-            | "421" | "430" | "434" | "500" | "609" | "710" | "725" | "733"
+        "106"
+            | "302"
+            | "303"
+            | "304"
+            | "305"
+            | "313"
+            | "338"
+            | "400"
+            | "401"
+            | "402"
+            | "410"
+            | "418"
+            | "419"
+            | "420"
+            | "421"
+            | "430"
+            | "434"
+            | "500"
+            | "609"
+            | "710"
+            | "725"
+            | "733"
     );
     let (action, outcome) = if matches!(class, "733" | "338" | "400") {
         (Action::Detect, Outcome::Unknown)
-    } else if is_traffic && has(&["Deny", "denied", "Denied", "Dropped", "drop", "Shunned", "Block", "discarded", "failed"]) {
+    } else if is_traffic
+        && has(&["Deny", "denied", "Denied", "Dropped", "drop", "Shunned", "Block", "discarded", "failed"])
+    {
         (Action::Deny, Outcome::Failure)
     } else if is_traffic && has(&["Built", "permitted", "Allow"]) {
         (Action::Allow, Outcome::Success)

@@ -142,7 +142,9 @@ impl<'a> Keys<'a> {
         if key == "user" && !self.user.is_empty() {
             return;
         }
-        if key == "cat" && let Some((kind, subtype)) = value.split_once(':') {
+        if key == "cat"
+            && let Some((kind, subtype)) = value.split_once(':')
+        {
             (self.kind, self.subtype) = (kind, subtype);
             return;
         }
@@ -234,9 +236,8 @@ fn key_value_start(body: &str) -> Option<&str> {
 }
 
 fn begins_with_known_key(body: &str) -> bool {
-    const FIRST_KEYS: [&str; 10] = [
-        "date", "time", "eventtime", "timestamp", "devname", "devid", "logid", "type", "itime", "logver",
-    ];
+    const FIRST_KEYS: [&str; 10] =
+        ["date", "time", "eventtime", "timestamp", "devname", "devid", "logid", "type", "itime", "logver"];
     let Some(equals) = memchr::memchr(b'=', body.as_bytes().get(..16).unwrap_or(body.as_bytes())) else { return false };
     body.get(..equals).is_some_and(|key| FIRST_KEYS.contains(&key))
 }
@@ -442,7 +443,9 @@ fn classify_vpn(keys: &Keys<'_>, draft: &mut Draft<'_>) {
         "ssl-web-deny" => (Category::Network, Action::Deny, Outcome::Failure),
         "negotiate" if keys.is_failure() && has_user => (Category::Authentication, Action::Login, Outcome::Failure),
         "negotiate" if keys.is_failure() => (Category::Session, Action::Other, Outcome::Failure),
-        "ssl-exit-error" | "ssl-exit-fail" | "ssl-alert" | "dpd" => (Category::Session, Action::Other, Outcome::Failure),
+        "ssl-exit-error" | "ssl-exit-fail" | "ssl-alert" | "dpd" => {
+            (Category::Session, Action::Other, Outcome::Failure)
+        }
         _ => (Category::Session, Action::Other, Outcome::Unknown),
     };
     draft.kind(category, action);

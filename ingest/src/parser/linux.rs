@@ -175,8 +175,8 @@ fn read_program(program: &str, text: &str, draft: &mut Draft<'_>) -> bool {
         "su" => su(text, draft),
         "login" => login(text, draft),
         "systemd-logind" => logind(text, draft),
-        "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn" | "chsh"
-        | "gpasswd" | "chpasswd" => account_tool(text, draft),
+        "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn"
+        | "chsh" | "gpasswd" | "chpasswd" => account_tool(text, draft),
         "CRON" | "cron" | "crond" | "crontab" => cron(text, draft),
         _ => false,
     }
@@ -233,7 +233,8 @@ fn login(text: &str, draft: &mut Draft<'_>) -> bool {
     if !failed && !text.contains("LOGIN ON ") && !text.contains("LOGIN  on ") {
         return false;
     }
-    let user = between(text, "FOR '", "'").or_else(|| between(text, " FOR ", ",")).or_else(|| behind(text, " BY ", &[' ']));
+    let user =
+        between(text, "FOR '", "'").or_else(|| between(text, " FOR ", ",")).or_else(|| behind(text, " BY ", &[' ']));
     draft.user(user.unwrap_or(""));
     draft.source(behind(text, " FROM ", &[' ', ',']).unwrap_or(""));
     draft.kind(Category::Authentication, Action::Login);

@@ -41,11 +41,8 @@ pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> E
     if decoded.damaged {
         draft.note("damaged");
     }
-    let status = if parse_body(&header, &mut draft) {
-        ParseStatus::Full
-    } else {
-        parse_header_only(&header, &mut draft)
-    };
+    let status =
+        if parse_body(&header, &mut draft) { ParseStatus::Full } else { parse_header_only(&header, &mut draft) };
     draft.finish(&header, status, settings.zone)
 }
 
