@@ -118,7 +118,7 @@ fn fortigate_login_failure_in_japanese() {
 fn fortigate_offset_next_to_no_zone() {
     let line =
         |tail: &str| format!("date=2026-03-03 time=09:00:00 devname=F logid=1 type=event subtype=system vd=root{tail}");
-    check(line(" tz=\"+0900\""), &[("@timestamp", "2026-03-03T00:00:00.000000Z"), ("event.timezone", "+0900")]);
+    check(line(" tz=\"+0900\""), &[("@timestamp", "2026-03-03T00:00:00.000000Z"), ("event.timezone", "+09:00")]);
     check(
         line(""),
         &[("@timestamp", "2026-03-03T00:00:00.000000Z"), ("time.source", "local"), ("event.timezone", "Asia/Tokyo")],
@@ -623,10 +623,40 @@ fn a_line_cut_in_mid_character_keeps_the_rest() {
 
 #[test]
 fn hostile_fields_are_bounded() {
-    let pairs: String = (0..2_000).map(|number| format!(" k{number}=v")).collect();
+    let pairs = (0..2_000).map(|number| format!(" k{number}=v")).collect::<Vec<_>>().concat();
     let event =
         parse(format!("date=2026-03-03 time=09:00:00 logid=1 type=event subtype=system vd=root{pairs}").as_bytes());
     assert_eq!((event.native.len(), event.parse_note.as_deref()), (limits::NATIVE_FIELDS_MAX, Some("fields cut")));
+}
+
+/// Lines made to be read again and again from every place: a reader that is not linear does not come back.
+#[test]
+fn hostile_repetition_is_read_in_linear_time() {
+    const LENGTH: usize = 512 * 1024;
+    let head = "date=2026-03-03 time=09:00:00 logid=1 type=event subtype=system vd=root x=";
+    for (start, unit) in [
+        (head, " "),
+        (head, "\" "),
+        (head, "\"\" "),
+        (head, "a "),
+        (head, ","),
+        ("CEF:0|V|P|1|2|n|3|", "a="),
+        ("CEF:0|V|P|1|2|n|3|", "\\"),
+        ("CEF:0|V", "\\|"),
+        ("%ASA-6-302013: Built ", "("),
+        ("%FTD-6-430003: ", "a, "),
+        ("%FTD-6-430003: ", "a: b, "),
+        ("<34>1 2026-03-03T00:00:00Z h a p m ", "[a b=\"c\"]"),
+        ("<34>1 2026-03-03T00:00:00Z h a p m [", "\\\""),
+        ("<38>Mar  3 09:00:00 h sshd[1]: Failed password for ", " from "),
+        ("<38>Mar  3 09:00:00 h sudo: a : ", " ; "),
+        ("<134>[INSPECT] ", "] > "),
+        ("", "{\"time\":"),
+        ("", "<34>"),
+    ] {
+        let line = format!("{start}{}{}", unit.repeat(LENGTH / unit.len() / 2), " ".repeat(LENGTH / 2));
+        assert!(parse(line.as_bytes()).parse_status.is_some(), "{start}{unit}");
+    }
 }
 
 /// Pieces that parsers look for, so that random lines reach deep into them.
