@@ -4,7 +4,7 @@
 //!
 //! Why our own: a general syslog parser shifts four-digit-year stamps by the zone, takes years, zone words and `%ASA-…`
 //! for hosts, loses the body behind illegal structured data, and reads no header at all on the lines of the devices that
-//! hospitals have (FortiGate, Yamaha).
+//! hospitals have (`FortiGate`, Yamaha).
 
 use monban_event::TimeRule;
 

@@ -1,4 +1,4 @@
-//! ArcSight CEF: `CEF:0|vendor|product|version|signature|name|severity|key=value …`.
+//! `ArcSight` CEF: `CEF:0|vendor|product|version|signature|name|severity|key=value …`.
 //!
 //! Quirks: some relays strip `CEF:`; values hold blanks and run to the next ` key=`; `\=`, `\\`, `\|`, `\n` are escapes;
 //! a `=` inside an unescaped URL is no key. Every product gets the standard keys; which action a product means by its own

@@ -87,8 +87,15 @@ fn fill(code: &str, text: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.event.observer_hostname = draft.event.observer_hostname.take().or(header.host.map(str::to_owned));
     if code.starts_with("4300") {
         connection_event(text, draft);
+    } else if is_connection(code) {
+        if let Some(user) = identity_user(text) {
+            draft.user(user);
+        }
+        ends(text, draft);
+        amounts(text, draft);
     } else {
         people(code, text, draft);
+        session_ends(text, draft);
         ends(text, draft);
         amounts(text, draft);
     }
@@ -99,6 +106,11 @@ fn fill(code: &str, text: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     if draft.event.reason.is_none() {
         draft.reason(reason(text));
     }
+}
+
+/// Connections, refusals and translations: nine lines in ten of a firewall, and none of them names a session.
+fn is_connection(code: &str) -> bool {
+    matches!(code.get(..3), Some("106" | "302" | "303" | "304" | "305" | "313" | "419" | "500" | "609" | "710" | "725"))
 }
 
 /// The account, its group and its address, in the ways in which sessions name them.
@@ -159,7 +171,6 @@ fn identity_user(text: &str) -> Option<&str> {
 
 /// Who speaks to whom: the forms that sessions, connections and refusals use.
 fn ends(text: &str, draft: &mut Draft<'_>) {
-    session_ends(text, draft);
     if let Some((local, remote)) = text.strip_prefix("Local:").and_then(|rest| rest.split_once(" Remote:")) {
         end(remote.split(' ').next().unwrap_or(""), draft, true);
         end(local, draft, false);

@@ -20,7 +20,7 @@ use crate::text;
 use draft::Draft;
 
 /// Settings of reading text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TextSettings {
     /// The zone of stamps that carry no offset.
     pub zone: Tz,
