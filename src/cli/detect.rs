@@ -15,7 +15,9 @@ use clap::{Args, ValueEnum};
 use monban_detect::sigma::{LoadReport, RuleIndex, SigmaRules};
 use monban_event::limits::RECORD_BYTES_MAX;
 use monban_event::time::rfc3339;
-use monban_event::{Clock, Event, Field, FilePosition, Format, Origin, Record, RecordId, RecordParser, SystemClock, Transport};
+use monban_event::{
+    Clock, Event, Field, FilePosition, Format, Origin, Record, RecordId, RecordParser, SystemClock, Transport,
+};
 use monban_ingest::evtx;
 use serde_json::{Map, Value};
 
@@ -305,7 +307,10 @@ impl Output<'_> {
         match self.args.format {
             OutputFormat::Jsonl => writeln!(self.writer, "{}", Value::Object(object)),
             OutputFormat::Text => {
-                let values: Vec<String> = object.values().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+                let values: Vec<String> = object
+                    .values()
+                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                    .collect();
                 writeln!(self.writer, "{}", values.join("  "))
             }
         }

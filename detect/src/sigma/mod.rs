@@ -63,7 +63,9 @@ impl SigmaRules {
         self.routes.visit(event, &mut |engine| {
             let Some(engine) = self.engines.get(engine) else { return };
             let found = engine.evaluate(&view);
-            hits.extend(found.iter().filter_map(|result| result.header.rule_id.as_deref()?.parse().ok()).map(RuleIndex));
+            hits.extend(
+                found.iter().filter_map(|result| result.header.rule_id.as_deref()?.parse().ok()).map(RuleIndex),
+            );
         });
         if let Some(found) = hits.get_mut(before..) {
             found.sort_unstable();
@@ -106,6 +108,7 @@ impl SigmaRules {
 pub fn attributes_json<V: Serialize>(attributes: &HashMap<String, V>) -> serde_json::Value {
     let mut sorted: Vec<(&String, &V)> = attributes.iter().collect();
     sorted.sort_unstable_by_key(|&(name, _)| name);
-    let members = sorted.into_iter().filter_map(|(name, value)| Some((name.clone(), serde_json::to_value(value).ok()?)));
+    let members =
+        sorted.into_iter().filter_map(|(name, value)| Some((name.clone(), serde_json::to_value(value).ok()?)));
     serde_json::Value::Object(members.collect())
 }

@@ -8,6 +8,8 @@ mod account;
 pub(crate) mod flatten;
 pub mod json;
 mod message;
+#[cfg(test)]
+mod sample;
 mod security;
 mod services;
 mod sysmon;
@@ -157,8 +159,12 @@ fn audit_outcome(windows: &WindowsFields) -> Option<Outcome> {
         Some(bits) if bits & FAILURE != 0 => Some(Outcome::Failure),
         Some(bits) if bits & SUCCESS != 0 => Some(Outcome::Success),
         Some(_) => None,
-        None if ["Audit Failure", "監査の失敗"].iter().any(|word| keywords.contains(word)) => Some(Outcome::Failure),
-        None if ["Audit Success", "監査の成功"].iter().any(|word| keywords.contains(word)) => Some(Outcome::Success),
+        None if ["Audit Failure", "監査の失敗"].iter().any(|word| keywords.contains(word)) => {
+            Some(Outcome::Failure)
+        }
+        None if ["Audit Success", "監査の成功"].iter().any(|word| keywords.contains(word)) => {
+            Some(Outcome::Success)
+        }
         None => None,
     }
 }

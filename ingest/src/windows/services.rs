@@ -66,3 +66,44 @@ pub(super) fn describe_task(event: &mut Event, windows: &WindowsFields, number: 
     event.action = Some(if changed { Action::ConfigChange } else { Action::Other });
     account::set_first(event, windows, &[TASK, TASK_CHANGER]);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::sample::{event, told};
+
+    fn check(channel: &str, number: u64, data: &Value, expected: &[(&str, &str)]) {
+        let told = told(&event(channel, number, data));
+        for (name, value) in expected {
+            assert_eq!(told[name], *value, "{channel} {number} {name}");
+        }
+    }
+
+    #[test]
+    fn the_system_log_tells_of_services_and_restarts() {
+        let service = json!({"ServiceName": "受付", "ImagePath": "C:\\s.exe -k"});
+        check("System", 7045, &service, &[("event.action", "config-change"), ("process.command_line", "C:\\s.exe -k")]);
+        let cleared = json!({"LogFileCleared": {"SubjectUserName": "admin1", "Channel": "System"}});
+        check("System", 104, &cleared, &[("event.action", "log-clear"), ("user.name", "admin1")]);
+        let shutdown = json!({"param1": "C:\\a.exe", "param3": "計画", "param7": "HOSPITAL\\admin1"});
+        check(
+            "System",
+            1074,
+            &shutdown,
+            &[("event.category", "host"), ("user.name", "admin1"), ("event.reason", "計画")],
+        );
+        check("System", 6008, &json!({}), &[("event.category", "host"), ("event.outcome", "failure")]);
+    }
+
+    #[test]
+    fn defender_tells_what_it_found_and_when_it_is_switched_off() {
+        const DEFENDER: &str = "Microsoft-Windows-Windows Defender/Operational";
+        let found =
+            json!({"Threat Name": "Test:File", "Detection User": "HOSPITAL\\sato", "Process Name": "C:\\x.exe"});
+        let expected = [("event.action", "detect"), ("event.reason", "Test:File"), ("user.name", "sato")];
+        check(DEFENDER, 1116, &found, &expected);
+        check(DEFENDER, 1119, &found, &[("event.outcome", "failure")]);
+        check(DEFENDER, 5001, &json!({}), &[("event.action", "config-change"), ("event.category", "malware")]);
+    }
+}
