@@ -15,7 +15,10 @@ use crate::windows::{self, Described};
 const RECORD_HEADER_BYTES: u64 = 24;
 
 /// First record of a chunk, behind the chunk header.
-const FIRST_RECORD_OFFSET: u32 = 512;
+const FIRST_RECORD_OFFSET: usize = 512;
+
+/// Where the chunk header says that its records end.
+const FREE_SPACE_FIELD: usize = 48;
 
 /// The table of shared names in the chunk header. It only saves time: without it every name is read where it stands,
 /// so a chunk whose table is damaged is read again with an empty one.
@@ -89,7 +92,7 @@ fn open(bytes: Vec<u8>, report: &mut ChunkReport) -> Option<EvtxChunkData> {
     EvtxChunkData::new(bytes, false).ok()
 }
 
-/// Shift_JIS because the ANSI strings of a Japanese Windows are in its code page.
+/// `Shift_JIS` because the ANSI strings of a Japanese Windows are in its code page.
 fn settings() -> Arc<ParserSettings> {
     Arc::new(ParserSettings::new().ansi_codec(encoding_rs::SHIFT_JIS).num_threads(1).indent(false))
 }
@@ -111,7 +114,7 @@ fn to_chrono(time: evtx::Timestamp) -> Option<DateTime<Utc>> {
 /// A whole chunk with its mark and a believable end of its records. `None` where not even the chunk header is there.
 fn repaired(bytes: &[u8], report: &mut ChunkReport) -> Option<Vec<u8>> {
     let mut whole = bytes.get(..bytes.len().min(CHUNK_BYTES))?.to_vec();
-    if whole.len() <= FIRST_RECORD_OFFSET as usize {
+    if whole.len() <= FIRST_RECORD_OFFSET {
         return None;
     }
     whole.resize(CHUNK_BYTES, 0);
@@ -119,16 +122,16 @@ fn repaired(bytes: &[u8], report: &mut ChunkReport) -> Option<Vec<u8>> {
         report.note("先頭の印を補って読み取りました".to_owned());
         write(&mut whole, 0, CHUNK_MAGIC);
     }
-    let free_space = read_u32(&whole, 48);
-    if !(FIRST_RECORD_OFFSET..=CHUNK_BYTES as u32).contains(&free_space) {
+    let end = read_u32(&whole, FREE_SPACE_FIELD).and_then(|end| usize::try_from(end).ok());
+    if !end.is_some_and(|end| (FIRST_RECORD_OFFSET..=CHUNK_BYTES).contains(&end)) {
         report.note("記録の終わりの位置を補って読み取りました".to_owned());
-        write(&mut whole, 48, &(CHUNK_BYTES as u32).to_le_bytes());
+        write(&mut whole, FREE_SPACE_FIELD, &u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX).to_le_bytes());
     }
     Some(whole)
 }
 
-fn read_u32(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 fn write(bytes: &mut [u8], at: usize, value: &[u8]) {

@@ -1,5 +1,7 @@
 //! Chunks made by hand for tests: records of plain binary XML (MS-EVEN6 §2.2), without templates.
 
+#![expect(clippy::cast_possible_truncation, reason = "a sample is smaller than a chunk")]
+
 use super::{CHUNK_BYTES, CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC};
 
 /// 2026-10-25T03:00:00Z in hundreds of nanoseconds since 1601.
@@ -85,7 +87,9 @@ fn push_xml(bytes: &mut Vec<u8>, xml: &Xml<'_>) {
         Xml::Element(name, attributes, children) => {
             open(bytes, name, attributes);
             bytes.push(0x02);
-            children.iter().for_each(|child| push_xml(bytes, child));
+            for child in children {
+                push_xml(bytes, child);
+            }
             bytes.push(0x04);
         }
     }

@@ -216,7 +216,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::sample::{event, told};
-    use super::common_name;
+    use super::{Outcome, common_name};
 
     fn check(number: u64, data: &Value, expected: &Value) {
         assert_eq!(told(&event("Security", number, data)), *expected, "{number}");
@@ -247,7 +247,7 @@ mod tests {
         };
         let event = refused("0xC000006D", "0xC000006A");
         assert_eq!(event.reason.as_deref(), Some("0xc000006a"));
-        assert_eq!((event.source_ip, event.outcome.map(|outcome| outcome.as_str())), (None, Some("failure")));
+        assert_eq!((event.source_ip, event.outcome), (None, Some(Outcome::Failure)));
         assert_eq!(refused("0xc0000234", "0x0").reason.as_deref(), Some("0xc0000234"));
     }
 

@@ -16,10 +16,11 @@ pub(super) fn describe_system(event: &mut Event, windows: &WindowsFields, number
         104 => (Category::Configuration, Action::LogClear, Outcome::Success),
         // A service was installed; its start type was changed.
         7045 | 7040 => (Category::Configuration, Action::ConfigChange, Outcome::Success),
-        // A service failed to start, or ended on its own.
-        7000 | 7001 | 7009 | 7022..=7024 | 7026 | 7031 | 7034 => (Category::Host, Action::Other, Outcome::Failure),
-        // The last shutdown was unexpected; the machine restarted without shutting down.
-        6008 | 41 => (Category::Host, Action::Other, Outcome::Failure),
+        // A service failed to start, or ended on its own; the last shutdown was unexpected; the machine restarted
+        // without shutting down.
+        7000 | 7001 | 7009 | 7022..=7024 | 7026 | 7031 | 7034 | 6008 | 41 => {
+            (Category::Host, Action::Other, Outcome::Failure)
+        }
         _ => (Category::Host, Action::Other, Outcome::Unknown),
     };
     event.category = Some(category);
