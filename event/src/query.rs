@@ -48,9 +48,15 @@ pub enum Test {
     Exists,
     Network(IpNet),
     /// Inclusive bounds.
-    Number { from: Option<i64>, to: Option<i64> },
+    Number {
+        from: Option<i64>,
+        to: Option<i64>,
+    },
     /// Half-open.
-    Time { from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>> },
+    Time {
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+    },
     Flag(bool),
     /// Substring after folding.
     Contains(String),
