@@ -16,10 +16,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Parse(cli::parse::ParseArgs),
+    Detect(cli::detect::DetectArgs),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Parse(args) => cli::parse::run(&args),
+        Verb::Detect(args) => cli::detect::run(&args),
     }
 }

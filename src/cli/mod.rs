@@ -1,3 +1,4 @@
 //! One file a verb.
 
+pub(crate) mod detect;
 pub(crate) mod parse;
