@@ -1,5 +1,5 @@
 //! Sigma's names for the logs of Windows: which channel and event numbers a category or service means, and which names
-//! a field answers to when the same thing is written by another log. After SigmaHQ's log source definitions.
+//! a field answers to when the same thing is written by another log. After `SigmaHQ`'s log source definitions.
 
 use monban_event::Event;
 
