@@ -1,1 +1,4 @@
-//! Being built.
+//! What is kept: the search index, and the queries asked of it. The only writer below the data directory.
+
+pub mod partition;
+pub mod query;
