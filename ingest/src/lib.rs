@@ -1,1 +1,3 @@
 //! Being built.
+pub mod evtx;
+pub mod windows;
