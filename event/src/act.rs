@@ -98,7 +98,7 @@ pub enum Deed {
     },
 }
 
-/// The context files an administrator may name.
+/// The texts that are journaled whole when they change: the configuration and the context files it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContextName {
@@ -106,10 +106,11 @@ pub enum ContextName {
     Allow,
     Vendors,
     Calendar,
+    Config,
 }
 
 impl ContextName {
-    pub const ALL: [Self; 4] = [Self::Roster, Self::Allow, Self::Vendors, Self::Calendar];
+    pub const ALL: [Self; 5] = [Self::Roster, Self::Allow, Self::Vendors, Self::Calendar, Self::Config];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,6 +118,7 @@ impl ContextName {
             Self::Allow => "allow",
             Self::Vendors => "vendors",
             Self::Calendar => "calendar",
+            Self::Config => "config",
         }
     }
 }

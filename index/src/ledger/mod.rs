@@ -35,6 +35,9 @@ pub enum LedgerError {
     Version { path: PathBuf, found: i64 },
     #[error("{operation} in the ledger")]
     Statement { operation: &'static str, source: rusqlite::Error },
+    /// The caller gave the batch up; nothing of it was kept.
+    #[error("batch given up: {reason}")]
+    Aborted { reason: String },
     #[error("ledger row of {table} cannot be read: {reason}")]
     BadRow { table: &'static str, reason: String },
 }

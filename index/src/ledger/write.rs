@@ -369,11 +369,7 @@ impl<'a> LedgerBatch<'a> {
                 "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![name, display_name, role, password_hash, at],
             ),
-            Deed::Lost { receiver, reason, count } => self.execute(
-                "count losses",
-                "INSERT INTO losses VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                params![receiver, reason, count.cast_signed()],
-            ),
+            Deed::Lost { receiver, reason, count } => self.count_loss(receiver, reason, *count),
             Deed::Epoch { .. }
             | Deed::LoggedIn { .. }
             | Deed::LoginRefused { .. }
@@ -382,6 +378,15 @@ impl<'a> LedgerBatch<'a> {
             | Deed::Viewed { .. }
             | Deed::Exported { .. } => Ok(()),
         }
+    }
+
+    /// Adds to what could not be taken or read.
+    pub fn count_loss(&mut self, receiver: &str, reason: &str, count: u64) -> Result<(), LedgerError> {
+        self.execute(
+            "count losses",
+            "INSERT INTO losses VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            params![receiver, reason, count.cast_signed()],
+        )
     }
 
     fn put_context(

@@ -1,0 +1,69 @@
+//! A journal's door for tests: keeps records in memory, and can refuse.
+
+use std::sync::{Condvar, Mutex};
+
+use monban_event::sink::Done;
+use monban_event::{Lane, Record, RecordId, RecordSink, SinkRefused};
+
+#[derive(Default)]
+pub(super) struct MemorySink {
+    records: Mutex<Vec<Record>>,
+    arrived: Condvar,
+    /// Batches still to be refused as "queue full".
+    full_for: Mutex<usize>,
+    refuses: bool,
+    /// Where answers go that are never given.
+    unanswered: Option<Mutex<Vec<Done>>>,
+}
+
+impl MemorySink {
+    pub(super) fn refusing() -> Self {
+        Self { refuses: true, ..Self::default() }
+    }
+
+    pub(super) fn full_for(batches: usize) -> Self {
+        Self { full_for: Mutex::new(batches), ..Self::default() }
+    }
+
+    pub(super) fn silent() -> Self {
+        Self { unanswered: Some(Mutex::default()), ..Self::default() }
+    }
+
+    pub(super) fn records(&self) -> Vec<Record> {
+        self.records.lock().unwrap().clone()
+    }
+
+    /// Blocks until so many records have come.
+    pub(super) fn wait_for(&self, count: usize) -> Vec<Record> {
+        let records = self.records.lock().unwrap();
+        self.arrived.wait_while(records, |records| records.len() < count).unwrap().clone()
+    }
+
+    fn is_full(&self) -> bool {
+        let mut left = self.full_for.lock().unwrap();
+        let full = *left > 0;
+        *left = left.saturating_sub(1);
+        full
+    }
+}
+
+impl RecordSink for MemorySink {
+    fn submit(&self, lane: Lane, records: Vec<Record>, done: Done) {
+        assert_eq!(lane, Lane::Live);
+        if self.refuses {
+            return done(Err(SinkRefused::CannotWrite("no space left".to_owned())));
+        }
+        if self.is_full() {
+            return done(Err(SinkRefused::QueueFull));
+        }
+        let mut kept = self.records.lock().unwrap();
+        kept.extend(records);
+        let last = RecordId(kept.len() as u64);
+        drop(kept);
+        match &self.unanswered {
+            Some(unanswered) => unanswered.lock().unwrap().push(done),
+            None => done(Ok(last)),
+        }
+        self.arrived.notify_all();
+    }
+}
