@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::id::{EventId, FindingId, RuleId};
+use crate::id::{EventId, FindingId, RuleId, hex};
 use crate::time::finding_day;
 
 /// Sigma's levels; in Japanese 情報 低 中 高 重大.
@@ -135,7 +135,7 @@ impl Finding {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        FindingId(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        FindingId(hex(hash.finalize().get(..16).unwrap_or_default()))
     }
 }
 

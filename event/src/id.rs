@@ -13,6 +13,7 @@ pub struct RecordId(pub u64);
 
 impl RecordId {
     /// The number after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -103,10 +104,16 @@ text_id! {
     /// A thing that sends logs: `host:dc01` for Windows events, else `ip:192.0.2.1` by peer address, else
     /// `host:` by header or payload host, else `file:` by file name.
     SourceId;
-    /// The id of a rule: a UUID in SigmaHQ's rules, `VP-01` style in ours.
+    /// The id of a rule: a UUID in `SigmaHQ`'s rules, `VP-01` style in ours.
     RuleId;
     /// 32 hex digits over rule, subject, object, noon-to-noon JST day and recurrence.
     FindingId;
+}
+
+/// Lower-case hex of bytes: hashes and ids as people see them.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,6 @@ pub use id::{EventId, FindingId, RecordId, RuleId, SourceId};
 pub use native::NativeFields;
 pub use record::{FilePosition, Format, Origin, Record, RecordParser, Transport};
 pub use session::VpnSession;
-pub use sink::{Lane, RecordSink, SinkRefused};
+pub use sink::{ActSink, Lane, RecordSink, SinkRefused};
 pub use store::EventStore;
 pub use time::{TimeRange, TimeRule};

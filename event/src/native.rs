@@ -1,4 +1,4 @@
-//! The fields as the device named them (`EventData` names, FortiGate keys), kept beside ours because Sigma rules and
+//! The fields as the device named them (`EventData` names, `FortiGate` keys), kept beside ours because Sigma rules and
 //! incident responders speak those names. One buffer holds all of them: an event has some thirty, and a million
 //! events an hour should not cost thirty million allocations.
 

@@ -81,5 +81,6 @@ pub struct Record {
 /// Turns records into events. Cannot fail: what it does not understand becomes an event with `parse.status` raw.
 /// A record of one event gives one; an EVTX chunk gives as many as can be read, in the order of their offsets.
 pub trait RecordParser: Send + Sync {
-    fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>);
+    /// Appends the record's events, and says what of it could not be read, a line each.
+    fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String>;
 }

@@ -1,5 +1,6 @@
 //! The door of the journal as receivers see it.
 
+use crate::act::Deed;
 use crate::id::RecordId;
 use crate::record::Record;
 
@@ -30,4 +31,11 @@ pub trait RecordSink: Send + Sync {
     /// Queues `records` behind what the lane already holds, keeping their order. `done` runs on the journal's thread
     /// and must return at once.
     fn submit(&self, lane: Lane, records: Vec<Record>, done: Done);
+}
+
+/// Journals what people and the program decide.
+pub trait ActSink: Send + Sync {
+    /// Returns the act's number once it is on disk and the ledger shows it, so that a page read next already knows.
+    /// Blocks for some milliseconds: call it from a thread that may wait.
+    fn record(&self, by: &str, deed: Deed) -> Result<RecordId, SinkRefused>;
 }

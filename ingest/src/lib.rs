@@ -1,3 +1,32 @@
-//! Being built.
+//! Bytes to events: receivers that make records, and parsers that say what a record means. Parsers are stateless and
+//! cannot fail; nothing here writes to disk.
 
+pub mod evtx;
+pub mod file;
+pub mod header;
+pub mod parser;
+pub mod stamp;
 pub mod syslog;
+pub mod text;
+pub mod windows;
+
+use monban_event::{Event, Format, Record, RecordId, RecordParser};
+
+pub use parser::{TextSettings, parse_syslog};
+
+/// Every parser behind one door: the record's format decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Parsers {
+    pub settings: TextSettings,
+}
+
+impl RecordParser for Parsers {
+    fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
+        match record.format {
+            Format::Syslog => events.push(parse_syslog(id, record, &self.settings)),
+            Format::Json => events.push(windows::parse_json(id, record, self.settings.zone)),
+            Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
+        }
+        Vec::new()
+    }
+}

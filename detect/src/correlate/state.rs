@@ -1,0 +1,426 @@
+//! The windows: per correlation and key the hits in their order, and which of them complete the condition.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use monban_event::EventId;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Input, Kind, Node, Plan, WindowTest};
+use super::{KEY_HITS_MAX, LATENESS_US, NODE_HITS_MAX};
+use crate::fields::{Values, first};
+use crate::pairs;
+
+/// Place of a hit in its window: event time (µs), event id, and which of the correlation's rules it is of.
+type Place = (i64, EventId, usize);
+
+/// An event that some correlation holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Hit {
+    pub(crate) time_us: i64,
+    /// Our clock at its receipt, µs; what forgetting goes by, because a device's clock may lie.
+    pub(crate) arrival_us: i64,
+    pub(crate) values: Values,
+    /// Windows that hold it.
+    holders: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Window {
+    /// True where the hit completes the condition.
+    #[serde(with = "pairs")]
+    hits: BTreeMap<Place, bool>,
+    /// Arrival of the latest hit.
+    touched_us: i64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct NodeState {
+    #[serde(with = "pairs")]
+    windows: BTreeMap<Vec<String>, Window>,
+    /// Windows by when they were last touched, the longest ago first.
+    touched: BTreeSet<(i64, Vec<String>)>,
+    hits: usize,
+}
+
+/// The state of all correlations of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Correlator {
+    /// By node name, so that a changed rule set keeps what is still meant.
+    nodes: BTreeMap<String, NodeState>,
+    #[serde(with = "pairs")]
+    hits: BTreeMap<EventId, Hit>,
+}
+
+/// An event completed a correlation, or joined the window of one that was complete.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Completion {
+    pub(crate) node: usize,
+    /// The completing event: it decides subject, object and day.
+    pub(crate) at: EventId,
+    /// Events of the window with their times (µs), in order: all of it, or what came on top of windows that were
+    /// reported as the same finding before.
+    pub(crate) evidence: Vec<(i64, EventId)>,
+}
+
+/// A completing event whose window holds something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    /// It completes the condition only now.
+    Complete(EventId),
+    /// It was complete, and `joined` came late into its window at that step.
+    Joined { at: EventId, joined: EventId, step: usize },
+}
+
+impl News {
+    fn at(self) -> EventId {
+        match self {
+            Self::Complete(at) | Self::Joined { at, .. } => at,
+        }
+    }
+}
+
+/// Whether two completing events of a node are one finding: same subject, object and day.
+pub(crate) type SameFinding<'a> = dyn Fn(usize, &Hit, &Hit) -> bool + 'a;
+
+impl Correlator {
+    /// Takes one event that matched `rules`, and answers what it completes. `arrival_us` never falls.
+    pub(crate) fn observe(
+        &mut self,
+        plan: &Plan,
+        rules: &[usize],
+        (id, hit): (EventId, Hit),
+        same: &SameFinding<'_>,
+    ) -> Vec<Completion> {
+        let mut completions = Vec::new();
+        let arrival = hit.arrival_us;
+        let mut work: Vec<(Input, EventId)> = rules.iter().map(|&rule| (Input::Rule(rule), id)).collect();
+        let wanted = |input: Input| plan.nodes.iter().any(|node| !node.step_of(input).is_empty());
+        if !work.iter().any(|&(input, _)| wanted(input)) {
+            return completions;
+        }
+        self.hits.insert(id, hit);
+        // Inner nodes stand before outer ones, so one pass in node order sees all inputs of each.
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let feeds: Vec<(usize, EventId)> = work
+                .iter()
+                .flat_map(|&(input, event)| node.step_of(input).into_iter().map(move |step| (step, event)))
+                .collect();
+            let mut news = BTreeSet::new();
+            for (step, event) in feeds {
+                self.insert(node, step, event, &mut news);
+            }
+            let completed: BTreeSet<EventId> = news.iter().map(|news| news.at()).collect();
+            work.extend(completed.into_iter().map(|event| (Input::Node(index), event)));
+            if node.emits {
+                completions.extend(news.into_iter().filter_map(|news| self.completion(plan, index, news, same)));
+            }
+            self.forget(node, arrival);
+        }
+        self.hits.retain_unheld(id);
+        completions
+    }
+
+    pub(crate) fn values(&self, event: EventId) -> Option<&Values> {
+        self.hits.get(&event).map(|hit| &hit.values)
+    }
+
+    /// Events held, over all windows.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.hits.len()
+    }
+
+    pub(crate) fn time_us(&self, event: EventId) -> Option<i64> {
+        self.hits.get(&event).map(|hit| hit.time_us)
+    }
+
+    /// Puts the hit in its place; `news` takes every completing event whose window now holds something new.
+    fn insert(&mut self, node: &Node, step: usize, event: EventId, news: &mut BTreeSet<News>) {
+        let Some(hit) = self.hits.get_mut(&event) else { return };
+        let Some(key) = key(node, step, &hit.values) else { return };
+        let place = (hit.time_us, event, step);
+        let state = self.nodes.entry(node.name.clone()).or_default();
+        let window = state.windows.entry(key.clone()).or_default();
+        if let Entry::Vacant(vacant) = window.hits.entry(place) {
+            vacant.insert(false);
+            hit.holders += 1;
+            state.hits += 1;
+            state.touched.remove(&(window.touched_us, key.clone()));
+            window.touched_us = window.touched_us.max(hit.arrival_us);
+            state.touched.insert((window.touched_us, key.clone()));
+        }
+        let until = (
+            place.0.saturating_add(node.span_us),
+            EventId::new(monban_event::RecordId(u64::MAX), u32::MAX),
+            usize::MAX,
+        );
+        let candidates: Vec<(Place, bool)> =
+            window.hits.range(place..=until).map(|(&place, &done)| (place, done)).collect();
+        for (candidate, done) in candidates {
+            if done {
+                news.insert(News::Joined { at: candidate.1, joined: event, step });
+            } else if is_complete(node, &window.hits, &self.hits, candidate) {
+                window.hits.insert(candidate, true);
+                news.insert(News::Complete(candidate.1));
+            }
+        }
+        self.bound_key(node, &key);
+    }
+
+    /// In a flood the hits of a key that came first go first, a quarter at a time so that it costs little per event.
+    fn bound_key(&mut self, node: &Node, key: &[String]) {
+        let Some(state) = self.nodes.get_mut(&node.name) else { return };
+        let Some(window) = state.windows.get_mut(key) else { return };
+        if window.hits.len() <= KEY_HITS_MAX {
+            return;
+        }
+        let mut by_arrival: Vec<(EventId, Place)> = window.hits.keys().map(|&place| (place.1, place)).collect();
+        by_arrival.sort_unstable();
+        for (event, place) in by_arrival.into_iter().take(KEY_HITS_MAX / 4) {
+            window.hits.remove(&place);
+            state.hits -= 1;
+            self.hits.release(event);
+        }
+    }
+
+    /// Lets go of keys that no event within the lateness can join any more, and of the longest untouched above the bound.
+    fn forget(&mut self, node: &Node, now_us: i64) {
+        let Some(state) = self.nodes.get_mut(&node.name) else { return };
+        let horizon = now_us.saturating_sub(node.span_us).saturating_sub(LATENESS_US);
+        while let Some((touched, _)) = state.touched.first()
+            && (*touched < horizon || state.hits > NODE_HITS_MAX)
+        {
+            let Some((_, key)) = state.touched.pop_first() else { return };
+            let Some(window) = state.windows.remove(&key) else { continue };
+            state.hits -= window.hits.len();
+            window.hits.keys().for_each(|place| self.hits.release(place.1));
+        }
+    }
+
+    fn completion(&self, plan: &Plan, index: usize, news: News, same: &SameFinding<'_>) -> Option<Completion> {
+        let node = plan.nodes.get(index)?;
+        let mut evidence = Evidence::default();
+        match news {
+            News::Joined { at, joined, step } if node.is_evidence(step, joined == at) => {
+                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence)
+            }
+            News::Joined { .. } => return None,
+            News::Complete(at) => {
+                let hit = self.hits.get(&at)?;
+                let told_before =
+                    |earlier: EventId| self.hits.get(&earlier).is_some_and(|earlier| same(index, earlier, hit));
+                self.window_of(plan, node, at, &told_before, &mut evidence);
+            }
+        }
+        Some(Completion { node: index, at: news.at(), evidence: evidence.events.into_iter().collect() })
+    }
+
+    /// The events of the window that ends at `at`, back to the first completion that was told before.
+    fn window_of(
+        &self,
+        plan: &Plan,
+        node: &Node,
+        at: EventId,
+        told_before: &dyn Fn(EventId) -> bool,
+        evidence: &mut Evidence,
+    ) {
+        let (Some(hit), Some((_, window))) = (self.hits.get(&at), self.window(node, at)) else { return };
+        let start = (hit.time_us.saturating_sub(node.span_us), EventId::default(), 0);
+        let places = window.hits.range(start..=(hit.time_us, at, usize::MAX)).rev();
+        for (&(time, event, step), &done) in places {
+            if done && event != at && told_before(event) {
+                break;
+            }
+            if node.is_evidence(step, event == at) {
+                self.add(plan, node, step, (time, event), evidence);
+            }
+        }
+    }
+
+    /// One hit, and where it is a completion of an inner correlation, what stands behind it.
+    fn add(&self, plan: &Plan, node: &Node, step: usize, (time, event): (i64, EventId), evidence: &mut Evidence) {
+        evidence.events.insert((time, event));
+        let Some(Input::Node(inner)) = node.inputs.get(step) else { return };
+        let Some(inner_node) = plan.nodes.get(*inner) else { return };
+        // Windows of one key overlap almost wholly; where a later one was taken, only what lies before it is new.
+        let Some((key, window)) = self.window(inner_node, event) else { return };
+        let start = (time.saturating_sub(inner_node.span_us), EventId::default(), 0);
+        let taken = evidence.taken.entry((*inner, key)).or_insert((i64::MAX, event, 0));
+        let end = (*taken).min((time, event, usize::MAX));
+        *taken = (*taken).min(start);
+        if start >= end {
+            return;
+        }
+        let places: Vec<Place> = window.hits.range(start..=end).map(|(&place, _)| place).collect();
+        for (time, event, step) in places {
+            if step < inner_node.inputs.len() && evidence.events.insert((time, event)) {
+                self.add(plan, inner_node, step, (time, event), evidence);
+            }
+        }
+    }
+
+    /// The window of the node that holds the event.
+    fn window(&self, node: &Node, event: EventId) -> Option<(Vec<String>, &Window)> {
+        let (hit, state) = (self.hits.get(&event)?, self.nodes.get(&node.name)?);
+        (0..node.inputs.len()).find_map(|step| {
+            let key = key(node, step, &hit.values)?;
+            let window = state.windows.get(&key)?;
+            window.hits.contains_key(&(hit.time_us, event, step)).then_some((key, window))
+        })
+    }
+
+    /// Distinct counted values in the window that ends at `at`.
+    pub(crate) fn distinct(&self, plan: &Plan, index: usize, at: EventId) -> u64 {
+        let Some(node) = plan.nodes.get(index) else { return 0 };
+        let (Some(hit), Some((_, window))) = (self.hits.get(&at), self.window(node, at)) else { return 0 };
+        let places = in_window(node, &window.hits, (hit.time_us, at)).filter(|place| place.2 < node.inputs.len());
+        let values: BTreeSet<&str> = places.filter_map(|place| first(self.values(place.1)?, &node.value)).collect();
+        values.len() as u64
+    }
+}
+
+/// Events behind a completion, as they are gathered.
+#[derive(Default)]
+struct Evidence {
+    events: BTreeSet<(i64, EventId)>,
+    /// Per inner correlation and key the place down to which its window was taken.
+    taken: BTreeMap<(usize, Vec<String>), Place>,
+}
+
+impl Hit {
+    pub(crate) fn new(time_us: i64, arrival_us: i64, values: Values) -> Self {
+        Self { time_us, arrival_us, values, holders: 0 }
+    }
+}
+
+/// What holds hits by event, and drops those that no window holds any more.
+trait Held {
+    fn release(&mut self, event: EventId);
+    fn retain_unheld(&mut self, event: EventId);
+}
+
+impl Held for BTreeMap<EventId, Hit> {
+    fn release(&mut self, event: EventId) {
+        if let Some(hit) = self.get_mut(&event) {
+            hit.holders = hit.holders.saturating_sub(1);
+        }
+        self.retain_unheld(event);
+    }
+
+    /// An event that entered no window (its key had no value) is not kept.
+    fn retain_unheld(&mut self, event: EventId) {
+        if self.get(&event).is_some_and(|hit| hit.holders == 0) {
+            self.remove(&event);
+        }
+    }
+}
+
+/// `None` where a field of the key has no value: such events cannot be told apart and are left out.
+fn key(node: &Node, step: usize, values: &Values) -> Option<Vec<String>> {
+    node.key_slots(step).iter().map(|&slot| values.get(slot).cloned().flatten()).collect()
+}
+
+/// The places of the window that ends with the event `end`, latest first.
+fn in_window<'a>(node: &Node, hits: &'a BTreeMap<Place, bool>, end: (i64, EventId)) -> impl Iterator<Item = &'a Place> {
+    let start = (end.0.saturating_sub(node.span_us), EventId::default(), 0);
+    hits.range(start..=(end.0, end.1, usize::MAX)).rev().map(|(place, _)| place)
+}
+
+fn is_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+    if end.2 >= node.inputs.len() {
+        return false;
+    }
+    let enough = match node.kind {
+        Kind::EventCount => enough_events(node, hits, end),
+        Kind::ValueCount => enough_values(node, hits, table, end),
+        Kind::Temporal => every_step(node, hits, end),
+        Kind::Ordered => steps_in_order(node, hits, end),
+    };
+    enough && passes_tests(node, hits, table, end) && passes_ratio(node, hits, end)
+}
+
+fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+    let mut seen = None;
+    let mut count = 0;
+    for &(_, event, step) in in_window(node, hits, (end.0, end.1)) {
+        if step < node.inputs.len() && seen.replace(event) != Some(event) {
+            count += 1;
+            if count >= node.gte {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn enough_values(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+    let mut distinct = BTreeSet::new();
+    for &(_, event, step) in in_window(node, hits, (end.0, end.1)) {
+        let value = table.get(&event).and_then(|hit| first(&hit.values, &node.value));
+        if let Some(value) = value.filter(|_| step < node.inputs.len()) {
+            distinct.insert(value);
+            if distinct.len() as u64 >= node.gte {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn every_step(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+    let mut missing: BTreeSet<usize> = (0..node.inputs.len()).collect();
+    in_window(node, hits, (end.0, end.1)).any(|place| {
+        missing.remove(&place.2);
+        missing.is_empty()
+    })
+}
+
+/// Walks back from the end, taking the latest hit of each earlier step: if any chain fits the window, this one does.
+fn steps_in_order(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+    if end.2 != node.last_step() {
+        return false;
+    }
+    let (mut wanted, mut before) = (end.2, (end.0, end.1));
+    for &(time, event, step) in in_window(node, hits, (end.0, end.1)) {
+        if wanted == 0 {
+            return true;
+        }
+        if (time, event) < before && step + 1 == wanted {
+            (wanted, before) = (step, (time, event));
+        }
+    }
+    wanted == 0
+}
+
+fn passes_tests(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+    let values_of = |slot: usize| {
+        let places = in_window(node, hits, (end.0, end.1)).filter(|place| place.2 < node.inputs.len());
+        places.filter_map(move |place| table.get(&place.1)?.values.get(slot)?.as_deref())
+    };
+    node.any_of.is_empty()
+        || node.any_of.iter().any(|test| match test {
+            WindowTest::Holds { slot, values } => {
+                values_of(*slot).any(|value| values.iter().any(|wanted| wanted == value))
+            }
+            WindowTest::Distinct { slot, gte } => {
+                let mut distinct = BTreeSet::new();
+                values_of(*slot).any(|value| {
+                    distinct.insert(value);
+                    distinct.len() as u64 >= *gte
+                })
+            }
+        })
+}
+
+/// The one condition that may turn false again: successes that come later than the failures lower the share. It is
+/// judged on what had come; a finding that was given out is not taken back.
+fn passes_ratio(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+    let Some(ratio) = &node.ratio else { return true };
+    let (mut counted, mut all) = (0.0_f64, 0.0_f64);
+    for place in in_window(node, hits, (end.0, end.1)) {
+        all += 1.0;
+        counted += if place.2 < node.inputs.len() { 1.0 } else { 0.0 };
+    }
+    all > 0.0 && counted / all >= ratio.gte
+}

@@ -1,0 +1,471 @@
+//! Lines joined: a VPN session from its start, address and end; the Yamaha router's login from lines of which none
+//! holds both user and address; one failed login reported by two machines. Owns the memory this needs, all of it
+//! bounded. Works in journal order, because a line can only be joined with lines that are there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use monban_event::{Action, Event, Login, LoginKind, VpnSession};
+use serde::{Deserialize, Serialize};
+
+/// Sessions kept open. The largest VPN box of a hospital licenses a few thousand users; above the bound the session
+/// heard of longest ago is let go, its end unknown.
+const OPEN_SESSIONS_MAX: usize = 10_000;
+/// A session not heard of for so long is not open any more, whatever the device forgot to say.
+const OPEN_FOR_MAX: TimeDelta = TimeDelta::days(7);
+/// A second start line of one connection (a FortiGate reports web login, then tunnel) comes within seconds.
+const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
+/// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
+const DIAL_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Dials remembered per router, and routers: a flood of half-open tunnels must not grow memory.
+const DIALS_MAX: usize = 64;
+const ROUTERS_MAX: usize = 1_000;
+/// N09: one attempt, reported by the member server and by the domain controller.
+const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
+/// Failed logins remembered. At 1,000 failures a second, two seconds' worth with room to spare.
+const RECENT_FAILURES_MAX: usize = 4_096;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sessions {
+    open: BTreeMap<String, Open>,
+    dials: BTreeMap<String, Router>,
+    failures: VecDeque<Failure>,
+    /// Sessions that changed since they were last taken, by key.
+    changed: BTreeMap<String, VpnSession>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Open {
+    session: VpnSession,
+    vendor_id: Option<String>,
+    /// PP interface of a Yamaha router.
+    interface: Option<String>,
+}
+
+/// One Yamaha router: tunnels that connected and whose user is not known yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Router {
+    dials: VecDeque<Dial>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Dial {
+    tunnel: String,
+    source: IpAddr,
+    at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Failure {
+    user: String,
+    source_ip: Option<IpAddr>,
+    workstation: Option<String>,
+    machine: String,
+    at: DateTime<Utc>,
+}
+
+impl Sessions {
+    /// Completes `event` with what earlier lines said, before it is enriched and matched: the address of a Yamaha user.
+    /// True when a field changed.
+    pub(crate) fn complete(&mut self, event: &mut Event) -> bool {
+        if event.vpn_type.as_deref() != Some("l2tp") || event.module.as_deref() != Some("yamaha") {
+            return false;
+        }
+        let router = observer(event);
+        if event.user_name.is_none() {
+            self.note_dial(router, event);
+            return false;
+        }
+        event.source_ip.is_none() && event.action == Some(Action::SessionStart) && self.claim_dial(&router, event)
+    }
+
+    fn note_dial(&mut self, router: String, event: &Event) {
+        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_tunnel.clone()) else { return };
+        if !self.dials.contains_key(&router) && self.dials.len() >= ROUTERS_MAX {
+            self.dials.pop_first();
+        }
+        let dials = &mut self.dials.entry(router).or_default().dials;
+        dials.retain(|dial| dial.tunnel != tunnel);
+        if dials.len() >= DIALS_MAX {
+            dials.pop_front();
+        }
+        dials.push_back(Dial { tunnel, source, at: event.time() });
+    }
+
+    /// Gives the user the oldest tunnel that waits for one. Where two wait the join is a guess, and says so.
+    fn claim_dial(&mut self, router: &str, event: &mut Event) -> bool {
+        let Some(waiting) = self.dials.get_mut(router) else { return false };
+        let now = event.time();
+        waiting.dials.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
+        let ambiguous = waiting.dials.len() > 1;
+        let Some(dial) = waiting.dials.pop_front() else { return false };
+        event.source_ip = Some(dial.source);
+        if ambiguous {
+            event.parse_confidence = Some("low".to_owned());
+        }
+        true
+    }
+
+    /// Marks a login that was counted already, and joins the event to its session. After enrichment.
+    pub(crate) fn observe(&mut self, event: &mut Event) {
+        self.mark_repeat(event);
+        if event.vpn_type.is_none() && event.login_kind != Some(LoginKind::Vpn) {
+            return;
+        }
+        match event.action {
+            Some(Action::SessionStart | Action::Login) if event.login == Some(Login::Success) => self.start(event),
+            Some(Action::AddressAssigned) => self.assign(event),
+            Some(Action::SessionEnd | Action::Logout) => self.end(event),
+            _ => self.touch(event),
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<VpnSession> {
+        std::mem::take(&mut self.changed).into_values().collect()
+    }
+
+    fn start(&mut self, event: &mut Event) {
+        let Some(user) = event.user_name.clone() else { return };
+        if let Some(key) = self.second_start(event) {
+            event.login = Some(Login::Repeat);
+            return self.update(&key, event, |_| {});
+        }
+        let observer = observer(event);
+        let name =
+            event.vpn_session_id.clone().unwrap_or_else(|| address_text(event.vpn_assigned_ip.or(event.source_ip)));
+        let session = VpnSession {
+            key: format!("{observer}|{name}|{user}|{}", event.id),
+            observer,
+            user,
+            account_class: event.account_class.clone().unwrap_or_else(|| "unknown".to_owned()),
+            source_ip: event.source_ip,
+            assigned_ip: event.vpn_assigned_ip,
+            started: event.time(),
+            ended: None,
+            last_seen: event.time(),
+            bytes_sent: None,
+            bytes_received: None,
+            after_hours: event.after_hours.unwrap_or(false),
+            first_event: event.id,
+        };
+        self.make_room(event.time());
+        self.changed.insert(session.key.clone(), session.clone());
+        let (vendor_id, interface) = (event.vpn_session_id.clone(), event.vpn_tunnel.clone());
+        self.open.insert(session.key.clone(), Open { session, vendor_id, interface });
+    }
+
+    /// The open session this start line belongs to, if it reports one that is there already.
+    fn second_start(&self, event: &Event) -> Option<String> {
+        let observer = observer(event);
+        let user = event.user_name.as_deref()?;
+        let same = |open: &&Open| {
+            let near = (event.time() - open.session.started).abs() <= SECOND_START_WITHIN;
+            let same_id = open.vendor_id.is_some() && open.vendor_id == event.vpn_session_id;
+            let no_contradiction = open.vendor_id.is_none() || event.vpn_session_id.is_none();
+            let moved_to_tunnel = open.session.assigned_ip.is_none() != event.vpn_assigned_ip.is_none();
+            let same_source = open.session.source_ip == event.source_ip;
+            open.session.observer == observer
+                && open.session.user == user
+                && near
+                && same_source
+                && (same_id || no_contradiction || moved_to_tunnel)
+        };
+        self.open.values().find(same).map(|open| open.session.key.clone())
+    }
+
+    fn assign(&mut self, event: &Event) {
+        if let Some(key) = self.find(event) {
+            self.update(&key, event, |session| session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip));
+        }
+    }
+
+    fn touch(&mut self, event: &Event) {
+        if let Some(key) = self.find(event) {
+            self.update(&key, event, |_| {});
+        }
+    }
+
+    fn end(&mut self, event: &Event) {
+        let Some(key) = self.find(event) else { return };
+        self.update(&key, event, |session| session.ended = Some(event.time()));
+        self.open.remove(&key);
+    }
+
+    fn update(&mut self, key: &str, event: &Event, change: impl FnOnce(&mut VpnSession)) {
+        let Some(open) = self.open.get_mut(key) else { return };
+        let session = &mut open.session;
+        session.last_seen = session.last_seen.max(event.time());
+        session.source_ip = session.source_ip.or(event.source_ip);
+        session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip);
+        let bytes = |new: Option<i64>, old: Option<u64>| new.and_then(|new| u64::try_from(new).ok()).or(old);
+        session.bytes_sent = bytes(event.source_bytes, session.bytes_sent);
+        session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
+        change(session);
+        open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
+        self.changed.insert(key.to_owned(), session.clone());
+    }
+
+    /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
+    /// else by interface, else the user's only session on that device. The latest start wins.
+    fn find(&self, event: &Event) -> Option<String> {
+        let observer = observer(event);
+        let user = event.user_name.as_deref();
+        let on_device = || self.open.values().filter(|open| open.session.observer == observer);
+        let of_user = |open: &&Open| user.is_none_or(|user| open.session.user == user);
+        let latest = |found: &mut dyn Iterator<Item = &Open>| {
+            found
+                .max_by_key(|open| (open.session.started, open.session.first_event))
+                .map(|open| open.session.key.clone())
+        };
+        let by_id = event
+            .vpn_session_id
+            .as_ref()
+            .and_then(|id| latest(&mut on_device().filter(|open| open.vendor_id.as_ref() == Some(id)).filter(of_user)));
+        let by_address = || {
+            event.vpn_assigned_ip.and_then(|ip| {
+                latest(&mut on_device().filter(|open| open.session.assigned_ip == Some(ip)).filter(of_user))
+            })
+        };
+        let by_interface = || {
+            event.vpn_tunnel.as_ref().and_then(|tunnel| {
+                latest(&mut on_device().filter(|open| open.interface.as_ref() == Some(tunnel)).filter(of_user))
+            })
+        };
+        let by_user = || user.and_then(|user| self.only_of(&observer, user, event));
+        by_id.or_else(by_address).or_else(by_interface).or_else(by_user)
+    }
+
+    /// By user alone, where nothing contradicts: the ids must not both be given and differ.
+    fn only_of(&self, observer: &str, user: &str, event: &Event) -> Option<String> {
+        let fits = |open: &&Open| {
+            open.session.observer == observer
+                && open.session.user == user
+                && (open.vendor_id.is_none() || event.vpn_session_id.is_none())
+                && (open.session.source_ip.is_none()
+                    || event.source_ip.is_none()
+                    || open.session.source_ip == event.source_ip)
+        };
+        let mut found = self.open.values().filter(fits);
+        let first = found.next()?;
+        found.next().is_none().then(|| first.session.key.clone())
+    }
+
+    fn make_room(&mut self, now: DateTime<Utc>) {
+        if self.open.len() < OPEN_SESSIONS_MAX {
+            return;
+        }
+        self.open.retain(|_, open| now - open.session.last_seen < OPEN_FOR_MAX);
+        while self.open.len() >= OPEN_SESSIONS_MAX {
+            let oldest = self
+                .open
+                .values()
+                .min_by_key(|open| (open.session.last_seen, &open.session.key))
+                .map(|open| open.session.key.clone());
+            let Some(oldest) = oldest else { return };
+            self.open.remove(&oldest);
+        }
+    }
+
+    fn mark_repeat(&mut self, event: &mut Event) {
+        if event.login != Some(Login::Failure) {
+            return;
+        }
+        let (Some(user), Some(machine)) = (event.user_name.clone(), event.device().map(str::to_owned)) else { return };
+        let new = Failure {
+            user,
+            source_ip: event.source_ip,
+            workstation: event.source_domain.clone(),
+            machine,
+            at: event.time(),
+        };
+        if self.failures.iter().rev().any(|old| old.is_same_attempt(&new)) {
+            event.login = Some(Login::Repeat);
+            return;
+        }
+        let horizon = new.at - REPEAT_WITHIN * 30;
+        while self.failures.len() >= RECENT_FAILURES_MAX || self.failures.front().is_some_and(|old| old.at < horizon) {
+            self.failures.pop_front();
+        }
+        self.failures.push_back(new);
+    }
+}
+
+impl Failure {
+    /// The same person from the same place within two seconds, told by another machine.
+    fn is_same_attempt(&self, other: &Self) -> bool {
+        let same_ip = self.source_ip.is_some() && self.source_ip == other.source_ip;
+        let same_workstation = self.workstation.is_some() && self.workstation == other.workstation;
+        self.user == other.user
+            && self.machine != other.machine
+            && (same_ip || same_workstation)
+            && (self.at - other.at).abs() <= REPEAT_WITHIN
+    }
+}
+
+fn observer(event: &Event) -> String {
+    let name = event.observer_hostname.clone().or_else(|| event.source_id.clone());
+    name.or_else(|| event.observer_peer_ip.map(|ip| ip.to_string())).unwrap_or_default()
+}
+
+fn address_text(ip: Option<IpAddr>) -> String {
+    ip.map_or_else(String::new, |ip| ip.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use monban_event::{EventId, Outcome, RecordId};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2026-10-06T{text}+09:00").parse().expect("a time")
+    }
+
+    fn vpn(id: u64, time: &str, action: Action, user: &str) -> Event {
+        Event {
+            id: EventId::new(RecordId(id), 0),
+            event_time: Some(at(time)),
+            observer_hostname: Some("FGT-HONKAN".to_owned()),
+            vpn_type: Some("ssl".to_owned()),
+            action: Some(action),
+            outcome: Some(Outcome::Success),
+            login: (action == Action::SessionStart).then_some(Login::Success),
+            login_kind: (action == Action::SessionStart).then_some(LoginKind::Vpn),
+            user_name: Some(user.to_owned()),
+            source_ip: Some(IpAddr::from([203, 0, 113, 9])),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn start_and_end_are_one_session() {
+        let mut sessions = Sessions::default();
+        let mut start =
+            Event { vpn_session_id: Some("77".into()), ..vpn(1, "02:14:00", Action::SessionStart, "yamada") };
+        sessions.observe(&mut start);
+        let open = sessions.take();
+        assert_eq!(
+            open.iter().map(|session| (session.user.as_str(), session.ended)).collect::<Vec<_>>(),
+            [("yamada", None)]
+        );
+        let mut end = Event {
+            vpn_session_id: Some("77".into()),
+            source_bytes: Some(35_156),
+            destination_bytes: Some(111_799),
+            ..vpn(9, "02:45:00", Action::SessionEnd, "yamada")
+        };
+        sessions.observe(&mut end);
+        let closed = sessions.take();
+        assert_eq!(closed.len(), 1);
+        assert_eq!(closed[0].key, open[0].key);
+        assert_eq!(
+            (closed[0].ended, closed[0].bytes_sent, closed[0].bytes_received),
+            (Some(at("02:45:00")), Some(35_156), Some(111_799))
+        );
+        assert_eq!(sessions.take(), []);
+    }
+
+    #[test]
+    fn a_second_start_line_is_no_second_login() {
+        let mut sessions = Sessions::default();
+        let mut web = Event { vpn_session_id: Some("5".into()), ..vpn(1, "02:14:00", Action::SessionStart, "yamada") };
+        let mut tunnel = Event {
+            vpn_session_id: Some("5".into()),
+            vpn_assigned_ip: Some(IpAddr::from([10, 212, 134, 7])),
+            ..vpn(2, "02:14:01", Action::SessionStart, "yamada")
+        };
+        let mut again =
+            Event { vpn_session_id: Some("6".into()), ..vpn(3, "03:14:01", Action::SessionStart, "yamada") };
+        sessions.observe(&mut web);
+        sessions.observe(&mut tunnel);
+        sessions.observe(&mut again);
+        assert_eq!(
+            [web.login, tunnel.login, again.login],
+            [Some(Login::Success), Some(Login::Repeat), Some(Login::Success)]
+        );
+        let all = sessions.take();
+        assert_eq!(all.len(), 2);
+        assert!(all.iter().any(|session| session.assigned_ip == Some(IpAddr::from([10, 212, 134, 7]))));
+    }
+
+    #[test]
+    fn sessions_of_two_people_do_not_mix() {
+        let mut sessions = Sessions::default();
+        for (id, user) in [(1, "yamada"), (2, "sato")] {
+            let mut start =
+                Event { vpn_session_id: Some(id.to_string()), ..vpn(id, "02:14:00", Action::SessionStart, user) };
+            sessions.observe(&mut start);
+        }
+        sessions.take();
+        let mut end = vpn(5, "02:20:00", Action::SessionEnd, "sato");
+        sessions.observe(&mut end);
+        let users: Vec<String> = sessions.take().into_iter().map(|session| session.user).collect();
+        assert_eq!(users, ["sato"]);
+        assert_eq!(sessions.open.len(), 1);
+    }
+
+    fn yamaha(id: u64, time: &str, action: Action, user: Option<&str>, source: Option<[u8; 4]>, tunnel: &str) -> Event {
+        Event {
+            id: EventId::new(RecordId(id), 0),
+            event_time: Some(at(time)),
+            module: Some("yamaha".to_owned()),
+            source_id: Some("ip:192.0.2.1".to_owned()),
+            vpn_type: Some("l2tp".to_owned()),
+            vpn_tunnel: Some(tunnel.to_owned()),
+            action: Some(action),
+            user_name: user.map(str::to_owned),
+            source_ip: source.map(IpAddr::from),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn a_yamaha_user_gets_the_tunnels_address() {
+        let mut sessions = Sessions::default();
+        sessions.complete(&mut yamaha(1, "09:00:00", Action::Other, None, Some([198, 51, 100, 7]), "TUNNEL[1]"));
+        let mut call = yamaha(2, "09:00:02", Action::SessionStart, Some("vendor01"), None, "PP[ANONYMOUS01]");
+        assert!(sessions.complete(&mut call));
+        assert_eq!(call.source_ip, Some(IpAddr::from([198, 51, 100, 7])));
+        assert_eq!(call.parse_confidence, None);
+    }
+
+    #[test]
+    fn two_dials_at_once_make_a_guess_that_says_so() {
+        let mut sessions = Sessions::default();
+        sessions.complete(&mut yamaha(1, "09:00:00", Action::Other, None, Some([198, 51, 100, 7]), "TUNNEL[1]"));
+        sessions.complete(&mut yamaha(2, "09:00:01", Action::Other, None, Some([198, 51, 100, 8]), "TUNNEL[2]"));
+        let mut call = yamaha(3, "09:00:02", Action::SessionStart, Some("vendor01"), None, "PP[ANONYMOUS01]");
+        assert!(sessions.complete(&mut call));
+        assert_eq!(call.parse_confidence.as_deref(), Some("low"));
+        let mut stale = yamaha(4, "10:00:02", Action::SessionStart, Some("vendor02"), None, "PP[ANONYMOUS02]");
+        assert!(!sessions.complete(&mut stale));
+        assert_eq!(stale.source_ip, None);
+    }
+
+    fn failure(machine: &str, time: &str, user: &str, source: [u8; 4]) -> Event {
+        Event {
+            host_name: Some(machine.to_owned()),
+            event_time: Some(at(time)),
+            login: Some(Login::Failure),
+            login_kind: Some(LoginKind::Windows),
+            user_name: Some(user.to_owned()),
+            source_ip: Some(IpAddr::from(source)),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn one_attempt_told_by_two_machines_counts_once() {
+        let mut sessions = Sessions::default();
+        let mut login = |machine: &str, time: &str, source: [u8; 4]| {
+            let mut event = failure(machine, time, "yamada", source);
+            sessions.observe(&mut event);
+            event.login.map(Login::as_str)
+        };
+        assert_eq!(login("EMR01", "09:00:00", [10, 20, 1, 5]), Some("failure"));
+        assert_eq!(login("DC01", "09:00:01", [10, 20, 1, 5]), Some("repeat"));
+        assert_eq!(login("EMR01", "09:00:02", [10, 20, 1, 5]), Some("failure"), "a second try on the same machine");
+        assert_eq!(login("DC01", "09:00:01", [10, 20, 1, 6]), Some("failure"), "from elsewhere");
+        assert_eq!(login("DC01", "09:00:09", [10, 20, 1, 5]), Some("failure"), "too late");
+    }
+}

@@ -1,0 +1,112 @@
+//! Which events a rule's log source means. A rule is only shown events of its own log source: without that, a rule
+//! that says no more than `EventID: 4` would fire on every log that has a number four.
+
+use std::collections::HashMap;
+
+use monban_event::{Category, Event};
+
+use super::load::SourceKey;
+use super::windows::{self, Condition};
+
+/// The log sources of a set of rules, by number.
+pub(super) struct Routes {
+    /// Channel, lower case, to what else is asked and the log sources that ask it.
+    by_channel: HashMap<String, Vec<(Condition, usize)>>,
+    /// Log sources that are not named by Windows channels.
+    general: Vec<(SourceKey, usize)>,
+}
+
+impl Routes {
+    pub(super) fn new<'a>(sources: impl Iterator<Item = &'a SourceKey>) -> Self {
+        let mut routes = Self { by_channel: HashMap::new(), general: Vec::new() };
+        for (number, source) in sources.enumerate() {
+            let conditions = windows_conditions(source);
+            for condition in &conditions {
+                for &channel in condition.channels {
+                    routes.by_channel.entry(channel.to_owned()).or_default().push((*condition, number));
+                }
+            }
+            // A category without a product also means devices that are not Windows.
+            if conditions.is_empty() || source.product.is_none() {
+                routes.general.push((source.clone(), number));
+            }
+        }
+        routes
+    }
+
+    /// Calls `found` with every log source the event belongs to. One may be named twice.
+    pub(super) fn visit(&self, event: &Event, found: &mut impl FnMut(usize)) {
+        if let Some(channel) = &event.winlog_channel {
+            let asked = self.by_channel.get(&channel.to_ascii_lowercase()).into_iter().flatten();
+            asked.filter(|(condition, _)| meets(event, condition)).for_each(|&(_, number)| found(number));
+        }
+        self.general.iter().filter(|(source, _)| belongs(event, source)).for_each(|&(_, number)| found(number));
+    }
+}
+
+/// Category and service together mean both.
+fn windows_conditions(source: &SourceKey) -> Vec<Condition> {
+    if source.product.as_deref().is_some_and(|product| product != "windows") {
+        return Vec::new();
+    }
+    let channels = source.service.as_deref().map(windows::service);
+    let Some(category) = source.category.as_deref() else {
+        let channels = channels.unwrap_or_default();
+        let all = Condition { channels, ids: &[], event_types: &[] };
+        return if channels.is_empty() { Vec::new() } else { vec![all] };
+    };
+    let mut conditions = windows::category(category).to_vec();
+    if let Some(channels) = channels {
+        conditions.retain(|condition| condition.channels.iter().any(|channel| channels.contains(channel)));
+    }
+    conditions
+}
+
+fn meets(event: &Event, condition: &Condition) -> bool {
+    let number = || event.winlog_event_id.is_some_and(|id| condition.ids.contains(&id));
+    let kind = || event.native.get("EventType").is_some_and(|kind| condition.event_types.contains(&kind));
+    (condition.ids.is_empty() || number()) && (condition.event_types.is_empty() || kind())
+}
+
+fn belongs(event: &Event, source: &SourceKey) -> bool {
+    source.product.as_deref().is_none_or(|product| is_product(event, product))
+        && source.service.as_deref().is_none_or(|service| is_service(event, service))
+        && source.category.as_deref().is_none_or(|category| is_category(event, category))
+}
+
+/// The vendor family, the product, or a name Sigma uses for it. `monban` is every event: rules over what we computed.
+fn is_product(event: &Event, product: &str) -> bool {
+    let family = match product {
+        "monban" => return true,
+        "fortigate" | "fortios" => "fortinet",
+        other => other,
+    };
+    event.module.as_deref() == Some(family)
+        || event.observer_product.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(product))
+        || event.dataset.as_deref().is_some_and(|name| name == product || last_part(name) == product)
+}
+
+/// The last part of the dataset, the program that wrote the line, the device's own `type`, or a Windows channel.
+fn is_service(event: &Event, service: &str) -> bool {
+    let names = [
+        event.dataset.as_deref().map(last_part),
+        event.process_name.as_deref(),
+        event.winlog_channel.as_deref(),
+        event.native.get("type"),
+        event.native.get("subtype"),
+    ];
+    names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(service))
+}
+
+fn is_category(event: &Event, category: &str) -> bool {
+    match category {
+        "antivirus" => event.category == Some(Category::Malware),
+        "firewall" => event.category == Some(Category::Network) && event.module.as_deref() != Some("windows"),
+        "vpn" => event.vpn_type.is_some(),
+        other => event.category.is_some_and(|category| category.as_str() == other),
+    }
+}
+
+fn last_part(dataset: &str) -> &str {
+    dataset.rsplit('.').next().unwrap_or(dataset)
+}

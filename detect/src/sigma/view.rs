@@ -1,0 +1,119 @@
+//! An event as the rule engine reads it: native names first, then the names rules know from another log of the same
+//! thing (a process start of the Security log answers to Sysmon's names), then ours. No JSON is built.
+
+use std::borrow::Cow;
+
+use monban_event::{Event, Field};
+use rsigma_eval::{Event as SigmaEvent, EventValue};
+
+use super::windows::{Alias, aliases};
+
+pub(super) struct EventView<'a> {
+    event: &'a Event,
+    native: Vec<(&'a str, &'a str)>,
+    /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
+    unspaced: Vec<(String, &'a str)>,
+    aliases: &'static [Alias],
+}
+
+impl<'a> EventView<'a> {
+    pub(super) fn new(event: &'a Event) -> Self {
+        let native: Vec<(&str, &str)> = event.native.iter().collect();
+        let spaced = native.iter().filter(|(name, _)| name.contains(' '));
+        let unspaced = spaced.map(|&(name, value)| (name.replace(' ', ""), value)).collect();
+        Self { event, native, unspaced, aliases: aliases(event) }
+    }
+
+    fn native(&self, name: &str) -> Option<EventValue<'_>> {
+        let mut values = self.native.iter().filter(|(candidate, _)| *candidate == name).map(|&(_, value)| value);
+        let first = text(values.next()?);
+        let Some(second) = values.next() else { return Some(first) };
+        let rest = values.map(text);
+        Some(EventValue::Array([first, text(second)].into_iter().chain(rest).collect()))
+    }
+
+    fn alias(&self, name: &str) -> Option<EventValue<'_>> {
+        if let Some((_, value)) = self.unspaced.iter().find(|(candidate, _)| candidate == name) {
+            return Some(text(value));
+        }
+        let alias = self.aliases.iter().find(|alias| alias.sigma == name)?;
+        let value = self.native.iter().find(|(candidate, _)| *candidate == alias.native)?.1;
+        Some(text((alias.convert)(value)))
+    }
+
+    fn ours(&self, name: &str) -> Option<EventValue<'_>> {
+        if !name.contains(['.', '@']) && name != "message" {
+            return None;
+        }
+        let value = match name {
+            "related.user" => return list(self.event.related_users().into_iter().map(str::to_owned)),
+            "related.ip" => return list(self.event.related_ips().into_iter().map(|ip| ip.to_string())),
+            _ => self.event.get(Field::from_name(name)?)?,
+        };
+        Some(match value {
+            monban_event::Value::Number(number) => EventValue::Int(number),
+            monban_event::Value::Flag(flag) => EventValue::Bool(flag),
+            monban_event::Value::Text(text) => EventValue::Str(text),
+            other => EventValue::Str(Cow::Owned(other.to_text().into_owned())),
+        })
+    }
+
+    /// What a keyword is looked for in: every value, and for device lines the text as it came. A Windows message is
+    /// made of its values, so it would only join what stands apart.
+    fn strings(&self) -> impl Iterator<Item = &str> {
+        let windows = self.event.module.as_deref() == Some("windows");
+        let message = self.event.message.as_deref().filter(|_| !windows);
+        self.native.iter().map(|&(_, value)| value).chain(message)
+    }
+}
+
+fn text(value: &str) -> EventValue<'_> {
+    EventValue::Str(Cow::Borrowed(value))
+}
+
+fn list<'a>(values: impl Iterator<Item = String>) -> Option<EventValue<'a>> {
+    let values: Vec<EventValue<'a>> = values.map(|value| EventValue::Str(Cow::Owned(value))).collect();
+    (!values.is_empty()).then_some(EventValue::Array(values))
+}
+
+impl SigmaEvent for EventView<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        self.native(path).or_else(|| self.alias(path)).or_else(|| self.ours(path))
+    }
+
+    fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
+        self.strings().any(pred)
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        self.strings().map(Cow::Borrowed).collect()
+    }
+
+    fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
+        self.strings().for_each(visit);
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::Value::Object(self.event.to_json())
+    }
+
+    fn visit_top_level_keys(&self, visit: &mut dyn FnMut(&str)) -> bool {
+        for &(name, _) in &self.native {
+            visit(name);
+        }
+        for (name, _) in &self.unspaced {
+            visit(name);
+        }
+        for alias in self.aliases {
+            visit(alias.sigma);
+        }
+        for &field in Field::ALL {
+            if self.event.get(field).is_some() {
+                visit(field.name());
+            }
+        }
+        visit("related.user");
+        visit("related.ip");
+        true
+    }
+}

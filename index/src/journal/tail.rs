@@ -1,0 +1,147 @@
+//! Reading on from a position, both families merged by number. Reads files only, so it also serves a copied folder.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use monban_event::RecordId;
+
+use super::JournalError;
+use super::codec::{Entry, decode};
+use super::segment::{self, Family, FrameRead, HEADER_BYTES, KIND_ENTRIES, read_frame};
+
+/// What comes next.
+#[derive(Debug, PartialEq)]
+pub enum TailItem {
+    Entry(RecordId, Entry),
+    /// These numbers cannot be read: a frame is damaged or a segment is gone. Inclusive.
+    Gap(RecordId, RecordId),
+}
+
+/// A place in the journal. It only ever looks at what the caller says is durable.
+pub struct Tail {
+    records: Cursor,
+    acts: Cursor,
+    position: RecordId,
+}
+
+impl Tail {
+    pub(super) fn after(dir: &Path, position: RecordId) -> Result<Self, JournalError> {
+        let cursor = |family| Cursor::after(dir, family, position.0);
+        Ok(Self { records: cursor(Family::Records)?, acts: cursor(Family::Acts)?, position })
+    }
+
+    /// The number that was given last.
+    pub fn position(&self) -> RecordId {
+        self.position
+    }
+
+    /// The next entry up to `durable`; `None` when there is none yet.
+    pub fn next(&mut self, durable: RecordId) -> Result<Option<TailItem>, JournalError> {
+        if self.position >= durable {
+            return Ok(None);
+        }
+        let wanted = self.position.0 + 1;
+        for cursor in [&mut self.records, &mut self.acts] {
+            cursor.fill()?;
+            if let Some(body) = cursor.take(wanted) {
+                self.position = RecordId(wanted);
+                let entry = decode(cursor.family, &body);
+                let gap = TailItem::Gap(self.position, self.position);
+                return Ok(Some(entry.map_or(gap, |entry| TailItem::Entry(self.position, entry))));
+            }
+        }
+        Ok(Some(self.skip(durable)))
+    }
+
+    /// Neither family has the number: goes to the next that one of them has.
+    fn skip(&mut self, durable: RecordId) -> TailItem {
+        let next = [&self.records, &self.acts].into_iter().filter_map(Cursor::first).min();
+        let last = next.map_or(durable.0, |next| (next - 1).min(durable.0));
+        let gap = TailItem::Gap(self.position.next(), RecordId(last));
+        self.position = RecordId(last);
+        gap
+    }
+}
+
+/// The reading place in one family.
+struct Cursor {
+    family: Family,
+    dir: PathBuf,
+    open: Option<(u64, File, PathBuf)>,
+    offset: u64,
+    pending: VecDeque<(u64, Vec<u8>)>,
+    after: u64,
+}
+
+impl Cursor {
+    fn after(dir: &Path, family: Family, position: u64) -> Result<Self, JournalError> {
+        let mut cursor =
+            Self { family, dir: dir.to_owned(), open: None, offset: 0, pending: VecDeque::new(), after: position };
+        let (segments, _) = segment::list(dir, family)?;
+        let place = segments.partition_point(|segment| segment.first <= position + 1).saturating_sub(1);
+        if let Some(segment) = segments.into_iter().nth(place) {
+            cursor.enter(segment)?;
+        }
+        Ok(cursor)
+    }
+
+    fn enter(&mut self, segment: segment::SegmentPath) -> Result<(), JournalError> {
+        let file =
+            File::open(&segment.path).map_err(|source| JournalError::Read { path: segment.path.clone(), source })?;
+        self.open = Some((segment.first, file, segment.path));
+        self.offset = HEADER_BYTES;
+        Ok(())
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.pending.front().map(|&(number, _)| number)
+    }
+
+    fn take(&mut self, wanted: u64) -> Option<Vec<u8>> {
+        (self.first() == Some(wanted)).then(|| self.pending.pop_front())?.map(|(_, body)| body)
+    }
+
+    /// Reads frames until entries wait, or nothing more is there.
+    fn fill(&mut self) -> Result<(), JournalError> {
+        while self.pending.is_empty() {
+            let Some((_, file, path)) = &self.open else {
+                if !self.enter_next()? {
+                    return Ok(());
+                }
+                continue;
+            };
+            let read = read_frame(file, self.offset);
+            match read.map_err(|source| JournalError::Read { path: path.clone(), source })? {
+                FrameRead::Frame { kind, body, next } => {
+                    self.offset = next;
+                    if kind == KIND_ENTRIES {
+                        self.keep(&body);
+                    }
+                }
+                FrameRead::Damaged { next: Some(next) } => self.offset = next,
+                FrameRead::End | FrameRead::Damaged { next: None } => {
+                    if !self.enter_next()? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        let fresh = segment::entries(body).filter(|&(number, _)| number > self.after);
+        self.pending.extend(fresh.map(|(number, entry)| (number, entry.to_vec())));
+    }
+
+    /// Moves to the segment after the one being read; `false` when there is none.
+    fn enter_next(&mut self) -> Result<bool, JournalError> {
+        let current = self.open.as_ref().map_or(0, |&(first, ..)| first);
+        let (segments, _) = segment::list(&self.dir, self.family)?;
+        match segments.into_iter().find(|segment| segment.first > current) {
+            Some(segment) => self.enter(segment).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}

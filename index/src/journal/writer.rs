@@ -1,0 +1,357 @@
+//! The one thread that writes. It takes what waits in the order of the lanes, numbers it, appends it, syncs, publishes
+//! the durable position and only then tells the senders.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use monban_event::limits::JOURNAL_QUEUE_BYTES_MAX;
+use monban_event::sink::Done;
+use monban_event::{Act, Clock, Lane, Record, RecordId, SinkRefused};
+
+use super::codec::{encode_act, encode_record};
+use super::segment::{Active, ENTRY_HEADER_BYTES, FRAME_BYTES, FRAME_HEADER_BYTES, KIND_ENTRIES, Segments};
+use super::{JournalError, Shared, closed};
+
+/// One commit takes up to this much: what a slow disk writes in a few milliseconds.
+const GROUP_BYTES: usize = 1 << 20;
+/// How long live records wait for company before a commit. A sync costs some 3 ms of the disk's time; without the wait
+/// a trickle of 100 lines a second would cost 100 of them.
+const GROUP_WAIT: Duration = Duration::from_millis(20);
+/// Imports enter in slices of this many records, so that a live record never waits behind more.
+const IMPORT_SLICE_RECORDS: usize = 1000;
+/// Imports wait while the pipeline is further behind than this: an alarm may be late by so much.
+const IMPORT_LAG_MAX: Duration = Duration::from_secs(2);
+/// How often a waiting import looks again whether the pipeline has caught up.
+const IMPORT_RETRY: Duration = Duration::from_millis(50);
+/// What a queued record costs besides its bytes.
+const RECORD_OVERHEAD_BYTES: usize = 128;
+/// The file that names the durable position for people and tests: a plain number.
+const PUBLISHED: &str = "durable";
+
+enum Load {
+    Records(Vec<Record>),
+    Acts(Vec<Act>),
+}
+
+/// Something to write and whom to tell.
+pub(super) struct Job {
+    load: Load,
+    bytes: usize,
+    done: Done,
+}
+
+impl Job {
+    pub(super) fn records(records: Vec<Record>, done: Done) -> Self {
+        let bytes = records.iter().map(|record| record.bytes.len() + RECORD_OVERHEAD_BYTES).sum();
+        Self { load: Load::Records(records), bytes, done }
+    }
+
+    pub(super) fn acts(acts: Vec<Act>, done: Done) -> Self {
+        Self { load: Load::Acts(acts), bytes: RECORD_OVERHEAD_BYTES, done }
+    }
+
+    pub(super) fn finish(self, result: Result<RecordId, SinkRefused>) {
+        (self.done)(result);
+    }
+
+    fn count(&self) -> usize {
+        match &self.load {
+            Load::Records(records) => records.len(),
+            Load::Acts(acts) => acts.len(),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Queues {
+    acts: VecDeque<Job>,
+    live: VecDeque<Job>,
+    imports: VecDeque<Job>,
+    bytes: usize,
+    pub(super) closed: bool,
+}
+
+impl Queues {
+    /// Hands the job back with the reason when it is not taken. Acts are always taken: they are few, and a full queue
+    /// must not keep a person from deciding.
+    pub(super) fn push(&mut self, lane: Lane, job: Job) -> Option<(Job, SinkRefused)> {
+        if self.closed {
+            return Some((job, closed()));
+        }
+        if lane != Lane::Acts && self.bytes + job.bytes > JOURNAL_QUEUE_BYTES_MAX {
+            return Some((job, SinkRefused::QueueFull));
+        }
+        self.bytes += job.bytes;
+        match lane {
+            Lane::Acts => self.acts.push_back(job),
+            Lane::Live => self.live.push_back(job),
+            Lane::Imports => self.imports.push_back(job),
+        }
+        None
+    }
+
+    pub(super) fn take(&mut self, may_import: bool) -> Vec<Job> {
+        let mut group: Vec<Job> = self.acts.drain(..).collect();
+        let mut bytes = 0;
+        while bytes < GROUP_BYTES
+            && let Some(job) = self.live.pop_front()
+        {
+            bytes += job.bytes;
+            group.push(job);
+        }
+        let mut records = 0;
+        while may_import
+            && bytes < GROUP_BYTES
+            && records < IMPORT_SLICE_RECORDS
+            && let Some(job) = self.imports.pop_front()
+        {
+            bytes += job.bytes;
+            records += job.count();
+            group.push(job);
+        }
+        self.bytes = self.bytes.saturating_sub(group.iter().map(|job| job.bytes).sum());
+        group
+    }
+
+    fn live_bytes(&self) -> usize {
+        self.live.iter().map(|job| job.bytes).sum()
+    }
+}
+
+/// The position last published in `dir`, where one was.
+pub(super) fn published(dir: &Path) -> Option<RecordId> {
+    fs::read_to_string(dir.join(PUBLISHED)).ok()?.trim().parse().ok().map(RecordId)
+}
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    segments: Segments,
+    last: RecordId,
+    published: File,
+    clock: Arc<dyn Clock>,
+    /// A sync failed: what the disk holds is unknown, so nothing more is written.
+    broken: Option<String>,
+    acts_buffer: Vec<u8>,
+    records_buffer: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        segments: Segments,
+        last: RecordId,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, JournalError> {
+        let path = shared.dir.join(PUBLISHED);
+        let published = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| JournalError::Append { path, source })?;
+        let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
+        Ok(Self { shared, segments, last, published, clock, broken: None, acts_buffer, records_buffer })
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some(group) = self.next_group() {
+            self.commit(group);
+        }
+        self.shared.progress().closed = true;
+        self.shared.moved.notify_all();
+    }
+
+    /// Waits for work; `None` when the journal is closed and everything is written.
+    fn next_group(&self) -> Option<Vec<Job>> {
+        let mut queues = self.shared.queues();
+        let mut gathering: Option<Instant> = None;
+        loop {
+            let may_import = self.shared.progress().lag() < IMPORT_LAG_MAX || queues.closed;
+            let imports = may_import && !queues.imports.is_empty();
+            let since = *gathering.get_or_insert_with(Instant::now);
+            let waited = queues.closed || since.elapsed() >= GROUP_WAIT || queues.live_bytes() >= GROUP_BYTES;
+            if !queues.acts.is_empty() || imports || (!queues.live.is_empty() && waited) {
+                return Some(queues.take(may_import));
+            }
+            if queues.closed {
+                return None;
+            }
+            let pause = if queues.live.is_empty() {
+                gathering = None;
+                if queues.imports.is_empty() { Duration::MAX } else { IMPORT_RETRY }
+            } else {
+                GROUP_WAIT.saturating_sub(since.elapsed())
+            };
+            queues = self.wait(queues, pause);
+        }
+    }
+
+    fn wait<'a>(
+        &self,
+        queues: std::sync::MutexGuard<'a, Queues>,
+        pause: Duration,
+    ) -> std::sync::MutexGuard<'a, Queues> {
+        if pause == Duration::MAX {
+            return self.shared.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.shared.work.wait_timeout(queues, pause).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn commit(&mut self, group: Vec<Job>) {
+        let numbers = self.encode(&group);
+        match self.write() {
+            Ok(()) => {
+                self.last = numbers.last().copied().unwrap_or(self.last);
+                self.publish();
+                for (job, last) in group.into_iter().zip(numbers) {
+                    job.finish(Ok(last));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the journal cannot write; nothing of this commit was taken");
+                let reason = SinkRefused::CannotWrite(error.to_string());
+                for job in group {
+                    job.finish(Err(reason.clone()));
+                }
+            }
+        }
+    }
+
+    /// Fills the buffers with frames; gives the last number of each job.
+    fn encode(&mut self, group: &[Job]) -> Vec<RecordId> {
+        self.acts_buffer.clear();
+        self.records_buffer.clear();
+        let mut number = self.last.0;
+        let mut acts = FrameWriter::new(&mut self.acts_buffer);
+        let mut records = FrameWriter::new(&mut self.records_buffer);
+        let mut numbers = Vec::with_capacity(group.len());
+        for job in group {
+            match &job.load {
+                Load::Acts(list) => {
+                    for act in list {
+                        number += 1;
+                        acts.entry(number, |out| encode_act(act, out));
+                    }
+                }
+                Load::Records(list) => {
+                    for record in list {
+                        number += 1;
+                        records.entry(number, |out| encode_record(record, out));
+                    }
+                }
+            }
+            numbers.push(RecordId(number));
+        }
+        acts.finish();
+        records.finish();
+        numbers
+    }
+
+    /// Acts first, then records; all of it or none.
+    fn write(&mut self) -> Result<(), JournalError> {
+        if let Some(reason) = &self.broken {
+            return Err(JournalError::Broken { dir: self.shared.dir.clone(), reason: reason.clone() });
+        }
+        let created_us = self.clock.now().timestamp_micros();
+        let Segments { acts, records } = &mut self.segments;
+        let before = acts.mark();
+        let result = append(acts, &self.shared.dir, &self.acts_buffer, created_us).and_then(|()| {
+            append(records, &self.shared.dir, &self.records_buffer, created_us).or_else(|failure| {
+                acts.cut_back(&before).map_err(Failure::Sync)?;
+                Err(failure)
+            })
+        });
+        result.map_err(|failure| match failure {
+            Failure::Write(source) => JournalError::Append { path: self.shared.dir.clone(), source },
+            Failure::Sync(source) => {
+                // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
+                self.broken = Some(source.to_string());
+                JournalError::Append { path: self.shared.dir.clone(), source }
+            }
+        })
+    }
+
+    fn publish(&self) {
+        let mut progress = self.shared.progress();
+        progress.durable = self.last.0;
+        progress.commits.push_back((self.last.0, Instant::now()));
+        drop(progress);
+        self.shared.moved.notify_all();
+        // Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
+        if let Err(error) = self.published.write_all_at(format!("{:020}\n", self.last.0).as_bytes(), 0) {
+            tracing::warn!(error = %error, "cannot publish the durable position");
+        }
+    }
+}
+
+/// What failed decides whether writing may go on.
+enum Failure {
+    Write(io::Error),
+    Sync(io::Error),
+}
+
+fn append(active: &mut Active, dir: &Path, frames: &[u8], created_us: i64) -> Result<(), Failure> {
+    let Some(first) = first_number(frames) else { return Ok(()) };
+    active.ensure(dir, first, created_us).map_err(Failure::Write)?;
+    active.append(frames).map_err(Failure::Write)?;
+    active.sync().map_err(Failure::Sync)
+}
+
+fn first_number(frames: &[u8]) -> Option<u64> {
+    let number = frames.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + 8)?;
+    Some(u64::from_le_bytes(number.try_into().ok()?))
+}
+
+/// Builds frames in a buffer, closing each at [`FRAME_BYTES`].
+struct FrameWriter<'a> {
+    out: &'a mut Vec<u8>,
+    start: Option<usize>,
+}
+
+impl<'a> FrameWriter<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, start: None }
+    }
+
+    fn entry(&mut self, number: u64, encode: impl FnOnce(&mut Vec<u8>)) {
+        let start = *self.start.get_or_insert_with(|| {
+            let start = self.out.len();
+            self.out.extend([0; FRAME_HEADER_BYTES]);
+            start
+        });
+        self.out.extend(number.to_le_bytes());
+        let length_at = self.out.len();
+        self.out.extend([0; 4]);
+        encode(self.out);
+        let length = self.out.len() - length_at - 4;
+        self.put_u32(length_at, length);
+        if self.out.len() - start + ENTRY_HEADER_BYTES >= FRAME_BYTES {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(start) = self.start.take() else { return };
+        if let Some(kind) = self.out.get_mut(start + 8) {
+            *kind = KIND_ENTRIES;
+        }
+        let length = self.out.len() - start - 8;
+        let crc = crc32c::crc32c(self.out.get(start + 8..).unwrap_or_default());
+        self.put_u32(start, length);
+        if let Some(place) = self.out.get_mut(start + 4..start + 8) {
+            place.copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+
+    fn put_u32(&mut self, at: usize, value: usize) {
+        let value = u32::try_from(value).expect("frames are bounded far below 4 GiB");
+        if let Some(place) = self.out.get_mut(at..at + 4) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}

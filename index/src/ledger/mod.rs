@@ -1,0 +1,225 @@
+//! The ledger: what the journal says, as `SQLite` tables for pages, reports and the program itself. A view: it keeps
+//! the journal position that it is true up to in the same transaction as its data, and can be rebuilt.
+//!
+//! One connection writes, under a mutex, in batches; readers have their own (WAL) and never wait for it.
+
+mod read;
+mod rows;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use monban_event::RecordId;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+pub use read::{FindingFilter, LedgerReader};
+pub use rows::{
+    AccountRow, FindingDetail, FindingRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow, TrailRow,
+    UserRow,
+};
+pub use write::{AccountTally, LedgerBatch, SourceTally};
+
+/// Rises whenever the tables change in a way an older program cannot read.
+const FORMAT_VERSION: i64 = 1;
+
+/// Read connections kept for reuse; pages ask a few short questions at a time.
+const IDLE_READERS_MAX: usize = 8;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("open ledger {path}")]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("ledger {path} has format version {found}; this program reads {FORMAT_VERSION}")]
+    Version { path: PathBuf, found: i64 },
+    #[error("{operation} in the ledger")]
+    Statement { operation: &'static str, source: rusqlite::Error },
+    /// The caller gave the batch up; nothing of it was kept.
+    #[error("batch given up: {reason}")]
+    Aborted { reason: String },
+    #[error("ledger row of {table} cannot be read: {reason}")]
+    BadRow { table: &'static str, reason: String },
+}
+
+/// Names the operation of a failed statement.
+pub(crate) trait Naming<T> {
+    fn naming(self, operation: &'static str) -> Result<T, LedgerError>;
+}
+
+impl<T> Naming<T> for rusqlite::Result<T> {
+    fn naming(self, operation: &'static str) -> Result<T, LedgerError> {
+        self.map_err(|source| LedgerError::Statement { operation, source })
+    }
+}
+
+pub struct Ledger {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Ledger {
+    /// Opens `path`, creating it with its tables where it is missing.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let opening = |source| LedgerError::Open { path: path.to_owned(), source };
+        let connection = Connection::open(path).map_err(opening)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;").map_err(opening)?;
+        let ledger = Self { path: path.to_owned(), writer: Mutex::new(connection), readers: Mutex::new(Vec::new()) };
+        ledger.prepare_tables()?;
+        Ok(ledger)
+    }
+
+    fn prepare_tables(&self) -> Result<(), LedgerError> {
+        let mut connection = self.lock_writer();
+        let version: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).naming("read the version")?;
+        match version {
+            FORMAT_VERSION => Ok(()),
+            0 => {
+                let transaction = connection.transaction().naming("create tables")?;
+                transaction.execute_batch(include_str!("schema.sql")).naming("create tables")?;
+                transaction.pragma_update(None, "user_version", FORMAT_VERSION).naming("create tables")?;
+                transaction.commit().naming("create tables")
+            }
+            found => Err(LedgerError::Version { path: self.path.clone(), found }),
+        }
+    }
+
+    /// The journal position that the ledger is true up to.
+    pub fn position(&self) -> Result<RecordId, LedgerError> {
+        let connection = self.lock_writer();
+        let position: Option<i64> = connection
+            .query_row("SELECT value FROM meta WHERE key = 'position'", [], |row| row.get(0))
+            .optional()
+            .naming("read the position")?;
+        Ok(RecordId(position.unwrap_or(0).cast_unsigned()))
+    }
+
+    /// The detector's last snapshot and the position it was taken at.
+    pub fn detector_snapshot(&self) -> Result<Option<(RecordId, Vec<u8>)>, LedgerError> {
+        let connection = self.lock_writer();
+        connection
+            .query_row("SELECT position, state FROM detector", [], |row| {
+                Ok((RecordId(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?))
+            })
+            .optional()
+            .naming("read the detector snapshot")
+    }
+
+    /// Runs `work` in one transaction and moves the position to `position` with it. On error nothing happened.
+    pub fn apply<T>(
+        &self,
+        position: RecordId,
+        work: impl FnOnce(&mut LedgerBatch<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let mut connection = self.lock_writer();
+        let transaction = connection.transaction().naming("begin")?;
+        let result = work(&mut LedgerBatch::new(&transaction))?;
+        transaction
+            .execute("INSERT OR REPLACE INTO meta VALUES ('position', ?1)", [position.0.cast_signed()])
+            .naming("move the position")?;
+        transaction.commit().naming("commit")?;
+        Ok(result)
+    }
+
+    /// A handle for reading; hand it back by dropping it.
+    pub fn read(&self) -> Result<LedgerReader<'_>, LedgerError> {
+        let idle = self.lock_readers().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.open_reader()?,
+        };
+        Ok(LedgerReader::new(self, connection))
+    }
+
+    fn open_reader(&self) -> Result<Connection, LedgerError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&self.path, flags)
+            .map_err(|source| LedgerError::Open { path: self.path.clone(), source })
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let mut readers = self.lock_readers();
+        if readers.len() < IDLE_READERS_MAX {
+            readers.push(connection);
+        }
+    }
+
+    // A panic of another holder leaves a connection that has rolled back; it is as good as new.
+    fn lock_writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who is logged in: the one part of the ledger that the journal does not hold.
+impl Ledger {
+    pub fn open_web_session(&self, token_sha256: &str, user: &str, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.lock_writer()
+            .execute(
+                "INSERT OR REPLACE INTO web_sessions VALUES (?1, ?2, ?3, ?3)",
+                (token_sha256, user, now.timestamp_micros()),
+            )
+            .naming("open a web session")?;
+        Ok(())
+    }
+
+    /// The account of a session that is neither idle for longer than `idle` nor older than `whole`, and notes that it
+    /// was used; closes it otherwise.
+    pub fn use_web_session(
+        &self,
+        token_sha256: &str,
+        now: DateTime<Utc>,
+        idle: chrono::TimeDelta,
+        whole: chrono::TimeDelta,
+    ) -> Result<Option<String>, LedgerError> {
+        let connection = self.lock_writer();
+        connection
+            .execute(
+                "DELETE FROM web_sessions WHERE last_seen < ?1 OR created < ?2",
+                ((now - idle).timestamp_micros(), (now - whole).timestamp_micros()),
+            )
+            .naming("close old web sessions")?;
+        connection
+            .query_row(
+                "UPDATE web_sessions SET last_seen = ?2 WHERE token_sha256 = ?1 RETURNING user",
+                (token_sha256, now.timestamp_micros()),
+                |row| row.get(0),
+            )
+            .optional()
+            .naming("use a web session")
+    }
+
+    pub fn close_web_session(&self, token_sha256: &str) -> Result<(), LedgerError> {
+        self.lock_writer()
+            .execute("DELETE FROM web_sessions WHERE token_sha256 = ?1", [token_sha256])
+            .naming("close a web session")?;
+        Ok(())
+    }
+
+    pub fn note_login_failure(&self, account: &str, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.lock_writer()
+            .execute("INSERT INTO login_failures VALUES (?1, ?2)", (account, now.timestamp_micros()))
+            .naming("note a login failure")?;
+        Ok(())
+    }
+
+    /// Failed logins of `account` since `since`; older ones of everybody are forgotten.
+    pub fn login_failures(&self, account: &str, since: DateTime<Utc>) -> Result<u64, LedgerError> {
+        let connection = self.lock_writer();
+        connection
+            .execute("DELETE FROM login_failures WHERE at < ?1", [since.timestamp_micros()])
+            .naming("forget login failures")?;
+        connection
+            .query_row("SELECT count(*) FROM login_failures WHERE account = ?1", [account], |row| row.get::<_, i64>(0))
+            .map(i64::cast_unsigned)
+            .naming("count login failures")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+-- The ledger, version 1: what the journal says, as tables. Times are microseconds since 1970 UTC.
+-- Everything above the line at the end can be rebuilt from the journal.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE sources (
+    id TEXT PRIMARY KEY, name TEXT, module TEXT, vendor TEXT, product TEXT, host TEXT, transport TEXT, peer TEXT, origin TEXT,
+    listed INTEGER NOT NULL DEFAULT 0,
+    first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, last_event INTEGER NOT NULL,
+    records INTEGER NOT NULL, unparsed INTEGER NOT NULL,
+    skew_sum INTEGER NOT NULL DEFAULT 0, skew_max INTEGER NOT NULL DEFAULT 0, skew_count INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+-- Hours are whole hours since 1970 UTC: of receipt for what was received, of the event for what was imported.
+CREATE TABLE source_hours (
+    source TEXT NOT NULL, hour INTEGER NOT NULL, records INTEGER NOT NULL, unparsed INTEGER NOT NULL,
+    PRIMARY KEY (source, hour)
+) WITHOUT ROWID;
+CREATE TABLE silences (
+    source TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER, PRIMARY KEY (source, started)
+) WITHOUT ROWID;
+
+CREATE TABLE accounts (
+    key TEXT PRIMARY KEY, class TEXT, state TEXT, first_seen INTEGER NOT NULL, last_success INTEGER, last_failure INTEGER,
+    successes INTEGER NOT NULL, failures INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    key TEXT PRIMARY KEY, observer TEXT NOT NULL, user TEXT NOT NULL, class TEXT NOT NULL, source_ip TEXT, assigned_ip TEXT,
+    started INTEGER NOT NULL, ended INTEGER, last_seen INTEGER NOT NULL, bytes_sent INTEGER, bytes_received INTEGER,
+    after_hours INTEGER NOT NULL, first_event TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_started ON sessions (started);
+
+-- `base` is the id without recurrence; a finding that recurs after it was closed is a new row of the same base.
+CREATE TABLE findings (
+    id TEXT PRIMARY KEY, base TEXT NOT NULL, recurrence INTEGER NOT NULL, rule_id TEXT NOT NULL, rule_title TEXT NOT NULL,
+    rule_version TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL, object TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, summary TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX findings_base ON findings (base, recurrence);
+CREATE INDEX findings_first ON findings (first);
+CREATE TABLE finding_evidence (
+    finding TEXT NOT NULL, record INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (finding, record, position)
+) WITHOUT ROWID;
+CREATE INDEX evidence_record ON finding_evidence (record, position);
+CREATE TABLE reviews (
+    record INTEGER PRIMARY KEY, finding TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL, status TEXT NOT NULL,
+    reason TEXT NOT NULL, note TEXT NOT NULL
+);
+CREATE INDEX reviews_finding ON reviews (finding);
+
+-- `next_index` is the file's bookmark: records with a lower index are in the journal.
+CREATE TABLE imports (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, next_index INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0, duplicate INTEGER NOT NULL DEFAULT 0, damaged TEXT NOT NULL DEFAULT '[]',
+    closed INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX imports_sha256 ON imports (sha256);
+-- 16 bytes of SHA-256 over computer, channel, record id, time and bytes; the event that came first.
+CREATE TABLE seen_events (key BLOB PRIMARY KEY, record INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE users (
+    name TEXT PRIMARY KEY, display_name TEXT NOT NULL, role TEXT NOT NULL, password_hash TEXT NOT NULL, created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, secret_sha256 TEXT NOT NULL, created INTEGER NOT NULL,
+    revoked INTEGER
+) WITHOUT ROWID;
+CREATE TABLE trail (record INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, deed TEXT NOT NULL);
+CREATE TABLE context (name TEXT PRIMARY KEY, record INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE losses (receiver TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (receiver, reason)) WITHOUT ROWID;
+CREATE TABLE detector (id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL, state BLOB NOT NULL);
+
+-- What follows is not in the journal and is lost with the ledger: who is logged in just now.
+CREATE TABLE web_sessions (
+    token_sha256 TEXT PRIMARY KEY, user TEXT NOT NULL, created INTEGER NOT NULL, last_seen INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE login_failures (account TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX login_failures_account ON login_failures (account, at);

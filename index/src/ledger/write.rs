@@ -1,0 +1,433 @@
+//! Writing: what one batch of the journal changes. All of it happens in one transaction with the position.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use monban_event::act::{ContextName, Deed};
+use monban_event::finding::EVIDENCE_MAX;
+use monban_event::{Act, EventId, Finding, FindingStatus, RecordId, VpnSession};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{LedgerError, Naming};
+
+/// What a batch says about one source.
+#[derive(Clone, Debug, Default)]
+pub struct SourceTally {
+    pub host: Option<String>,
+    pub module: Option<String>,
+    pub vendor: Option<String>,
+    pub product: Option<String>,
+    pub transport: &'static str,
+    pub peer: Option<String>,
+    pub origin: &'static str,
+    pub first_seen: DateTime<Utc>,
+    pub last_seen: DateTime<Utc>,
+    pub last_event: DateTime<Utc>,
+    pub records: u64,
+    pub unparsed: u64,
+    /// Sum, largest size and number of receipt − event time, µs, of live records.
+    pub skew_sum_us: i64,
+    pub skew_max_us: i64,
+    pub skew_count: u64,
+    /// (events, unparsed) by whole hour since 1970 UTC.
+    pub hours: BTreeMap<i64, (u64, u64)>,
+}
+
+/// What a batch says about one account.
+#[derive(Clone, Debug, Default)]
+pub struct AccountTally {
+    pub class: Option<String>,
+    pub state: Option<String>,
+    pub first_seen: DateTime<Utc>,
+    pub last_success: Option<DateTime<Utc>>,
+    pub last_failure: Option<DateTime<Utc>>,
+    pub successes: u64,
+    pub failures: u64,
+}
+
+/// An open transaction of the ledger.
+pub struct LedgerBatch<'a> {
+    transaction: &'a Transaction<'a>,
+}
+
+impl<'a> LedgerBatch<'a> {
+    pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
+        Self { transaction }
+    }
+
+    pub fn tally_source(&mut self, id: &str, tally: &SourceTally) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO sources (id, host, module, vendor, product, transport, peer, origin, first_seen, last_seen,
+                     last_event, records, unparsed, skew_sum, skew_max, skew_count)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 ON CONFLICT (id) DO UPDATE SET
+                     host = coalesce(excluded.host, host), module = coalesce(excluded.module, module),
+                     vendor = coalesce(excluded.vendor, vendor), product = coalesce(excluded.product, product),
+                     transport = excluded.transport, peer = coalesce(excluded.peer, peer), origin = excluded.origin,
+                     first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
+                     last_event = max(last_event, excluded.last_event), records = records + excluded.records,
+                     unparsed = unparsed + excluded.unparsed, skew_sum = skew_sum + excluded.skew_sum,
+                     skew_max = max(skew_max, excluded.skew_max), skew_count = skew_count + excluded.skew_count",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    id,
+                    tally.host,
+                    tally.module,
+                    tally.vendor,
+                    tally.product,
+                    tally.transport,
+                    tally.peer,
+                    tally.origin,
+                    tally.first_seen.timestamp_micros(),
+                    tally.last_seen.timestamp_micros(),
+                    tally.last_event.timestamp_micros(),
+                    tally.records.cast_signed(),
+                    tally.unparsed.cast_signed(),
+                    tally.skew_sum_us,
+                    tally.skew_max_us,
+                    tally.skew_count.cast_signed(),
+                ])
+            })
+            .naming("count a source")?;
+        tally
+            .hours
+            .iter()
+            .try_for_each(|(&hour, &(records, unparsed))| self.tally_source_hour(id, hour, records, unparsed))
+    }
+
+    fn tally_source_hour(&mut self, id: &str, hour: i64, records: u64, unparsed: u64) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO source_hours VALUES (?1, ?2, ?3, ?4) ON CONFLICT (source, hour) DO UPDATE SET
+                     records = records + excluded.records, unparsed = unparsed + excluded.unparsed",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![id, hour, records.cast_signed(), unparsed.cast_signed()])
+            })
+            .naming("count an hour of a source")?;
+        Ok(())
+    }
+
+    pub fn tally_account(&mut self, key: &str, tally: &AccountTally) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET
+                     class = coalesce(excluded.class, class), state = coalesce(excluded.state, state),
+                     first_seen = min(first_seen, excluded.first_seen),
+                     last_success = max(coalesce(last_success, excluded.last_success), coalesce(excluded.last_success, last_success)),
+                     last_failure = max(coalesce(last_failure, excluded.last_failure), coalesce(excluded.last_failure, last_failure)),
+                     successes = successes + excluded.successes, failures = failures + excluded.failures",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    key,
+                    tally.class,
+                    tally.state,
+                    tally.first_seen.timestamp_micros(),
+                    tally.last_success.map(|time| time.timestamp_micros()),
+                    tally.last_failure.map(|time| time.timestamp_micros()),
+                    tally.successes.cast_signed(),
+                    tally.failures.cast_signed(),
+                ])
+            })
+            .naming("count an account")?;
+        Ok(())
+    }
+
+    pub fn put_session(&mut self, session: &VpnSession) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    session.key,
+                    session.observer,
+                    session.user,
+                    session.account_class,
+                    session.source_ip.map(|ip| ip.to_string()),
+                    session.assigned_ip.map(|ip| ip.to_string()),
+                    session.started.timestamp_micros(),
+                    session.ended.map(|time| time.timestamp_micros()),
+                    session.last_seen.timestamp_micros(),
+                    session.bytes_sent.map(u64::cast_signed),
+                    session.bytes_received.map(u64::cast_signed),
+                    session.after_hours,
+                    session.first_event.to_string(),
+                ])
+            })
+            .naming("keep a session")?;
+        Ok(())
+    }
+
+    pub fn put_silence(
+        &mut self,
+        source: &str,
+        started: DateTime<Utc>,
+        ended: Option<DateTime<Utc>>,
+    ) -> Result<(), LedgerError> {
+        self.transaction
+            .execute(
+                "INSERT OR REPLACE INTO silences VALUES (?1, ?2, ?3)",
+                params![source, started.timestamp_micros(), ended.map(|time| time.timestamp_micros())],
+            )
+            .naming("keep a silence")?;
+        Ok(())
+    }
+
+    /// Whether the event of that key is new. The first event of a key stays new when the journal is replayed.
+    pub fn is_first(&mut self, key: [u8; 16], event: EventId) -> Result<bool, LedgerError> {
+        let first = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO seen_events VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET key = key
+                 RETURNING record, position",
+            )
+            .and_then(|mut statement| {
+                statement.query_row(params![key, event.record.0.cast_signed(), event.offset], |row| {
+                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, u32>(1)?))
+                })
+            })
+            .naming("look for a duplicate")?;
+        Ok(first == (event.record.0, event.offset))
+    }
+
+    /// Joins what the detector newly found: `finding.evidence` and `finding.count` are additions. What was closed by
+    /// an act before `at` gets a new finding of the same base.
+    pub fn add_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(), LedgerError> {
+        let (id, recurrence) = self.place_finding(at, finding)?;
+        let fresh = self.add_evidence(id.as_str(), &finding.evidence)?;
+        // Beyond the bound evidence is not stored, so what comes on top can only be counted.
+        let full = self.evidence_count(id.as_str())? >= EVIDENCE_MAX;
+        let added = if full { finding.count.max(fresh) } else { fresh };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO findings (id, base, recurrence, rule_id, rule_title, rule_version, severity, subject, object,
+                     first, last, count, summary, found_at_record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 ON CONFLICT (id) DO UPDATE SET severity = max(severity, excluded.severity),
+                     first = min(first, excluded.first), last = max(last, excluded.last),
+                     count = count + excluded.count, summary = excluded.summary",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    id.as_str(),
+                    finding.id.as_str(),
+                    recurrence,
+                    finding.rule_id.as_str(),
+                    finding.rule_title,
+                    finding.rule_version,
+                    finding.severity as i64,
+                    finding.subject,
+                    finding.object,
+                    finding.first.timestamp_micros(),
+                    finding.last.timestamp_micros(),
+                    added.cast_signed(),
+                    finding.summary,
+                    at.0.cast_signed(),
+                ])
+            })
+            .naming("keep a finding")?;
+        Ok(())
+    }
+
+    fn place_finding(
+        &mut self,
+        at: RecordId,
+        finding: &Finding,
+    ) -> Result<(monban_event::FindingId, u32), LedgerError> {
+        let latest: Option<(u32, Option<i64>)> = self
+            .transaction
+            .prepare_cached(
+                "SELECT recurrence, closed_at_record FROM findings WHERE base = ?1 ORDER BY recurrence DESC LIMIT 1",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([finding.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .naming("look for a finding")?;
+        let recurrence = match latest {
+            None => 0,
+            Some((recurrence, Some(closed))) if closed.cast_unsigned() < at.0 => recurrence + 1,
+            Some((recurrence, _)) => recurrence,
+        };
+        let id = if recurrence == 0 {
+            finding.id.clone()
+        } else {
+            Finding::make_id(&finding.rule_id, &finding.subject, &finding.object, finding.first, recurrence)
+        };
+        Ok((id, recurrence))
+    }
+
+    fn add_evidence(&mut self, finding: &str, evidence: &[EventId]) -> Result<u64, LedgerError> {
+        let room = EVIDENCE_MAX.saturating_sub(self.evidence_count(finding)?);
+        let mut fresh = 0;
+        for event in evidence.iter().take(room) {
+            let inserted = self
+                .transaction
+                .prepare_cached("INSERT OR IGNORE INTO finding_evidence VALUES (?1, ?2, ?3)")
+                .and_then(|mut statement| {
+                    statement.execute(params![finding, event.record.0.cast_signed(), event.offset])
+                })
+                .naming("keep evidence")?;
+            fresh += inserted as u64;
+        }
+        Ok(fresh)
+    }
+
+    fn evidence_count(&self, finding: &str) -> Result<usize, LedgerError> {
+        self.transaction
+            .prepare_cached("SELECT count(*) FROM finding_evidence WHERE finding = ?1")
+            .and_then(|mut statement| statement.query_row([finding], |row| row.get::<_, i64>(0)))
+            .map(|count| usize::try_from(count).unwrap_or(0))
+            .naming("count evidence")
+    }
+
+    pub fn count_import(
+        &mut self,
+        import: RecordId,
+        next_index: u64,
+        accepted: u64,
+        duplicate: u64,
+    ) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE imports SET next_index = max(next_index, ?2), accepted = accepted + ?3, duplicate = duplicate + ?4
+                 WHERE id = ?1",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    import.0.cast_signed(),
+                    next_index.cast_signed(),
+                    accepted.cast_signed(),
+                    duplicate.cast_signed()
+                ])
+            })
+            .naming("count an import")?;
+        Ok(())
+    }
+
+    /// Notes damage of an import while it runs.
+    pub fn note_damage(&mut self, import: RecordId, notes: &[String]) -> Result<(), LedgerError> {
+        for note in notes {
+            self.transaction
+                .execute(
+                    "UPDATE imports SET damaged = json_insert(damaged, '$[#]', ?2) WHERE id = ?1",
+                    params![import.0.cast_signed(), note],
+                )
+                .naming("note damage")?;
+        }
+        Ok(())
+    }
+
+    pub fn put_detector_snapshot(&mut self, position: RecordId, state: &[u8]) -> Result<(), LedgerError> {
+        self.transaction
+            .execute("INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2)", params![position.0.cast_signed(), state])
+            .naming("keep the detector snapshot")?;
+        Ok(())
+    }
+
+    /// What an act changes. Every act is in the trail.
+    pub fn apply_act(&mut self, id: RecordId, act: &Act) -> Result<(), LedgerError> {
+        let at = act.at.timestamp_micros();
+        let deed = serde_json::to_string(&act.deed)
+            .map_err(|error| LedgerError::BadRow { table: "trail", reason: error.to_string() })?;
+        self.transaction
+            .execute(
+                "INSERT OR IGNORE INTO trail VALUES (?1, ?2, ?3, ?4)",
+                params![id.0.cast_signed(), at, act.by, deed],
+            )
+            .naming("keep the trail")?;
+        match &act.deed {
+            Deed::Context { name, sha256, text } => self.put_context(id, at, *name, sha256, text),
+            Deed::ImportOpened { path, sha256, bytes } => self.execute(
+                "open an import",
+                "INSERT OR IGNORE INTO imports (id, path, sha256, bytes) VALUES (?1, ?2, ?3, ?4)",
+                params![id.0.cast_signed(), path, sha256, bytes.cast_signed()],
+            ),
+            Deed::ImportClosed { import, damaged } => {
+                self.note_damage(*import, damaged)?;
+                self.execute("close an import", "UPDATE imports SET closed = 1 WHERE id = ?1", [import.0.cast_signed()])
+            }
+            Deed::Review { .. } => self.apply_review(id, act),
+            Deed::SourceNamed { source, name } => self.execute(
+                "name a source",
+                "UPDATE sources SET name = ?2, listed = 1 WHERE id = ?1",
+                params![source, name],
+            ),
+            Deed::TokenCreated { id, name, scopes, secret_sha256 } => self.execute(
+                "create a token",
+                "INSERT OR REPLACE INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, NULL)",
+                params![id, name, scopes.join(" "), secret_sha256, at],
+            ),
+            Deed::TokenRevoked { id } => {
+                self.execute("revoke a token", "UPDATE tokens SET revoked = ?2 WHERE id = ?1", params![id, at])
+            }
+            Deed::UserCreated { name, display_name, role, password_hash } => self.execute(
+                "create a user",
+                "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![name, display_name, role, password_hash, at],
+            ),
+            Deed::Lost { receiver, reason, count } => self.count_loss(receiver, reason, *count),
+            Deed::Epoch { .. }
+            | Deed::LoggedIn { .. }
+            | Deed::LoginRefused { .. }
+            | Deed::LoggedOut {}
+            | Deed::Searched { .. }
+            | Deed::Viewed { .. }
+            | Deed::Exported { .. } => Ok(()),
+        }
+    }
+
+    /// Adds to what could not be taken or read.
+    pub fn count_loss(&mut self, receiver: &str, reason: &str, count: u64) -> Result<(), LedgerError> {
+        self.execute(
+            "count losses",
+            "INSERT INTO losses VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            params![receiver, reason, count.cast_signed()],
+        )
+    }
+
+    fn put_context(
+        &mut self,
+        id: RecordId,
+        at: i64,
+        name: ContextName,
+        sha256: &str,
+        text: &str,
+    ) -> Result<(), LedgerError> {
+        self.execute(
+            "keep a context file",
+            "INSERT OR REPLACE INTO context VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![name.as_str(), id.0.cast_signed(), at, sha256, text],
+        )
+    }
+
+    fn apply_review(&mut self, id: RecordId, act: &Act) -> Result<(), LedgerError> {
+        let Deed::Review { finding, status, reason, note } = &act.deed else { return Ok(()) };
+        let at = act.at.timestamp_micros();
+        self.execute(
+            "keep a review",
+            "INSERT OR IGNORE INTO reviews VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![id.0.cast_signed(), finding.as_str(), at, act.by, status.as_str(), reason, note],
+        )?;
+        let closed = status.is_closed().then_some(id.0.cast_signed());
+        let verdict = (*status != FindingStatus::Open).then_some(at);
+        self.execute(
+            "apply a review",
+            "UPDATE findings SET status = ?2, closed_at_record = ?3, first_verdict = coalesce(first_verdict, ?4) WHERE id = ?1",
+            params![finding.as_str(), status.as_str(), closed, verdict],
+        )
+    }
+
+    fn execute(
+        &mut self,
+        operation: &'static str,
+        statement: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(), LedgerError> {
+        self.transaction.execute(statement, values).naming(operation)?;
+        Ok(())
+    }
+}

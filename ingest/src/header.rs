@@ -1,0 +1,549 @@
+//! The frame around a message: PRI, time, host, tag. Owns our own reading of RFC 3164 as devices really write it and of
+//! RFC 5424 relaxed. It never refuses: what is not a header stays in the body, and a byte of the line is lost only into
+//! a field of [`Header`]. No vendor's body is understood here.
+//!
+//! Why our own: a general syslog parser shifts four-digit-year stamps by the zone, takes years, zone words and `%ASA-…`
+//! for hosts, loses the body behind illegal structured data, and reads no header at all on the lines of the devices that
+//! hospitals have (`FortiGate`, Yamaha).
+
+use monban_event::TimeRule;
+
+use crate::stamp::{self, Instant, Stamp};
+
+/// How many headers may stand one behind the other: the device's and those of two relays.
+const HEADERS_MAX: usize = 3;
+
+/// Longest token taken for a host, in bytes. RFC 1035 names end at 255.
+const HOST_BYTES_MAX: usize = 255;
+
+/// Longest token taken for a program name, in bytes. RFC 5424 ends APP-NAME at 48; paths of old BSD tags are longer.
+const TAG_BYTES_MAX: usize = 80;
+
+/// The time of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderTime {
+    Stamp(Stamp),
+    Epoch(Instant),
+}
+
+impl HeaderTime {
+    pub fn has_offset(&self) -> bool {
+        match self {
+            Self::Stamp(stamp) => stamp.offset.is_some(),
+            Self::Epoch(instant) => instant.rule == TimeRule::Epoch,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// 0–191.
+    pub priority: Option<u8>,
+    /// A PRI was there, but not one that RFC 5424 §6.2.1 allows.
+    pub bad_priority: bool,
+    /// An RFC 6587 count was left in front by whoever framed the line.
+    pub octet_count: bool,
+    pub time: Option<HeaderTime>,
+    pub host: Option<&'a str>,
+    /// Host of the outer header, where a relay put its own before the device's.
+    pub relay: Option<&'a str>,
+    pub app: Option<&'a str>,
+    pub pid: Option<&'a str>,
+    pub message_id: Option<&'a str>,
+    /// RFC 5424 structured data, brackets included.
+    pub structured: Option<&'a str>,
+    /// What follows the time, before a host was taken from it: parsers of devices that send no host read this.
+    pub after_time: &'a str,
+    /// What follows the host, tag included.
+    pub body: &'a str,
+    /// What follows the tag.
+    pub message: &'a str,
+}
+
+impl Header<'_> {
+    /// Whether anything of a header was there.
+    pub fn is_present(&self) -> bool {
+        self.priority.is_some() || self.time.is_some() || self.host.is_some() || self.app.is_some()
+    }
+}
+
+/// Reads the header of one line.
+pub fn read(text: &str) -> Header<'_> {
+    let text = text.trim_start_matches(['\u{FEFF}', ' ', '\t']);
+    let mut header = Header::default();
+    let mut rest = strip_octet_count(text, &mut header);
+    for depth in 0..HEADERS_MAX {
+        let Some(next) = read_one(rest, depth, &mut header) else { break };
+        rest = next;
+    }
+    header.body = rest;
+    header.message = rest;
+    if header.app.is_none() {
+        read_tag(&mut header);
+    }
+    header
+}
+
+/// One header; the text behind it, or `None` when there is none (any more).
+fn read_one<'a>(text: &'a str, depth: usize, header: &mut Header<'a>) -> Option<&'a str> {
+    let behind_priority = strip_priority(text, header);
+    let start = behind_priority.trim_start_matches(['\u{FEFF}', ' ']);
+    if header.app.is_some() || header.structured.is_some() {
+        return None;
+    }
+    if depth == 0 {
+        header.after_time = start;
+    }
+    if let Some(rest) = read_5424(start, header) {
+        return Some(rest);
+    }
+    if let Some((time, rest)) = read_time(start) {
+        return read_3164(time, rest, depth, header);
+    }
+    if let Some(rest) = read_cisco(start, header) {
+        return Some(rest);
+    }
+    if depth == 0
+        && let Some(rest) = read_host_without_time(start, header)
+    {
+        return Some(rest);
+    }
+    (depth == 0 || behind_priority.len() < text.len()).then_some(start)
+}
+
+fn strip_octet_count<'a>(text: &'a str, header: &mut Header<'a>) -> &'a str {
+    let digits = text.bytes().take(8).take_while(u8::is_ascii_digit).count();
+    match text.get(digits..).and_then(|rest| rest.strip_prefix(' ')) {
+        Some(rest) if (1..=7).contains(&digits) && rest.starts_with('<') => {
+            header.octet_count = true;
+            rest
+        }
+        _ => text,
+    }
+}
+
+/// Takes `<n>` off. An inner PRI (a relay kept the device's) replaces none of the outer, but is taken off too.
+fn strip_priority<'a>(text: &'a str, header: &mut Header<'a>) -> &'a str {
+    let Some((number, rest)) = text.strip_prefix('<').and_then(|inner| {
+        let digits = inner.bytes().take(5).take_while(u8::is_ascii_digit).count();
+        Some((inner.get(..digits)?, inner.get(digits..)?.strip_prefix('>')?))
+    }) else {
+        return text;
+    };
+    let priority = number.parse::<u16>().ok().filter(|_| (1..=4).contains(&number.len()));
+    match priority.and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= 191) {
+        Some(priority) => header.priority = header.priority.or(Some(priority)),
+        None if number.is_empty() => return text,
+        None => header.bad_priority = true,
+    }
+    rest
+}
+
+/// A stamp, or an epoch number with a fraction (Meraki), at the start.
+fn read_time(text: &str) -> Option<(HeaderTime, &str)> {
+    let unmarked = text.strip_prefix(['*', '.']).unwrap_or(text);
+    if let Some((stamp, rest)) = stamp::read(unmarked).or_else(|| stamp::read_netscaler(unmarked)) {
+        return Some((HeaderTime::Stamp(stamp), rest));
+    }
+    let (token, _) = split_token(text);
+    let (whole, fraction) = token.split_once('.')?;
+    if whole.len() != 10 || fraction.is_empty() {
+        return None;
+    }
+    Some((HeaderTime::Epoch(stamp::epoch(token)?), text.get(token.len()..)?))
+}
+
+/// `1 TIME HOST APP PROCID MSGID [SD] MSG`, and what devices make of it: no structured data, illegal structured data,
+/// nothing but a host (CEF), an epoch for the time.
+fn read_5424<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
+    let behind_version = text.strip_prefix("1 ")?.trim_start_matches(' ');
+    let behind_time = if let Some((time, rest)) = read_time(behind_version) {
+        header.time = Some(time);
+        rest.strip_prefix(' ')?
+    } else {
+        behind_version.strip_prefix("- ")?
+    };
+    let behind_time = behind_time.trim_start_matches(' ');
+    header.after_time = behind_time;
+    let (host, behind_host) = split_token(behind_time);
+    if !is_nil(host) && !is_host(host) {
+        return Some(behind_time);
+    }
+    set_host(header, Some(host).filter(|host| !is_nil(host)));
+    Some(read_5424_fields(behind_host, header))
+}
+
+/// APP to SD. When they are not there, the text as it is.
+fn read_5424_fields<'a>(text: &'a str, header: &mut Header<'a>) -> &'a str {
+    if text.starts_with("CEF:") || text.starts_with("LEEF:") {
+        return text;
+    }
+    let (app, rest) = split_token(text);
+    let (pid, rest) = split_token(rest);
+    let (message_id, rest) = split_token(rest);
+    if app.ends_with(':') && is_nil(pid) && is_nil(message_id) {
+        // `PulseSecure: - - - text`: a tag with a colon in the place of APP-NAME.
+        header.app = Some(app.trim_end_matches(':'));
+        return rest.strip_prefix("- ").unwrap_or(rest);
+    }
+    let (structured, rest) = match structured_data(rest) {
+        Some(found) => found,
+        // An illegal block is text, and text must not be lost.
+        None if rest.starts_with('[') && !app.ends_with(':') => (None, rest),
+        None => return text,
+    };
+    let some = |token: &'a str| Some(token).filter(|token| !is_nil(token));
+    (header.app, header.pid, header.message_id) = (some(app).or(Some("")), some(pid), some(message_id));
+    header.app = header.app.filter(|app| !app.is_empty());
+    header.structured = structured;
+    rest.trim_start_matches([' ', '\u{FEFF}'])
+}
+
+/// `-` or elements at the start; what follows them. `None` when the block breaks RFC 5424 §6.3.
+fn structured_data(text: &str) -> Option<(Option<&str>, &str)> {
+    if let Some(rest) = text.strip_prefix('-') {
+        return (rest.is_empty() || rest.starts_with(' ')).then_some((None, rest));
+    }
+    let mut rest = text;
+    while rest.starts_with('[') {
+        rest = element_end(rest)?;
+    }
+    let length = text.len() - rest.len();
+    (length > 0).then_some((text.get(..length), rest))
+}
+
+/// The text behind one `[id name="value" …]`.
+fn element_end(text: &str) -> Option<&str> {
+    let id_length = text.bytes().position(|byte| matches!(byte, b' ' | b']' | b'=' | b'"' | b':'))?;
+    let mut rest = text.get(id_length..)?;
+    loop {
+        rest = rest.trim_start_matches(' ');
+        if let Some(behind) = rest.strip_prefix(']') {
+            return Some(behind);
+        }
+        (_, rest) = parameter(rest)?;
+    }
+}
+
+/// `name="value"` at the start, the value still escaped; and what follows.
+fn parameter(text: &str) -> Option<((&str, &str), &str)> {
+    let (name, rest) = text.split_once('=')?;
+    let inner = rest.strip_prefix('"')?;
+    if name.is_empty() || name.contains([' ', '"', ']']) {
+        return None;
+    }
+    let mut escaped = false;
+    let end = inner.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    Some(((name, inner.get(..end)?), inner.get(end + 1..)?))
+}
+
+/// The parameters of structured data, in order, values as written.
+pub fn structured_parameters(structured: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = structured;
+    std::iter::from_fn(move || {
+        loop {
+            rest = rest.trim_start_matches([' ', ']']);
+            if rest.starts_with('[') {
+                let id_length = rest.bytes().position(|byte| matches!(byte, b' ' | b']'))?;
+                rest = rest.get(id_length..)?;
+                continue;
+            }
+            let (pair, behind) = parameter(rest)?;
+            rest = behind;
+            return Some(pair);
+        }
+    })
+}
+
+/// What follows a BSD stamp: a colon and no host, a host, or (behind a relay's header) perhaps one.
+fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Header<'a>) -> Option<&'a str> {
+    let behind_colon = rest.strip_prefix(':');
+    let text = behind_colon.unwrap_or(rest).trim_start_matches([' ', '\t']);
+    let host = if behind_colon.is_none() { take_host(text) } else { None };
+    // A time that opens the message is the device's own; the word behind it is a host only if a tag follows.
+    let host = host.filter(|(_, behind)| depth == 0 || starts_with_tag(behind));
+    if depth == 0 || host.is_some() || !is_weaker(&time, header) {
+        header.time = Some(time);
+    }
+    header.after_time = text;
+    let Some((host, behind)) = host else { return (depth == 0).then_some(text) };
+    set_host(header, Some(host));
+    Some(behind)
+}
+
+/// A local time must not replace one that carries its offset.
+fn is_weaker(time: &HeaderTime, header: &Header<'_>) -> bool {
+    !time.has_offset() && header.time.is_some()
+}
+
+fn set_host<'a>(header: &mut Header<'a>, host: Option<&'a str>) {
+    // A chassis (F5 VIPRION) puts the blade before its name.
+    let unslotted = |host: &'a str| match host.split_once('/') {
+        Some((slot, host)) if slot.starts_with("slot") => host,
+        _ => host,
+    };
+    if let Some(host) = host.map(unslotted) {
+        header.relay = header.relay.or(header.host);
+        header.host = Some(host);
+    }
+}
+
+/// A host and the text behind it: `fw1 text`, `fw1 : %ASA-…`, `fw1: %ASA-…`.
+fn take_host(text: &str) -> Option<(&str, &str)> {
+    let (token, rest) = split_token(text);
+    if let Some(host) = token.strip_suffix(':') {
+        let colon_belongs_to_host = rest.starts_with('%') && is_host(host) && !host.contains(['[', ']', '/']);
+        return colon_belongs_to_host.then_some((host, rest));
+    }
+    if !is_host(token) || rest.is_empty() || (token == "last" && rest.starts_with("message repeated")) {
+        return None;
+    }
+    Some((token, rest.strip_prefix(": ").unwrap_or(rest)))
+}
+
+/// `seq: host: seq: *TIME ZONE: %FAC-…` and its shorter forms, as Cisco IOS sends them; IOS-XR puts the processor
+/// before the time (`RP/0/RP0/CPU0:Nov 20 …`), an unset clock tells the uptime (`00:01:01`).
+fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
+    let mut rest = text.strip_prefix(": ").unwrap_or(text);
+    let mut host = None;
+    for _ in 0..CISCO_TOKENS_MAX {
+        rest = skip_processor(rest);
+        if let Some((time, behind)) = read_time(rest) {
+            header.time = Some(time);
+            set_host(header, host);
+            let body = skip_zone(behind).trim_start_matches([':', ' ']);
+            header.after_time = body;
+            return Some(body);
+        }
+        if rest.starts_with('%') && rest.len() < text.len() {
+            set_host(header, host);
+            return Some(rest);
+        }
+        let (token, behind) = split_token(rest);
+        let word = match token.strip_suffix(':') {
+            Some(word) => word,
+            // `290692: HOST RP/0/RP0/CPU0:Nov 20 …`
+            None if skip_processor(behind).len() < behind.len() => token,
+            None => return None,
+        };
+        if !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+            host = Some(word).filter(|word| is_host(word) && host.is_none());
+            host?;
+        }
+        rest = behind;
+    }
+    None
+}
+
+/// Sequence, host, second sequence, uptime.
+const CISCO_TOKENS_MAX: usize = 5;
+
+fn skip_processor(text: &str) -> &str {
+    let Some((processor, rest)) = text.split_once(':') else { return text };
+    let is_processor = processor.len() < 24 && processor.contains("/CPU") && !processor.contains(' ');
+    if is_processor { rest } else { text }
+}
+
+/// A zone word that we do not know, before the colon that ends a Cisco time.
+fn skip_zone(text: &str) -> &str {
+    let Some((word, rest)) = text.strip_prefix(' ').and_then(|text| text.split_once(": ")) else { return text };
+    let is_zone = (2..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_zone { rest } else { text }
+}
+
+/// `host prog[pid]: text` of senders that leave the time out.
+fn read_host_without_time<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
+    let (token, rest) = split_token(text);
+    let (_, pid, _) = tag(rest)?;
+    (pid.is_some() && is_host(token) && !token.contains([':', '/'])).then(|| {
+        set_host(header, Some(token));
+        rest
+    })
+}
+
+fn read_tag(header: &mut Header<'_>) {
+    let body = header.body;
+    let body = SYSLOG_LEVELS.iter().find_map(|level| body.strip_prefix(level)).unwrap_or(body);
+    // In a line without any frame, `error: text` is text; only a pid makes its first word a program.
+    let is_framed = header.priority.is_some() || header.time.is_some() || header.host.is_some();
+    if let Some((app, pid, message)) = tag(body).filter(|(_, pid, _)| is_framed || pid.is_some()) {
+        (header.app, header.pid, header.message) = (Some(app), pid, message);
+    }
+}
+
+/// F5 writes the level between host and tag.
+const SYSLOG_LEVELS: [&str; 8] = ["emerg ", "alert ", "crit ", "err ", "warning ", "notice ", "info ", "debug "];
+
+fn starts_with_tag(text: &str) -> bool {
+    text.starts_with('%') || text.starts_with("CEF:") || text.starts_with("LEEF:") || tag(text).is_some()
+}
+
+/// `prog[pid]: text` or `prog: text`: program, pid, text.
+fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let length = text.bytes().take(TAG_BYTES_MAX + 1).position(|byte| matches!(byte, b':' | b'[' | b' ' | b'='))?;
+    let (app, rest) = (text.get(..length)?, text.get(length..)?);
+    if app.is_empty() || matches!(app, "CEF" | "LEEF") || app.contains(['"', '\'', ',', '|', '%', '<', '{']) {
+        return None;
+    }
+    if let Some(behind) = rest.strip_prefix(':') {
+        return behind.starts_with(' ').then(|| (app, None, behind.trim_start_matches(' ')));
+    }
+    let (pid, behind) = rest.strip_prefix('[')?.split_once(']')?;
+    let behind = behind.strip_prefix(':')?;
+    (pid.len() <= TAG_BYTES_MAX && !pid.contains(' ')).then(|| (app, Some(pid), behind.trim_start_matches(' ')))
+}
+
+/// The text up to the first blank, and what follows the blanks.
+fn split_token(text: &str) -> (&str, &str) {
+    match text.split_once([' ', '\t']) {
+        Some((token, rest)) => (token, rest.trim_start_matches([' ', '\t'])),
+        None => (text, ""),
+    }
+}
+
+fn is_nil(token: &str) -> bool {
+    token == "-"
+}
+
+/// Whether a token can be a host name or an address. Not `%ASA-…`, no `key=value`, no tag, no bare number.
+fn is_host(token: &str) -> bool {
+    let allowed =
+        |character: char| character.is_alphanumeric() || matches!(character, '.' | '-' | '_' | ':' | '/' | '%');
+    !token.is_empty()
+        && token.len() <= HOST_BYTES_MAX
+        && !token.starts_with(['%', '-', '/', ':', '.'])
+        && !token.ends_with(':')
+        && token.chars().all(allowed)
+        && !token.bytes().all(|byte| byte.is_ascii_digit())
+        && !is_colon_code(token)
+}
+
+/// `CEF:0`, `AUT24414:x`: a colon is a host's only in an IPv6 address.
+fn is_colon_code(token: &str) -> bool {
+    token.contains(':') && token.split('%').next().is_none_or(|address| address.parse::<std::net::Ipv6Addr>().is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks host, app, pid and message; whether a time was found.
+    fn check(line: &str, host: Option<&str>, app: Option<&str>, message: &str, has_time: bool) {
+        let header = read(line);
+        assert_eq!(
+            (header.host, header.app, header.message, header.time.is_some()),
+            (host, app, message, has_time),
+            "{line}\n{header:?}"
+        );
+    }
+
+    #[test]
+    fn bsd_headers() {
+        check(
+            "<34>Oct 11 22:14:15 mymachine su: 'su root' failed",
+            Some("mymachine"),
+            Some("su"),
+            "'su root' failed",
+            true,
+        );
+        check("<34> Mar  3 09:00:00 fw1 sshd[77]: ok", Some("fw1"), Some("sshd"), "ok", true);
+        check("Mar  3 09:00:00.123 fw1 sshd[77]: ok", Some("fw1"), Some("sshd"), "ok", true);
+        check("<34>Mar  3 09:00:00 2026 sw-3f stm[41]: up", Some("sw-3f"), Some("stm"), "up", true);
+        check("<34>2026-03-03T09:00:00+09:00 db01 sshd[77]: ok", Some("db01"), Some("sshd"), "ok", true);
+        check("<34>Mar  3 09:00:00 2001:db8::7 sshd[77]: ok", Some("2001:db8::7"), Some("sshd"), "ok", true);
+        check("<34>Mar  3 09:00:00 受付PC app: 開始", Some("受付PC"), Some("app"), "開始", true);
+        check("<34>Mar  3 09:00:00 slot1/lb1 info tmm1[9]: x", Some("lb1"), Some("tmm1"), "x", true);
+    }
+
+    #[test]
+    fn no_header_at_all() {
+        check("<190>date=2026-03-03 time=09:00:00", None, None, "date=2026-03-03 time=09:00:00", false);
+        check(
+            "<174>Login succeeded for SSH: 192.168.20.2 admin",
+            None,
+            None,
+            "Login succeeded for SSH: 192.168.20.2 admin",
+            false,
+        );
+        check("<166>%ASA-6-113039: Group", None, None, "%ASA-6-113039: Group", false);
+        check("error: maximum attempts", None, None, "error: maximum attempts", false);
+        check("su[3]: text", None, Some("su"), "text", false);
+        check("just words", None, None, "just words", false);
+        check("", None, None, "", false);
+    }
+
+    #[test]
+    fn cisco_headers() {
+        check("<166>Mar 03 2026 09:00:00 asa1 : %ASA-6-1: x", Some("asa1"), None, "%ASA-6-1: x", true);
+        check("<166>Mar 03 2026 09:00:00 asa1: %ASA-6-1: x", Some("asa1"), None, "%ASA-6-1: x", true);
+        check("<166>Mar 03 2026 09:00:00: %ASA-6-1: x", None, None, "%ASA-6-1: x", true);
+        check("<189>22: sw1: 023: *Mar  1 18:46:11.123 JST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
+        check("<189>22: Mar  1 18:46:11: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
+        check("<189>22: sw1: *Mar  1 18:46:11 XST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
+        check("<189>: 2026 Mar  1 18:46:11 PDT: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
+        check("<189>sw1: 00:01:01: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", false);
+        check("<189>7: r1 RP/0/RP0/CPU0:Mar  1 18:46:11 : %SYS-5-X: y", Some("r1"), None, "%SYS-5-X: y", true);
+        check("Jul  3 2024 16:39:13 CEST: %LINK-3-UP: y", None, None, "%LINK-3-UP: y", true);
+        check("2026-03-03T09:00:00Z ftd1  %FTD-6-430003: a: b", Some("ftd1"), None, "%FTD-6-430003: a: b", true);
+    }
+
+    #[test]
+    fn netscaler_headers() {
+        let line = "<134> 20/11/2026:17:56:17 GMT adc1 0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada";
+        check(line, Some("adc1"), None, "0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada", true);
+        check("02/17/2026:07:32:36 GMT adc1 x", Some("adc1"), None, "x", true);
+    }
+
+    #[test]
+    fn rfc5424_and_its_relatives() {
+        check("<165>1 2026-03-03T00:00:00Z h1 app 9 ID7 - text", Some("h1"), Some("app"), "text", true);
+        check(
+            "<165>1 2026-03-03T00:00:00Z h1 - - - [x@1 a=\"q\\\"]\"][y] \u{FEFF}text",
+            Some("h1"),
+            None,
+            "text",
+            true,
+        );
+        check("<134>1 2026-03-03 00:00:00+0900 h1 app - - - t", Some("h1"), Some("app"), "t", true);
+        check("<134>1 1772496000.25 mx1 flows src=192.0.2.1", Some("mx1"), None, "flows src=192.0.2.1", true);
+        check("<134>1 2026-03-03T00:00:00Z h1 CEF:0|V|P|1|2|n|3|a=b", Some("h1"), None, "CEF:0|V|P|1|2|n|3|a=b", true);
+        // Illegal structured data is the message: nothing may be lost.
+        let line = "<134>1 2026-03-03T00:00:00Z fw CP 1 - [action:\"Accept\"; src:\"192.0.2.1\"]";
+        check(line, Some("fw"), Some("CP"), "[action:\"Accept\"; src:\"192.0.2.1\"]", true);
+    }
+
+    #[test]
+    fn headers_behind_headers() {
+        let header = read("<34>Mar  3 09:00:01 relay1 Mar  3 09:00:00 fw1 sshd[1]: x");
+        assert_eq!((header.relay, header.host, header.app), (Some("relay1"), Some("fw1"), Some("sshd")));
+        let header = read("<34>Mar  3 09:00:01 relay1 <189>date=2026-03-03");
+        assert_eq!((header.host, header.body), (Some("relay1"), "date=2026-03-03"));
+        let header = read("Oct 19 09:16:53 n1 1 2021-10-19T09:16:53+02:00 192.0.2.9 VPN: - - - text");
+        assert_eq!(
+            (header.relay, header.host, header.app, header.message),
+            (Some("n1"), Some("192.0.2.9"), Some("VPN"), "text")
+        );
+        assert!(header.time.is_some_and(|time| time.has_offset()));
+    }
+
+    #[test]
+    fn odd_priorities_do_not_hide_the_rest() {
+        let header = read("<250>Mar  3 09:00:00 fw1 su: x");
+        assert_eq!((header.priority, header.bad_priority, header.host), (None, true, Some("fw1")));
+        let header = read("65 <34>Mar  3 09:00:00 fw1 su: x");
+        assert_eq!((header.priority, header.octet_count, header.host), (Some(34), true, Some("fw1")));
+        for line in ["<>x", "<x>y", "<", "<12", "<123456>x", "1 ", "1 - "] {
+            assert_eq!(read(line).priority, None, "{line}");
+        }
+    }
+
+    #[test]
+    fn structured_parameters_in_order() {
+        let found: Vec<_> = structured_parameters("[a@1 x=\"1\" y=\"b]c\"][z@2 w=\"\"]").collect();
+        assert_eq!(found, [("x", "1"), ("y", "b]c"), ("w", "")]);
+    }
+}

@@ -1,0 +1,293 @@
+//! Linux and BSD hosts: PAM, sudo, su, login, account tools, systemd-logind; sshd stands in its own file.
+//!
+//! Formats: the programs' own sources (Linux-PAM `pam_unix`, sudo's `logging.c`, shadow-utils). Quirks this file owns:
+//! * The machine acts itself: its name is `host.name`, not an observer's.
+//! * PAM writes `pam_unix(sshd:session): …`, since 2005; before, the program was `sshd(pam_unix)`.
+//! * `session opened for user root by sato(uid=1000)`: under sudo and su the person is who stands behind `by`.
+//! * A PAM refusal of sshd, sudo and su precedes the program's own line and would count twice: it is no login there.
+//! * `useradd` and `passwd` name only the account that changes; who did it stands in the sudo line before.
+//! * `message repeated N times: [ … ]` holds one line; `last message repeated N times` none.
+
+use monban_event::{Action, Category, Outcome};
+
+use super::draft::{Draft, address};
+use super::scan::{behind, between, word};
+use super::sshd;
+use crate::header::Header;
+
+pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let program = Program::of(header);
+    let text = header.message.trim();
+    let (text, repeated) = unrepeat(text);
+    let understood = match program.name {
+        "sshd" | "sshd-session" | "sshd-auth" => pam(program, text, draft) || sshd::read(text, draft),
+        "dropbear" => sshd::read_dropbear(text, draft),
+        "" => header.time.is_none() && (pam(program, text, draft) || sshd::read_bare(text, draft)),
+        _ => pam(program, text, draft) || read_program(program.name, text, draft),
+    };
+    let repeats = is_repeat(text) && header.app.is_some();
+    if !understood && !repeats {
+        return false;
+    }
+    if let Some(count) = repeated.or_else(|| behind(text, "repeated ", &[' ']).filter(|_| repeats)) {
+        draft.native("repeated", count);
+    }
+    finish(program, header, draft);
+    true
+}
+
+fn finish(program: Program<'_>, header: &Header<'_>, draft: &mut Draft<'_>) {
+    draft.process(header);
+    draft.event.process_name =
+        Some(program.name).filter(|name| !name.is_empty()).or(draft.event.process_name.as_deref()).map(str::to_owned);
+    draft.event.module = Some("linux".to_owned());
+    draft.event.dataset = Some("linux.auth".to_owned());
+    draft.event.host_name = header.host.map(str::to_owned);
+    if draft.event.category.is_none() {
+        draft.kind(Category::Host, Action::Other);
+    }
+    if draft.event.parse_rule.is_none() {
+        draft.rule("linux");
+    }
+}
+
+/// The program, without the path and the old PAM mark.
+#[derive(Clone, Copy)]
+struct Program<'a> {
+    name: &'a str,
+    has_pam_mark: bool,
+}
+
+impl<'a> Program<'a> {
+    fn of(header: &Header<'a>) -> Self {
+        let app = header.app.unwrap_or("");
+        let base = app.rsplit('/').next().unwrap_or(app);
+        match base.strip_suffix("(pam_unix)") {
+            Some(name) => Self { name, has_pam_mark: true },
+            None => Self { name: base, has_pam_mark: false },
+        }
+    }
+}
+
+/// `message repeated 5 times: [ text]`: the text and the count.
+fn unrepeat(text: &str) -> (&str, Option<&str>) {
+    let inner = text.strip_prefix("message repeated ").and_then(|rest| rest.split_once(" times: ["));
+    match inner {
+        Some((count, inner)) => (inner.trim_end_matches(']').trim(), Some(count)),
+        None => (text, None),
+    }
+}
+
+fn is_repeat(text: &str) -> bool {
+    text.starts_with("last message repeated ")
+}
+
+/// `pam_unix(service:type): text`, `PAM 2 more authentication failures; …`, or the text of an old `prog(pam_unix)`.
+fn pam(program: Program<'_>, text: &str, draft: &mut Draft<'_>) -> bool {
+    let marked = text.starts_with("pam_").then(|| {
+        let (module, rest) = text.split_once("): ").or_else(|| text.split_once("):"))?;
+        let (_, service) = module.split_once('(')?;
+        Some((service.split(':').next().unwrap_or(service), rest.trim_start()))
+    });
+    let (service, text) = match marked.flatten() {
+        Some(found) => found,
+        None if program.has_pam_mark => (program.name, text),
+        None if text.starts_with("PAM ") && text.contains("authentication failure") => (program.name, text),
+        None => return false,
+    };
+    draft.native("service", service);
+    draft.rule("linux.pam");
+    read_pam(service, text, draft);
+    true
+}
+
+fn read_pam(service: &str, text: &str, draft: &mut Draft<'_>) {
+    if let Some(rest) = text.strip_prefix("session opened for user ") {
+        session_opened(service, rest, draft);
+    } else if let Some(rest) = text.strip_prefix("session closed for user ") {
+        draft.user(account_before_uid(rest));
+        draft.kind(Category::Session, Action::SessionEnd);
+        draft.event.outcome = Some(Outcome::Success);
+    } else if text.contains("authentication failure") {
+        refused(service, text, draft);
+    } else if let Some(rest) = text.strip_prefix("password changed for ") {
+        draft.target_user(word(rest).0);
+        draft.kind(Category::Iam, Action::AccountChange);
+        draft.event.outcome = Some(Outcome::Success);
+    } else {
+        if let Some((_, rest)) = text.split_once(" for user ") {
+            draft.user(word(rest).0);
+        }
+        let failed = ["unknown", "fail", "Fail", "denied", "could not identify"].iter().any(|word| text.contains(word));
+        draft.kind(Category::Authentication, Action::Other);
+        draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Unknown });
+        if failed {
+            draft.reason(text);
+        }
+    }
+}
+
+fn session_opened(service: &str, rest: &str, draft: &mut Draft<'_>) {
+    let (target, by) = rest.split_once(" by ").unwrap_or((rest, ""));
+    let (target, by) = (account_before_uid(target), account_before_uid(by));
+    if is_elevation(service) && !by.is_empty() {
+        draft.user(by);
+        draft.target_user(target);
+    } else {
+        draft.user(target);
+    }
+    draft.kind(Category::Session, Action::SessionStart);
+    draft.event.outcome = Some(Outcome::Success);
+}
+
+fn is_elevation(service: &str) -> bool {
+    matches!(service, "sudo" | "sudo-i" | "su" | "su-l" | "runuser" | "polkit-1" | "doas")
+}
+
+/// `sato(uid=1000)` is `sato`; `(uid=0)` is nobody.
+fn account_before_uid(text: &str) -> &str {
+    word(text).0.split('(').next().unwrap_or("")
+}
+
+/// `authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.9  user=root`.
+fn refused(service: &str, text: &str, draft: &mut Draft<'_>) {
+    let value = |key: &str| behind(text, key, &[' ']).unwrap_or("");
+    let (own, remote) = (value(" user="), value("ruser="));
+    if is_elevation(service) {
+        draft.user(remote);
+        draft.target_user(own);
+    }
+    draft.user(own);
+    let from = value("rhost=");
+    draft.source(from);
+    if address(from).is_none() && !from.is_empty() {
+        draft.event.source_domain = Some(from.to_owned());
+    }
+    let action = if is_elevation(service) || service.starts_with("sshd") { Action::Other } else { Action::Login };
+    draft.kind(Category::Authentication, action);
+    draft.event.outcome = Some(Outcome::Failure);
+    draft.reason("authentication failure");
+}
+
+fn read_program(program: &str, text: &str, draft: &mut Draft<'_>) -> bool {
+    match program {
+        "sudo" | "doas" => sudo(text, draft),
+        "su" => su(text, draft),
+        "login" => login(text, draft),
+        "systemd-logind" => logind(text, draft),
+        "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn"
+        | "chsh" | "gpasswd" | "chpasswd" => account_tool(text, draft),
+        "CRON" | "cron" | "crond" | "crontab" => cron(text, draft),
+        _ => false,
+    }
+}
+
+/// `sato : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`, with a refusal between name and TTY where there was one.
+fn sudo(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((name, rest)) = text.split_once(" : ") else { return false };
+    if name.trim().contains(' ') {
+        return false;
+    }
+    draft.user(name);
+    draft.rule("linux.sudo");
+    draft.kind(Category::Process, Action::Elevate);
+    let refusal = rest.split(" ; ").next().filter(|first| !first.contains('=') && !first.starts_with('('));
+    if let Some(refusal) = refusal {
+        draft.reason(refusal);
+    }
+    draft.event.outcome = Some(if refusal.is_some() { Outcome::Failure } else { Outcome::Success });
+    draft.target_user(between(rest, "USER=", " ;").unwrap_or(""));
+    draft.event.process_command_line = rest.split_once("COMMAND=").map(|(_, command)| command.to_owned());
+    for part in rest.split(" ; ") {
+        if let Some((key, value)) = part.split_once('=').filter(|(key, _)| matches!(*key, "TTY" | "PWD" | "USER")) {
+            draft.native(key, value);
+        }
+    }
+    true
+}
+
+/// `Successful su for T by U`, `FAILED su for T by U`, `(to T) U on pts/1`, `FAILED SU (to T) U on pts/1`, `+ tty U:T`.
+fn su(text: &str, draft: &mut Draft<'_>) -> bool {
+    let failed = text.starts_with("FAILED") || text.starts_with("BAD") || text.starts_with("- ");
+    let found = if let Some((_, rest)) = text.split_once(" su for ").or_else(|| text.split_once(" SU for ")) {
+        rest.split_once(" by ").map(|(target, user)| (user, target))
+    } else if let Some((_, rest)) = text.split_once("(to ") {
+        rest.split_once(") ").map(|(target, rest)| (word(rest).0, target))
+    } else {
+        let last = text.rsplit(' ').next().unwrap_or("");
+        let marked = text.starts_with("+ ") || text.starts_with("- ");
+        last.split_once([':', '-']).filter(|_| marked)
+    };
+    let Some((user, target)) = found else { return false };
+    draft.user(user);
+    draft.target_user(target);
+    draft.kind(Category::Authentication, Action::Elevate);
+    draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Success });
+    draft.rule("linux.su");
+    true
+}
+
+/// `FAILED LOGIN (1) on '/dev/tty1' FOR 'sato', …`, `LOGIN ON tty1 BY sato`, `ROOT LOGIN ON tty1`.
+fn login(text: &str, draft: &mut Draft<'_>) -> bool {
+    let failed = text.starts_with("FAILED LOGIN");
+    if !failed && !text.contains("LOGIN ON ") && !text.contains("LOGIN  on ") {
+        return false;
+    }
+    let user =
+        between(text, "FOR '", "'").or_else(|| between(text, " FOR ", ",")).or_else(|| behind(text, " BY ", &[' ']));
+    draft.user(user.unwrap_or(""));
+    draft.source(behind(text, " FROM ", &[' ', ',']).unwrap_or(""));
+    draft.kind(Category::Authentication, Action::Login);
+    draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Success });
+    draft.rule("linux.login");
+    true
+}
+
+/// `New session 12 of user sato.`, `New session '12' of user 'sato' with class …`, `Session 12 logged out.`, `Removed …`.
+fn logind(text: &str, draft: &mut Draft<'_>) -> bool {
+    let quotes = ['\'', '.', ' '];
+    if let Some((session, rest)) = text.strip_prefix("New session ").and_then(|rest| rest.split_once(" of user ")) {
+        draft.native("session", session.trim_matches(quotes));
+        draft.user(word(rest).0.trim_matches(quotes));
+        draft.kind(Category::Session, Action::SessionStart);
+    } else if let Some(rest) = text.strip_prefix("Removed session ").or_else(|| text.strip_prefix("Session ")) {
+        draft.native("session", word(rest).0.trim_matches(quotes));
+        draft.kind(Category::Session, Action::SessionEnd);
+    } else {
+        return false;
+    }
+    draft.event.outcome = Some(Outcome::Success);
+    draft.rule("linux.logind");
+    true
+}
+
+/// shadow-utils: which account or group was made, changed or removed.
+fn account_tool(text: &str, draft: &mut Draft<'_>) -> bool {
+    let target = between(text, "new user: name=", ",")
+        .or_else(|| between(text, "user '", "'"))
+        .or_else(|| between(text, "add '", "'"))
+        .or_else(|| between(text, "delete '", "'"))
+        .or_else(|| between(text, "change user '", "'"))
+        .or_else(|| behind(text, " for ", &[' ', '\'', ',']))
+        .or_else(|| between(text, "user ", " added"));
+    draft.target_user(target.unwrap_or(""));
+    if let Some(group) = between(text, "to group '", "'").or_else(|| behind(text, "name=", &[','])) {
+        draft.native("name", group);
+    }
+    let failed = text.starts_with("failed") || text.contains("error");
+    draft.kind(Category::Iam, Action::AccountChange);
+    draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Success });
+    draft.rule("linux.account");
+    true
+}
+
+/// `(root) CMD (command)`.
+fn cron(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((user, rest)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else { return false };
+    draft.user(user);
+    draft.kind(Category::Process, Action::Other);
+    let command = rest.strip_prefix("CMD (").map(|command| command.trim_end().trim_end_matches(')').trim());
+    draft.event.process_command_line = command.map(str::to_owned);
+    draft.rule("linux.cron");
+    true
+}

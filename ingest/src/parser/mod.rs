@@ -1,0 +1,72 @@
+//! One syslog record into one event. Owns the order of the steps and the choice of the parser, by content and never by
+//! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
+//! fields and its text, and says so in `parse.status`.
+
+mod cef;
+mod cisco_asa;
+mod draft;
+mod fortigate;
+mod linux;
+mod payload;
+mod scan;
+mod sshd;
+mod yamaha;
+
+use chrono_tz::Tz;
+use monban_event::{Event, ParseStatus, Record, RecordId};
+
+use crate::header::{self, Header};
+use crate::text;
+use draft::Draft;
+
+/// Settings of reading text.
+#[derive(Clone, Debug)]
+pub struct TextSettings {
+    /// The zone of stamps that carry no offset.
+    pub zone: Tz,
+}
+
+impl Default for TextSettings {
+    fn default() -> Self {
+        Self { zone: Tz::Asia__Tokyo }
+    }
+}
+
+/// One syslog frame into exactly one event.
+pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
+    let decoded = text::decode(&record.bytes);
+    let header = header::read(&decoded.text);
+    let mut draft = Draft::new(id, record);
+    draft.event.original_encoding = decoded.encoding.map(str::to_owned);
+    if decoded.damaged {
+        draft.note("damaged");
+    }
+    let status =
+        if parse_body(&header, &mut draft) { ParseStatus::Full } else { parse_header_only(&header, &mut draft) };
+    draft.finish(&header, status, settings.zone)
+}
+
+/// The first parser that knows the body. Each begins with a test of a few bytes; the order puts the formats that have an
+/// unmistakable mark before those that are told by their words.
+fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    fortigate::parse(header, draft)
+        || cisco_asa::parse(header, draft)
+        || yamaha::parse(header, draft)
+        || linux::parse(header, draft)
+        || cef::parse(header, draft)
+}
+
+fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus {
+    draft.process(header);
+    draft.event.observer_hostname = header.host.map(str::to_owned);
+    for (name, value) in header.structured.into_iter().flat_map(header::structured_parameters) {
+        draft.native(name, value);
+    }
+    if header.time.is_none() {
+        draft.time = payload::time(header.body);
+    }
+    if header.is_present() { ParseStatus::Header } else { ParseStatus::Raw }
+}
+
+#[cfg(test)]
+mod tests;

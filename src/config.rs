@@ -1,0 +1,318 @@
+//! The configuration: one TOML file as written, taken to what is meant in one pass that gathers every complaint, so
+//! that a person mends the file once. Nothing here opens a socket or a directory.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use monban_audit::{AuditSettings, Edition};
+use toml::{Table, Value};
+
+pub(crate) const DEFAULT_DATA_DIR: &str = "./monban-data";
+/// Stamps without a zone are Japanese local time unless the file says otherwise, never the server's zone.
+pub(crate) const DEFAULT_ZONE: Tz = Tz::Asia__Tokyo;
+const DEFAULT_SYSLOG: &str = "127.0.0.1:5514";
+const DEFAULT_PAGES: &str = "127.0.0.1:8080";
+const OFF: &str = "off";
+
+/// What the program runs by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) hospital: String,
+    /// Edition of the ministry's checklist that reports cite.
+    pub(crate) checklist: String,
+    /// `None`: switched off.
+    pub(crate) pages: Option<SocketAddr>,
+    pub(crate) syslog_udp: Option<SocketAddr>,
+    pub(crate) syslog_tcp: Option<SocketAddr>,
+    pub(crate) zone: Tz,
+    pub(crate) context: ContextPaths,
+    /// Folders of Sigma rules that run beside the built-in ones.
+    pub(crate) sigma: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ContextPaths {
+    pub(crate) roster: Option<PathBuf>,
+    pub(crate) allow: Option<PathBuf>,
+    pub(crate) vendors: Option<PathBuf>,
+    pub(crate) calendar: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let address = |text: &str| text.parse().ok();
+        Self {
+            data_dir: PathBuf::from(DEFAULT_DATA_DIR),
+            hospital: "（施設名未設定）".to_owned(),
+            checklist: "R6".to_owned(),
+            pages: address(DEFAULT_PAGES),
+            syslog_udp: address(DEFAULT_SYSLOG),
+            syslog_tcp: address(DEFAULT_SYSLOG),
+            zone: DEFAULT_ZONE,
+            context: ContextPaths::default(),
+            sigma: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn audit_settings(&self) -> AuditSettings {
+        let edition = Edition::named(&self.checklist).expect("the reader takes only editions there are");
+        AuditSettings { hospital: self.hospital.clone(), edition }
+    }
+}
+
+/// Everything that is wrong with the file, a line each: file, key, what is wrong, what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Complaints(pub(crate) Vec<String>);
+
+impl fmt::Display for Complaints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "設定ファイルに {} 件の誤りがあります。直してからもう一度実行してください。", self.0.len())?;
+        self.0.iter().try_for_each(|complaint| write!(f, "\n  {complaint}"))
+    }
+}
+
+impl std::error::Error for Complaints {}
+
+impl Config {
+    /// Reads the text of the file `name`. Relative paths in it are relative to `base`.
+    pub(crate) fn read(name: &str, text: &str, base: &Path) -> Result<Self, Complaints> {
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| Complaints(vec![syntax_complaint(name, text, &error)]))?;
+        let mut reader = Reader { file: name, complaints: Vec::new() };
+        let config = reader.config(table, base);
+        if reader.complaints.is_empty() { Ok(config) } else { Err(Complaints(reader.complaints)) }
+    }
+}
+
+fn syntax_complaint(name: &str, text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    format!("{name}: {line} 行目: TOML として読めません（{}）。", error.message().replace('\n', " "))
+}
+
+/// Takes keys out of tables; what is left over is unknown.
+struct Reader<'a> {
+    file: &'a str,
+    complaints: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, mut root: Table, base: &Path) -> Config {
+        let mut config = Config::default();
+        if let Some(path) = self.text(&mut root, "", "data_dir") {
+            config.data_dir = base.join(path);
+        }
+        if let Some(zone) = self.text(&mut root, "", "zone") {
+            config.zone = self.zone("zone", &zone).unwrap_or(config.zone);
+        }
+        self.site(&mut root, &mut config);
+        config.pages = self.listener(&mut root, "pages", config.pages);
+        self.refuse_open_pages(config.pages);
+        let mut syslog = self.table(&mut root, "", "syslog");
+        config.syslog_udp = self.nested_listener(&mut syslog, "syslog", "udp", config.syslog_udp);
+        config.syslog_tcp = self.nested_listener(&mut syslog, "syslog", "tcp", config.syslog_tcp);
+        self.leftovers("syslog", &syslog, &["udp", "tcp"]);
+        config.context = self.context(&mut root, base);
+        config.sigma = self.sigma(&mut root, base);
+        self.leftovers("", &root, &["data_dir", "zone", "site", "pages", "syslog", "context", "rules"]);
+        config
+    }
+
+    fn site(&mut self, root: &mut Table, config: &mut Config) {
+        let mut site = self.table(root, "", "site");
+        if let Some(name) = self.text(&mut site, "site", "name") {
+            config.hospital = name;
+        }
+        if let Some(edition) = self.text(&mut site, "site", "checklist") {
+            if Edition::names().contains(&edition.as_str()) {
+                config.checklist = edition;
+            } else {
+                self.complain("site.checklist", &edition, "という版はありません。\"R5\" \"R6\" \"R7\" のどれかを書いてください。");
+            }
+        }
+        self.leftovers("site", &site, &["name", "checklist"]);
+    }
+
+    fn context(&mut self, root: &mut Table, base: &Path) -> ContextPaths {
+        let mut table = self.table(root, "", "context");
+        let mut path = |key| self.text(&mut table, "context", key).map(|path| base.join(path));
+        let (roster, allow, vendors, calendar) = (path("roster"), path("allow"), path("vendors"), path("calendar"));
+        self.leftovers("context", &table, &["roster", "allow", "vendors", "calendar"]);
+        ContextPaths { roster, allow, vendors, calendar }
+    }
+
+    fn sigma(&mut self, root: &mut Table, base: &Path) -> Vec<PathBuf> {
+        let mut table = self.table(root, "", "rules");
+        let folders = match table.remove("sigma") {
+            None => Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(other) => vec![other],
+        };
+        self.leftovers("rules", &table, &["sigma"]);
+        let mut paths = Vec::new();
+        for folder in folders {
+            match folder {
+                Value::String(path) => paths.push(base.join(path)),
+                other => self.complain("rules.sigma", &other.to_string(), "はフォルダ名ではありません。[\"フォルダ\"] の形で書いてください。"),
+            }
+        }
+        paths
+    }
+
+    fn listener(&mut self, parent: &mut Table, name: &str, default: Option<SocketAddr>) -> Option<SocketAddr> {
+        self.nested_listener(parent, "", name, default)
+    }
+
+    fn nested_listener(
+        &mut self,
+        parent: &mut Table,
+        prefix: &str,
+        name: &str,
+        default: Option<SocketAddr>,
+    ) -> Option<SocketAddr> {
+        let mut table = self.table(parent, prefix, name);
+        let path = join(prefix, name);
+        let listen = self.text(&mut table, &path, "listen");
+        self.leftovers(&path, &table, &["listen"]);
+        match listen.as_deref() {
+            None => default,
+            Some(OFF) => None,
+            Some(text) => text.parse().ok().or_else(|| {
+                let key = join(&path, "listen");
+                self.complain(&key, text, "は待ち受けるアドレスとして読めません。\"127.0.0.1:5514\" のように番号まで書くか、使わないなら \"off\" と書いてください。");
+                default
+            }),
+        }
+    }
+
+    /// Cookies of pages beyond loopback need TLS, and passwords must not cross the hospital's network in the clear.
+    fn refuse_open_pages(&mut self, pages: Option<SocketAddr>) {
+        if let Some(address) = pages.filter(|address| !address.ip().is_loopback()) {
+            self.complain(
+                "pages.listen",
+                &address.to_string(),
+                "ではパスワードが平文で流れます。127.0.0.1 で待ち受け、外へは TLS の中継（リバースプロキシ）を置いてください。",
+            );
+        }
+    }
+
+    fn zone(&mut self, key: &str, text: &str) -> Option<Tz> {
+        let zone = text.parse().ok();
+        if zone.is_none() {
+            self.complain(key, text, "という時間帯はありません。\"Asia/Tokyo\" か \"UTC\" のように書いてください。");
+        }
+        zone
+    }
+
+    fn table(&mut self, parent: &mut Table, prefix: &str, key: &str) -> Table {
+        match parent.remove(key) {
+            None => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                let path = join(prefix, key);
+                self.complain(&path, &other.to_string(), &format!("は表ではありません。[{path}] の下に書いてください。"));
+                Table::new()
+            }
+        }
+    }
+
+    fn text(&mut self, table: &mut Table, prefix: &str, key: &str) -> Option<String> {
+        match table.remove(key)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.complain(&join(prefix, key), &other.to_string(), "は文字列ではありません。\" \" で囲んで書いてください。");
+                None
+            }
+        }
+    }
+
+    fn leftovers(&mut self, prefix: &str, table: &Table, allowed: &[&str]) {
+        for key in table.keys() {
+            let allowed = allowed.join(" ");
+            self.complaints
+                .push(format!("{}: {}: この項目はありません。書けるのは: {allowed}", self.file, join(prefix, key)));
+        }
+    }
+
+    fn complain(&mut self, key: &str, value: &str, what: &str) {
+        let value = value.trim_matches('"');
+        self.complaints.push(format!("{}: {key}: \"{value}\" {what}", self.file));
+    }
+}
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, Vec<String>> {
+        Config::read("monban.toml", text, Path::new("/etc/monban")).map_err(|complaints| complaints.0)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(read(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_sample_is_the_default_and_names_every_key() {
+        let sample = include_str!("../monban.sample.toml");
+        let config = Config::read("monban.sample.toml", sample, Path::new("")).unwrap();
+        let expected = Config { hospital: "○○病院".to_owned(), data_dir: PathBuf::from("monban-data"), ..Config::default() };
+        assert_eq!(config, expected);
+        for key in ["data_dir", "zone", "name", "checklist", "listen", "roster", "allow", "vendors", "calendar", "sigma"] {
+            let written = sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));
+            assert!(written, "{key}");
+        }
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let config = read(
+            "data_dir = \"data\"\nzone = \"UTC\"\n[site]\nname = \"みなと\"\nchecklist = \"R7\"\n[pages]\nlisten = \"off\"\n\
+             [syslog.udp]\nlisten = \"0.0.0.0:514\"\n[syslog.tcp]\nlisten = \"off\"\n[context]\nroster = \"roster.csv\"\n\
+             [rules]\nsigma = [\"/opt/sigma\", \"more\"]\n",
+        )
+        .unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/monban/data"));
+        assert_eq!((config.pages, config.syslog_tcp), (None, None));
+        assert_eq!(config.syslog_udp, "0.0.0.0:514".parse().ok());
+        assert_eq!(config.context.roster.as_deref(), Some(Path::new("/etc/monban/roster.csv")));
+        assert_eq!(config.sigma, [Path::new("/opt/sigma"), Path::new("/etc/monban/more")]);
+        assert_eq!(config.zone, Tz::UTC);
+    }
+
+    #[test]
+    fn all_complaints_come_at_once() {
+        let complaints = read(
+            "dat_dir = \"x\"\nzone = \"Mars/Base\"\nsyslog = 3\n[site]\nchecklist = \"R1\"\nname = 5\n[pages]\nlisten = \"8080\"\n[context]\nrooster = \"a\"\n",
+        )
+        .unwrap_err();
+        let keys: Vec<&str> = complaints.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+        assert_eq!(
+            keys,
+            ["zone", "site.name", "site.checklist", "pages.listen", "syslog", "context.rooster", "dat_dir"]
+        );
+        assert!(complaints.iter().all(|line| line.starts_with("monban.toml: ")), "{complaints:?}");
+    }
+
+    #[test]
+    fn pages_beyond_loopback_are_refused_without_tls() {
+        assert_eq!(read("[pages]\nlisten = \"0.0.0.0:8080\"").unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let complaints = read("[site]\nname = \n").unwrap_err();
+        assert!(complaints[0].starts_with("monban.toml: 2 行目"), "{complaints:?}");
+    }
+}

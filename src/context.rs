@@ -1,0 +1,110 @@
+//! The hospital's context files between disk, journal and detector. A file that changed is journaled whole before it is
+//! used, so that a replay knows what the live run knew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use monban_detect::{Complaint, Context, ContextTexts};
+use monban_event::act::{ContextName, Deed};
+use monban_event::id::hex;
+use monban_index::ledger::{Ledger, LedgerError};
+use sha2::{Digest, Sha256};
+
+use crate::config::ContextPaths;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ContextError {
+    #[error("read context file {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("look up the context in force")]
+    Ledger(#[from] LedgerError),
+}
+
+/// The context as it is in force just now, for those who read beside the pipeline.
+#[derive(Clone, Default)]
+pub(crate) struct SharedContext(Arc<RwLock<Arc<Context>>>);
+
+impl SharedContext {
+    pub(crate) fn get(&self) -> Arc<Context> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, context: Arc<Context>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = context;
+    }
+}
+
+/// The four texts in force, and what they say.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    texts: ContextTexts,
+}
+
+impl Known {
+    pub(crate) fn in_force(ledger: &Ledger) -> Result<Self, ContextError> {
+        let reader = ledger.read()?;
+        let mut known = Self::default();
+        for name in ContextName::ALL {
+            if let Some((_, text, _)) = reader.context(name)? {
+                known.put(name, text);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Takes an act in; `false` when it changes nothing here.
+    pub(crate) fn take(&mut self, deed: &Deed) -> bool {
+        let Deed::Context { name, text, .. } = deed else { return false };
+        self.put(*name, text.clone());
+        *name != ContextName::Config
+    }
+
+    fn put(&mut self, name: ContextName, text: String) {
+        // An empty text is a file that is no longer named.
+        let bytes = (!text.is_empty()).then(|| text.into_bytes());
+        match name {
+            ContextName::Roster => self.texts.roster = bytes,
+            ContextName::Allow => self.texts.allow = bytes,
+            ContextName::Vendors => self.texts.vendors = bytes,
+            ContextName::Calendar => self.texts.calendar = bytes,
+            ContextName::Config => {}
+        }
+    }
+
+    pub(crate) fn read(&self) -> (Context, Vec<Complaint>) {
+        Context::read(&self.texts)
+    }
+}
+
+/// The acts that bring the journal up to the files as they stand: one for each that differs from what is in force.
+pub(crate) fn changes(ledger: &Ledger, paths: &ContextPaths) -> Result<Vec<Deed>, ContextError> {
+    let files = [
+        (ContextName::Roster, &paths.roster),
+        (ContextName::Allow, &paths.allow),
+        (ContextName::Vendors, &paths.vendors),
+        (ContextName::Calendar, &paths.calendar),
+    ];
+    let mut deeds = Vec::new();
+    for (name, path) in files {
+        let bytes = path.as_deref().map_or(Ok(Vec::new()), read_file)?;
+        deeds.extend(change(ledger, name, &bytes)?);
+    }
+    Ok(deeds)
+}
+
+/// The act that brings one text into force; `None` when it is.
+pub(crate) fn change(ledger: &Ledger, name: ContextName, bytes: &[u8]) -> Result<Option<Deed>, ContextError> {
+    let sha256 = hex(&Sha256::digest(bytes));
+    let reader = ledger.read()?;
+    let unchanged = match reader.context(name)? {
+        Some((known, ..)) => known == sha256,
+        None => bytes.is_empty(),
+    };
+    let text = || monban_detect::context::decode(bytes);
+    Ok((!unchanged).then(|| Deed::Context { name, sha256, text: text() }))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, ContextError> {
+    fs::read(path).map_err(|source| ContextError::Read { path: path.to_owned(), source })
+}

@@ -1,0 +1,131 @@
+//! What one step of the pipeline adds to the ledger's counts, gathered in memory and written once.
+
+use std::collections::BTreeMap;
+
+use monban_event::{Event, Login, Origin, ParseStatus, Record, RecordId};
+use monban_index::ledger::{AccountTally, LedgerBatch, LedgerError, SourceTally};
+
+/// A source that names nothing: no peer, no host, no file.
+const NOBODY: &str = "unknown";
+
+#[derive(Default)]
+struct ImportTally {
+    next_index: u64,
+    accepted: u64,
+    duplicate: u64,
+    damage: Vec<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Tallies {
+    sources: BTreeMap<String, SourceTally>,
+    accounts: BTreeMap<String, AccountTally>,
+    imports: BTreeMap<RecordId, ImportTally>,
+}
+
+impl Tallies {
+    pub(crate) fn event(&mut self, record: &Record, event: &Event) {
+        let id = event.source_id.as_deref().unwrap_or(NOBODY);
+        if !self.sources.contains_key(id) {
+            self.sources.insert(id.to_owned(), first_tally(record, event));
+        }
+        if let Some(tally) = self.sources.get_mut(id) {
+            count_source(tally, record, event);
+        }
+        self.count_account(event);
+    }
+
+    pub(crate) fn record(&mut self, record: &Record, accepted: usize, duplicate: usize, damage: Vec<String>) {
+        let Some(file) = &record.file else { return };
+        let tally = self.imports.entry(file.import).or_default();
+        tally.next_index = tally.next_index.max(file.index + 1);
+        tally.accepted += accepted as u64;
+        tally.duplicate += duplicate as u64;
+        tally.damage.extend(damage);
+    }
+
+    fn count_account(&mut self, event: &Event) {
+        let (Some(login), Some(user)) = (event.login, &event.user_name) else { return };
+        let time = event.time();
+        let tally = self.accounts.entry(user.clone()).or_insert_with(|| AccountTally {
+            first_seen: time,
+            ..AccountTally::default()
+        });
+        tally.first_seen = tally.first_seen.min(time);
+        tally.class = event.account_class.clone().or_else(|| tally.class.take());
+        tally.state = event.account_state.clone().or_else(|| tally.state.take());
+        match login {
+            Login::Success => {
+                tally.successes += 1;
+                tally.last_success = tally.last_success.max(Some(time));
+            }
+            Login::Failure => {
+                tally.failures += 1;
+                tally.last_failure = tally.last_failure.max(Some(time));
+            }
+            Login::Repeat => {}
+        }
+    }
+
+    pub(crate) fn write(&self, batch: &mut LedgerBatch<'_>) -> Result<(), LedgerError> {
+        self.sources.iter().try_for_each(|(id, tally)| batch.tally_source(id, tally))?;
+        self.accounts.iter().try_for_each(|(key, tally)| batch.tally_account(key, tally))?;
+        for (&import, tally) in &self.imports {
+            batch.count_import(import, tally.next_index, tally.accepted, tally.duplicate)?;
+            batch.note_damage(import, &tally.damage)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_tally(record: &Record, event: &Event) -> SourceTally {
+    SourceTally {
+        transport: record.transport.as_str(),
+        origin: origin_word(record.origin),
+        first_seen: record.received_at,
+        last_seen: record.received_at,
+        last_event: event.time(),
+        ..SourceTally::default()
+    }
+}
+
+fn count_source(tally: &mut SourceTally, record: &Record, event: &Event) {
+    let raw = u64::from(event.parse_status == Some(ParseStatus::Raw));
+    let time = event.time();
+    tally.records += 1;
+    tally.unparsed += raw;
+    tally.first_seen = tally.first_seen.min(record.received_at);
+    tally.last_seen = tally.last_seen.max(record.received_at);
+    tally.last_event = tally.last_event.max(time);
+    fill(&mut tally.host, event.device());
+    fill(&mut tally.module, event.module.as_deref());
+    fill(&mut tally.vendor, event.observer_vendor.as_deref());
+    fill(&mut tally.product, event.observer_product.as_deref());
+    if tally.peer.is_none() {
+        tally.peer = record.peer.map(|peer| peer.ip().to_string());
+    }
+    let counted_at = if record.origin == Origin::Import { time } else { record.received_at };
+    let hour = tally.hours.entry(counted_at.timestamp().div_euclid(3600)).or_default();
+    hour.0 += 1;
+    hour.1 += raw;
+    if record.origin != Origin::Import {
+        let skew_us = (record.received_at - time).num_microseconds().unwrap_or(i64::MAX / 4);
+        tally.skew_sum_us = tally.skew_sum_us.saturating_add(skew_us);
+        tally.skew_max_us = tally.skew_max_us.max(skew_us.saturating_abs());
+        tally.skew_count += 1;
+    }
+}
+
+fn fill(place: &mut Option<String>, value: Option<&str>) {
+    if place.is_none() {
+        *place = value.map(str::to_owned);
+    }
+}
+
+fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Live => "live",
+        Origin::Import => "import",
+        Origin::Demo => "demo",
+    }
+}
