@@ -466,6 +466,7 @@ fn sshd_logins_count_once() {
         "error: maximum authentication attempts exceeded for sato from 192.0.2.9 port 5 ssh2 [preauth]",
         "error: PAM: Authentication failure for sato from 192.0.2.9",
         "User sato from 192.0.2.9 not allowed because not listed in AllowUsers",
+        "Disconnecting: Too many authentication failures for sato from 192.0.2.9 port 5 ssh2 [preauth]",
     ] {
         check(line(text), &[("event.action", "other"), ("user.name", "sato"), ("source.ip", "192.0.2.9")]);
     }
