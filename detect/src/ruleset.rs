@@ -212,7 +212,9 @@ impl<'a> Assembly<'a> {
         for (waiting, result) in std::mem::take(&mut self.waiting).into_iter().zip(results) {
             match result {
                 Ok(node) => {
-                    self.infos.push(waiting.extras.info);
+                    if plan.nodes.get(node).is_some_and(|node| node.emits) {
+                        self.infos.push(waiting.extras.info);
+                    }
                     if let Some(slot) = node_voices.get_mut(node) {
                         *slot = Some(waiting.extras.voice);
                     }

@@ -257,3 +257,6 @@ fn entry<'a, T: Default>(map: &'a mut BTreeMap<String, T>, rule: &str) -> &'a mu
     }
     map.get_mut(rule).expect("it was put there a line above")
 }
+
+#[cfg(test)]
+mod tests;
