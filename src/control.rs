@@ -28,6 +28,8 @@ pub(crate) enum Request {
     Search { query: String, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>, limit: usize, count: bool, json: bool },
     Report { period: String, html: bool },
     CreateToken { name: String, scopes: Vec<String> },
+    /// What was planted in the demo hospital, and what was found of it.
+    DemoList {},
     /// Ends the server that holds the directory, after everything durable is searchable.
     Stop,
 }

@@ -10,9 +10,12 @@ use monban_event::store::{SearchPage, SearchRequest};
 use monban_event::time::{JST, Month};
 use monban_event::query::Query;
 use monban_event::{ActSink, Event, EventStore, TimeRange};
+use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query::{self, QueryError};
 
+use crate::cli::demo::Mark;
 use crate::control::{Reply, Request};
+use crate::demo::{self, Planted};
 use crate::import;
 use crate::node::Node;
 
@@ -33,6 +36,7 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         Request::Search { .. } => run_search(node, request, say),
         Request::Report { period, html } => run_report(node, period, *html, say),
         Request::CreateToken { name, scopes } => run_create_token(node, name, scopes, say),
+        Request::DemoList {} => run_demo_list(node, say),
         Request::Stop => Err("止めるサーバが動いていません。".to_owned()),
     };
     result.unwrap_or_else(|message| {
@@ -178,4 +182,56 @@ fn run_create_token(node: &Node, name: &str, scopes: &[String], say: &mut dyn Fn
     node.record(CONSOLE, deed).map_err(|error| failed("トークンを登録できません")(&error))?;
     say(Reply::Out(token.display));
     Ok(EXIT_OK)
+}
+
+/// The planted incidents with the records that carry them, and which of their rules have found them.
+fn run_demo_list(node: &Node, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
+    let demo = Mark::read(&node.dir).and_then(|mark| mark.demo());
+    let demo = demo.ok_or_else(|| "このフォルダはデモのものではありません。".to_owned())?;
+    let findings = node
+        .ledger
+        .read()
+        .and_then(|reader| reader.findings(&FindingFilter::default()))
+        .map_err(|error| failed("検知を読めません")(&error))?;
+    let ids = |incident: &Planted| planted_records(node, incident).unwrap_or_default();
+    say(Reply::Out(demo::print_list(demo.planted(), ids)));
+    for incident in demo.planted() {
+        let (from, to) = incident.at_range;
+        let found = |rule: &&str| {
+            findings.iter().any(|row| row.rule_id.as_str() == *rule && row.first <= to && row.last >= from)
+        };
+        let (found, missing): (Vec<&str>, Vec<&str>) = incident.rules.iter().copied().partition(|rule| found(rule));
+        say(Reply::Out(format!(
+            "{:>2}日  検知済 {}  未検知 {}",
+            incident.day,
+            words(&found),
+            words(&missing),
+        )));
+    }
+    let planted: Vec<&str> = demo.planted().iter().flat_map(|incident| incident.rules.iter().copied()).collect();
+    let person = findings.iter().filter(|row| row.severity.needs_person());
+    let (of_planted, others): (Vec<_>, Vec<_>) = person.partition(|row| is_planted(&demo, row, &planted));
+    say(Reply::Out(format!("人の判断が必要な検知: 仕込んだ出来事 {} 件、それ以外 {} 件", of_planted.len(), others.len())));
+    Ok(EXIT_OK)
+}
+
+fn is_planted(demo: &demo::Demo, row: &FindingRow, rules: &[&str]) -> bool {
+    rules.contains(&row.rule_id.as_str())
+        && demo.planted().iter().any(|incident| {
+            let (from, to) = incident.at_range;
+            incident.rules.contains(&row.rule_id.as_str()) && row.first <= to && row.last >= from
+        })
+}
+
+fn planted_records(node: &Node, incident: &Planted) -> Option<Vec<String>> {
+    let query = query::parse(incident.query, node.clock.now()).ok()?;
+    let (from, to) = incident.at_range;
+    let range = TimeRange::between(from, to + chrono::TimeDelta::seconds(1));
+    let request = SearchRequest { query, range, limit: PAGE, after: None, whole: false };
+    let page = node.store.search(&request).ok()?;
+    Some(page.events.iter().rev().map(|event| event.id.to_string()).collect())
+}
+
+fn words(rules: &[&str]) -> String {
+    if rules.is_empty() { "なし".to_owned() } else { rules.join(" ") }
 }

@@ -1,5 +1,6 @@
 //! The command line: verbs as typed, one file each where they do more than ask for something.
 
+pub(crate) mod demo;
 mod detect;
 mod parse;
 
@@ -13,7 +14,7 @@ use monban_event::time::jst_midnight;
 
 use crate::config::DEFAULT_DATA_DIR;
 use crate::control::{self, Reply, Request};
-use crate::{demo, serve};
+use crate::serve;
 
 /// 医療機関のアクセスログを受け取り、変えずに保管し、検索し、点検して月次の報告書にします。
 #[derive(Debug, Parser)]

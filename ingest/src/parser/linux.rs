@@ -51,6 +51,29 @@ fn finish(program: Program<'_>, header: &Header<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+/// Whether a line that was not understood still comes from a host's own program: then its name is the host's.
+pub(super) fn is_host_program(header: &Header<'_>) -> bool {
+    const PROGRAMS: [&str; 16] = [
+        "sshd",
+        "sshd-session",
+        "sshd-auth",
+        "sudo",
+        "su",
+        "login",
+        "systemd",
+        "systemd-logind",
+        "kernel",
+        "cron",
+        "crond",
+        "CRON",
+        "useradd",
+        "passwd",
+        "polkitd",
+        "rsyslogd",
+    ];
+    PROGRAMS.contains(&Program::of(header).name)
+}
+
 /// The program, without the path and the old PAM mark.
 #[derive(Clone, Copy)]
 struct Program<'a> {

@@ -58,7 +58,12 @@ fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus {
     draft.process(header);
-    draft.event.observer_hostname = header.host.map(str::to_owned);
+    let host = header.host.map(str::to_owned);
+    if linux::is_host_program(header) {
+        draft.event.host_name = host;
+    } else {
+        draft.event.observer_hostname = host;
+    }
     for (name, value) in header.structured.into_iter().flat_map(header::structured_parameters) {
         draft.native(name, value);
     }

@@ -98,6 +98,7 @@ fn read_attempt(text: &str, draft: &mut Draft<'_>) -> bool {
         Some(rest)
     } else {
         text.strip_prefix("input_userauth_request: invalid user ")
+            .or_else(|| text.strip_prefix("Disconnecting: Too many authentication failures for "))
     };
     if let Some(rest) = rest {
         user_from(rest, draft);
@@ -177,7 +178,7 @@ fn read_trouble(text: &str, draft: &mut Draft<'_>) -> bool {
     } else if let Some(inner) = between(text, "[", "]") {
         draft.source(inner);
     }
-    if draft.event.source_ip.is_none() {
+    if draft.event.source_ip.is_none() && draft.event.source_domain.is_none() {
         (draft.event.category, draft.event.action) = (None, None);
         return false;
     }

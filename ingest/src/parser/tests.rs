@@ -466,6 +466,7 @@ fn sshd_logins_count_once() {
         "error: maximum authentication attempts exceeded for sato from 192.0.2.9 port 5 ssh2 [preauth]",
         "error: PAM: Authentication failure for sato from 192.0.2.9",
         "User sato from 192.0.2.9 not allowed because not listed in AllowUsers",
+        "Disconnecting: Too many authentication failures for sato from 192.0.2.9 port 5 ssh2 [preauth]",
     ] {
         check(line(text), &[("event.action", "other"), ("user.name", "sato"), ("source.ip", "192.0.2.9")]);
     }
@@ -483,7 +484,10 @@ fn sshd_logins_count_once() {
         line("message repeated 4 times: [ Failed password for root from 192.0.2.9 port 5 ssh2]"),
         &[("native.repeated", "4"), ("user.name", "root")],
     );
-    check(line("Server listening on 0.0.0.0 port 22."), &[("parse.status", "header"), ("source.ip", "-")]);
+    check(
+        line("Server listening on 0.0.0.0 port 22."),
+        &[("parse.status", "header"), ("source.ip", "-"), ("host.name", "db01")],
+    );
 }
 
 #[test]
@@ -565,7 +569,7 @@ fn what_nobody_understands_keeps_its_header_and_text() {
     check("ただの文字列", &[("parse.status", "raw"), ("message", "ただの文字列"), ("time.source", "receive")]);
     check("", &[("parse.status", "raw"), ("message", "-")]);
     check("<34>1 2026-03-03T00:00:00Z h app 1 - [x@1 a=\"1\"] t", &[("native.a", "1"), ("parse.status", "header")]);
-    check("<999>Mar  3 09:00:00 fw1 su: x", &[("parse.note", "bad priority"), ("observer.hostname", "fw1")]);
+    check("<999>Mar  3 09:00:00 fw1 ids: x", &[("parse.note", "bad priority"), ("observer.hostname", "fw1")]);
 }
 
 #[test]
