@@ -148,7 +148,7 @@ impl Context {
     pub fn person(&self, account: &str, day: NaiveDate) -> Option<&Person> {
         let rows = self.people_by_account.get(account)?;
         let people = || rows.iter().filter_map(|&row| self.people.get(row));
-        people().find(|person| person.state_on(day) != AccountState::Retired).or_else(|| people().last())
+        people().find(|person| person.state_on(day) != AccountState::Retired).or_else(|| people().next_back())
     }
 
     /// Who `account` (a key) is at `time`.
