@@ -20,7 +20,7 @@ const P99_FACTOR: i64 = 4;
 const WAIT_MAX: TimeDelta = TimeDelta::days(35);
 /// Sources watched. A hospital has some hundred; a flood of forged senders must not grow memory.
 const SOURCES_MAX: usize = 5_000;
-/// Without any record for so long between two ticks it was we who were away, and nobody is called silent for it.
+/// Without tick or record for so long it was we who were away, and nobody is called silent for it.
 const AWAY: TimeDelta = TimeDelta::minutes(10);
 /// Buckets of gap lengths, four to each doubling of a second: 2^30 s is more than [`WAIT_MAX`].
 const BUCKETS: u32 = 120;
@@ -87,8 +87,8 @@ impl Kind {
 pub(crate) struct Silences {
     sources: BTreeMap<String, Source>,
     changed: Vec<Silence>,
-    last_tick_us: Option<i64>,
-    heard_since_tick: bool,
+    /// The latest tick or record: until then we were there.
+    awake_us: i64,
     /// When we came back; silence before it is not the sources'.
     back_us: i64,
 }
@@ -100,8 +100,8 @@ impl Silences {
         if event.file_path.is_some() || name.starts_with("file:") {
             return None;
         }
-        self.heard_since_tick = true;
         let now_us = arrival.timestamp_micros();
+        self.awake_us = self.awake_us.max(now_us);
         let Some(source) = self.sources.get(name) else {
             self.meet(name, event, now_us);
             return None;
@@ -122,11 +122,10 @@ impl Silences {
     /// Looks for sources that are overdue at `now`.
     pub(crate) fn tick(&mut self, missing: Missing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
         let now_us = now.timestamp_micros();
-        let since_tick = self.last_tick_us.map_or(0, |last| now_us.saturating_sub(last));
-        if since_tick > micros(AWAY) && !self.heard_since_tick {
+        if now_us.saturating_sub(self.awake_us) > micros(AWAY) {
             self.back_us = now_us;
         }
-        (self.last_tick_us, self.heard_since_tick) = (Some(now_us), false);
+        self.awake_us = self.awake_us.max(now_us);
         let overdue = |(name, source): &(&String, &Source)| {
             !source.open && source.is_overdue(missing, name, now_us.saturating_sub(source.last_us.max(self.back_us)))
         };

@@ -239,7 +239,7 @@ fn a_flood_stays_within_bounds_and_is_told() {
     let yaml = correlation("a", "event_count", "fail", "  timespan: 5m\n  condition: {gte: 5}");
     let (plan, _) = plan(&yaml, &[]);
     let flood: Vec<Sample> =
-        (1..=20_000).map(|id| Sample { time: id.cast_signed() * 1_000, id, rule: 0, key: 0, value: id }).collect();
+        (1..=20_000_u64).map(|id| Sample { time: id.cast_signed() * 1_000, id, rule: 0, key: 0, value: id }).collect();
     let found = run(&plan, &flood, i64::MAX / 4);
     assert_eq!(found.values().map(BTreeSet::len).collect::<Vec<_>>(), [20_000]);
     let mut correlator = Correlator::default();
