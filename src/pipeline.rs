@@ -92,7 +92,7 @@ impl Pipeline {
     pub(crate) fn new(parts: Parts) -> Result<Self, PipelineError> {
         let Parts { journal, ledger, parser, rules, partitions, context, clock, progress } = parts;
         let known = Known::in_force(&ledger)?;
-        context.set(Arc::new(known.read().0));
+        context.set(known.read());
         let mut detector = Detector::new(rules, context.get());
         let detector_position = restore(&ledger, &mut detector)?;
         let ledger_position = ledger.position()?;
@@ -235,7 +235,7 @@ impl Pipeline {
                         batch.apply_act(id, &act)?;
                     }
                     if self.known.take(&act.deed) {
-                        self.context.set(Arc::new(self.known.read().0));
+                        self.context.set(self.known.read());
                         self.detector.set_context(self.context.get());
                     }
                 }
@@ -329,7 +329,7 @@ fn parse_one(parser: &dyn RecordParser, context: &Context, id: RecordId, record:
     let mut events = Vec::new();
     let damage = parser.parse(id, record, &mut events);
     for event in &mut events {
-        monban_detect::enrich(context, event);
+        monban_detect::enrich::enrich(context, event);
     }
     Parsed { id, record: duplicate::facts(record), events, damage }
 }

@@ -48,6 +48,11 @@ pub struct Complaint {
     pub message: String,
 }
 
+/// The text of a context file, whatever encoding the office's software gave it. What cannot be read becomes U+FFFD.
+pub fn decode(bytes: &[u8]) -> String {
+    text::decode(bytes).text
+}
+
 impl Complaint {
     fn new(file: &str, line: u64, column: &str, message: &str) -> Self {
         Self { file: file.to_owned(), line, column: column.to_owned(), message: message.to_owned() }
