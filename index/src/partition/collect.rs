@@ -44,7 +44,9 @@ struct Micros {
 impl Micros {
     fn of(range: TimeRange) -> Self {
         // Columns keep microseconds; a bound between two of them lies before the later one.
-        let ceil = |time: DateTime<Utc>| time.timestamp_micros() + i64::from(time.timestamp_subsec_nanos() % 1_000 > 0);
+        let ceil = |time: DateTime<Utc>| {
+            time.timestamp_micros() + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000))
+        };
         Self { from: range.from.map_or(i64::MIN, ceil), to: range.to.map_or(i64::MAX, ceil) }
     }
 
@@ -184,12 +186,12 @@ pub(crate) fn page(set: &PartitionSet, search: &dyn Search, request: &PageReques
         for segment in &opened.segments {
             if request.started.elapsed() > request.budget {
                 pager.page.incomplete_before = Some(bound.min(range.to).max(segment.max));
-                return pager.finish();
+                return Ok(pager.finish());
             }
             pager.take(segment, opened.weight.as_ref())?;
         }
     }
-    pager.finish()
+    Ok(pager.finish())
 }
 
 struct Pager<'a> {
@@ -244,7 +246,7 @@ impl Pager<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> tantivy::Result<Page> {
+    fn finish(mut self) -> Page {
         let best = self.best.into_sorted_vec();
         self.page.more = best.len() > self.request.limit;
         for Reverse((key, segment, document)) in best.into_iter().take(self.request.limit) {
@@ -257,7 +259,7 @@ impl Pager<'_> {
             self.page.hits.retain(|(key, _)| key.micros >= before);
             self.page.total_exact = false;
         }
-        Ok(self.page)
+        self.page
     }
 }
 

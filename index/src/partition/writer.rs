@@ -89,7 +89,7 @@ impl Payload {
 
 struct Writer {
     partition: Arc<Partition>,
-    writer: IndexWriter<Document>,
+    tantivy: IndexWriter<Document>,
     /// Documents added since the last commit.
     added: usize,
     /// Rises with each use; the lowest goes first.
@@ -228,7 +228,7 @@ impl Partitions {
     }
 
     fn floor(&self, name: PartitionName) -> EventId {
-        let all = EventId::new(self.manifest.floor(&name.to_string()), u32::MAX);
+        let all = EventId::new(self.manifest.floor(name), u32::MAX);
         self.committed.get(&name).map_or(all, |&own| own.max(all))
     }
 
@@ -243,7 +243,7 @@ impl Partitions {
         open.used = uses;
         open.added += 1;
         let failed = |source| PartitionError::Add { name: name.to_string(), source };
-        open.writer.add_document(document).map(|_| ()).map_err(failed)
+        open.tantivy.add_document(document).map(|_| ()).map_err(failed)
     }
 
     fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
@@ -259,8 +259,8 @@ impl Partitions {
                     .num_merge_threads(1)
                     .memory_budget_per_thread(memory)
                     .build();
-                let writer = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
-                Ok(vacant.insert(Writer { partition, writer, added: 0, used: 0 }))
+                let tantivy = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
+                Ok(vacant.insert(Writer { partition, tantivy, added: 0, used: 0 }))
             }
         }
     }
@@ -286,7 +286,7 @@ impl Partitions {
         self.commit_one(name, self.last)?;
         if let Some(closed) = self.writers.remove(&name) {
             let failed = |source| PartitionError::Commit { name: name.to_string(), source };
-            closed.writer.wait_merging_threads().map_err(failed)?;
+            closed.tantivy.wait_merging_threads().map_err(failed)?;
             closed.partition.reload().map_err(failed)?;
         }
         Ok(())
@@ -297,7 +297,7 @@ impl Partitions {
         let failed = |source| PartitionError::Commit { name: name.to_string(), source };
         // During a rebuild `at` may lie before what the partition already holds.
         let at = self.committed.get(&name).map_or(at, |&own| own.max(at));
-        let mut prepared = open.writer.prepare_commit().map_err(failed)?;
+        let mut prepared = open.tantivy.prepare_commit().map_err(failed)?;
         prepared.set_payload(&serde_json::to_string(&Payload::of(at)).expect("two numbers are always JSON"));
         prepared.commit().map_err(failed)?;
         open.added = 0;
