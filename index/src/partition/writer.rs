@@ -20,11 +20,13 @@
 //! wait in memory, and when many wait, the partition with most of them takes the place of the one used longest ago
 //! (commit, drop). Random times in the log thus cost a commit per some hundred events, not per event.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
@@ -96,12 +98,41 @@ struct Writer {
     used: u64,
 }
 
+impl Writer {
+    /// Ends the writer; everything in it is committed. What fails here costs speed, not events.
+    fn finish(mut self, merge: bool) {
+        let merged = self.merge_all(merge).and_then(|()| self.tantivy.wait_merging_threads());
+        if let Err(error) = merged.and_then(|()| self.partition.reload()) {
+            tracing::warn!(partition = %self.partition.name, %error, "merging of a closed index partition failed");
+        }
+    }
+
+    fn merge_all(&mut self, merge: bool) -> tantivy::Result<()> {
+        let segments = self.tantivy.index().searchable_segment_ids()?;
+        if merge && segments.len() > 1 {
+            // Segments that a merge of its own has taken meanwhile make this one fail; then that one must do.
+            drop(self.tantivy.merge(&segments).wait());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Partitions {
+    fn drop(&mut self) {
+        while let Some(name) = self.closing.keys().next().copied() {
+            self.await_closing(name);
+        }
+    }
+}
+
 /// The writing side of the search index. One exists per index directory.
 pub struct Partitions {
     dir: PathBuf,
     manifest: Manifest,
     set: Arc<PartitionSet>,
     writers: BTreeMap<PartitionName, Writer>,
+    /// Days that are being merged into one segment each.
+    closing: BTreeMap<PartitionName, JoinHandle<()>>,
     waiting: BTreeMap<PartitionName, Vec<Document>>,
     /// Up to here each partition on disk holds what belongs to it, by its own commit.
     committed: BTreeMap<PartitionName, EventId>,
@@ -138,6 +169,7 @@ impl Partitions {
             manifest,
             set,
             writers: BTreeMap::new(),
+            closing: BTreeMap::new(),
             waiting: BTreeMap::new(),
             committed: found.committed,
             foreign: found.foreign,
@@ -247,7 +279,7 @@ impl Partitions {
     }
 
     fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
-        use std::collections::btree_map::Entry;
+        self.await_closing(name);
         match self.writers.entry(name) {
             Entry::Occupied(open) => Ok(open.into_mut()),
             Entry::Vacant(vacant) => {
@@ -284,12 +316,21 @@ impl Partitions {
         let same_kind = self.writers.iter().filter(|(name, _)| name.is_day() == day);
         let Some((&name, _)) = same_kind.min_by_key(|(_, open)| open.used) else { return Ok(()) };
         self.commit_one(name, self.last)?;
-        if let Some(closed) = self.writers.remove(&name) {
-            let failed = |source| PartitionError::Commit { name: name.to_string(), source };
-            closed.tantivy.wait_merging_threads().map_err(failed)?;
-            closed.partition.reload().map_err(failed)?;
+        let Some(closed) = self.writers.remove(&name) else { return Ok(()) };
+        if day {
+            // A day is closed once, and then read for years. Merging a busy one takes seconds.
+            self.closing.insert(name, std::thread::spawn(move || closed.finish(true)));
+        } else {
+            closed.finish(false);
         }
         Ok(())
+    }
+
+    /// Waits until a partition that was closed is free to be opened again.
+    fn await_closing(&mut self, name: PartitionName) {
+        if self.closing.remove(&name).is_some_and(|closing| closing.join().is_err()) {
+            tracing::warn!(partition = %name, "merging of a closed index partition stopped; searches of it stay slower");
+        }
     }
 
     fn commit_one(&mut self, name: PartitionName, at: EventId) -> Result<(), PartitionError> {

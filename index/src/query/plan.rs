@@ -31,13 +31,16 @@ pub(crate) struct Plan {
     pub(crate) search: Box<dyn Search>,
     /// The search gives exactly the matches; else it gives more, and each must be verified on its whole event.
     pub(crate) exact: bool,
+    /// The search matches every event.
+    pub(crate) all: bool,
 }
 
 /// Plans a query.
 pub(crate) fn plan(query: &Query) -> Plan {
     let mut exact = true;
-    let search = part(&lower(query), false, &mut exact).into_search();
-    Plan { search, exact }
+    let part = part(&lower(query), false, &mut exact);
+    let all = exact && matches!(part, Part::All);
+    Plan { search: part.into_search(), exact, all }
 }
 
 enum Part {

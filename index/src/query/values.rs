@@ -104,7 +104,7 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
         return Ok(Test::Exactly(text.to_owned()));
     }
     if !typed.quoted && text.contains(['*', '?']) {
-        return Ok(Test::Wildcard(typed.folded()));
+        return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
     }
     let folded = typed.folded();
     let word = match field {
@@ -158,6 +158,11 @@ fn starred(folded: &str) -> Option<Query> {
         Query::Text(TextTest { text: (*piece).to_owned(), phrase: false, prefix })
     };
     Some(conjunction(pieces.iter().enumerate().map(piece).collect()))
+}
+
+/// Signs of the language inside a pattern, where folding made them, stand for any one character.
+fn plain_sign(char: char) -> char {
+    if char.is_whitespace() || "()\"',、&|<>=[{!".contains(char) { '?' } else { char }
 }
 
 fn is_text(char: char) -> bool {
