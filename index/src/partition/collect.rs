@@ -299,6 +299,8 @@ pub(crate) fn values(
     column: Column,
 ) -> tantivy::Result<BTreeMap<String, u64>> {
     let mut values = BTreeMap::new();
+    // Written out at the end: most addresses occur in every partition.
+    let mut addresses: BTreeMap<Ipv6Addr, u64> = BTreeMap::new();
     every(set, plan.search.as_ref(), range, |segment, weight, range| {
         let matches = Matches { segment, weight, range, all: plan.all && segment.lies_in(range) };
         let mut add = |value: &str, count: u64| {
@@ -311,13 +313,12 @@ pub(crate) fn values(
                 matches.texts(slot, |text, count| add(text.split(GROUP_SEPARATOR).nth(index).unwrap_or(""), count))
             }
             Column::Text(slot) => matches.texts(slot, add),
-            Column::Address(slot) => {
-                matches.addresses(slot, |ip, count| add(&IpAddr::V6(ip).to_canonical().to_string(), count))
-            }
+            Column::Address(slot) => matches.addresses(slot, |ip, count| *addresses.entry(ip).or_default() += count),
             Column::Number(slot) => matches.numbers(slot, |number, count| add(&number.to_string(), count)),
             Column::Time => Ok(()),
         }
     })?;
+    values.extend(addresses.into_iter().map(|(ip, count)| (IpAddr::V6(ip).to_canonical().to_string(), count)));
     Ok(values)
 }
 

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
 use tantivy::IndexWriter;
@@ -257,6 +258,31 @@ impl Partitions {
         }
         self.uncommitted = 0;
         Ok(())
+    }
+
+    /// Deletes the partitions all of whose events happened before `time`: retention. Returns their names. Their
+    /// records are not offered again, because the manifest's position stays.
+    pub fn remove_before(&mut self, time: DateTime<Utc>) -> Result<Vec<String>, PartitionError> {
+        let old = |name: &&PartitionName| name.range().to.is_some_and(|end| end <= time);
+        let names: Vec<PartitionName> = self.committed.keys().filter(old).copied().collect();
+        for &name in &names {
+            self.await_closing(name);
+            self.writers.remove(&name);
+            self.waiting.remove(&name);
+            self.committed.remove(&name);
+            self.set.remove(name);
+        }
+        let removed: Vec<String> = names.iter().map(ToString::to_string).collect();
+        // The manifest forgets them first; else a stop in between would have them rebuilt.
+        self.manifest.partitions.retain(|name| !removed.contains(name));
+        self.manifest.rebuilding.retain(|name, _| !removed.contains(name));
+        let failed = |source| PartitionError::Manifest { path: self.dir.clone(), source };
+        self.manifest.write(&self.dir).map_err(failed)?;
+        for name in &removed {
+            let path = self.dir.join(name);
+            fs::remove_dir_all(&path).map_err(|source| PartitionError::Directory { path, source })?;
+        }
+        Ok(removed)
     }
 
     fn floor(&self, name: PartitionName) -> EventId {
