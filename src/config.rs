@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
+use monban_audit::{AuditSettings, Edition};
 use toml::{Table, Value};
 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./monban-data";
@@ -13,7 +14,6 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "./monban-data";
 pub(crate) const DEFAULT_ZONE: Tz = Tz::Asia__Tokyo;
 const DEFAULT_SYSLOG: &str = "127.0.0.1:5514";
 const DEFAULT_PAGES: &str = "127.0.0.1:8080";
-const CHECKLISTS: [&str; 3] = ["R5", "R6", "R7"];
 const OFF: &str = "off";
 
 /// What the program runs by.
@@ -55,6 +55,13 @@ impl Default for Config {
             context: ContextPaths::default(),
             sigma: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    pub(crate) fn audit_settings(&self) -> AuditSettings {
+        let edition = Edition::named(&self.checklist).expect("the reader takes only editions there are");
+        AuditSettings { hospital: self.hospital.clone(), edition }
     }
 }
 
@@ -123,7 +130,7 @@ impl Reader<'_> {
             config.hospital = name;
         }
         if let Some(edition) = self.text(&mut site, "site", "checklist") {
-            if CHECKLISTS.contains(&edition.as_str()) {
+            if Edition::names().contains(&edition.as_str()) {
                 config.checklist = edition;
             } else {
                 self.complain("site.checklist", &edition, "という版はありません。\"R5\" \"R6\" \"R7\" のどれかを書いてください。");

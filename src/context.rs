@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use monban_detect::{Complaint, Context, ContextTexts};
 use monban_event::act::{ContextName, Deed};
@@ -18,6 +19,20 @@ pub(crate) enum ContextError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("look up the context in force")]
     Ledger(#[from] LedgerError),
+}
+
+/// The context as it is in force just now, for those who read beside the pipeline.
+#[derive(Clone, Default)]
+pub(crate) struct SharedContext(Arc<RwLock<Arc<Context>>>);
+
+impl SharedContext {
+    pub(crate) fn get(&self) -> Arc<Context> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, context: Arc<Context>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = context;
+    }
 }
 
 /// The four texts in force, and what they say.

@@ -1,25 +1,50 @@
-//! The program.
+//! Monban（門番）: receives, keeps, searches and audits the access logs of a hospital. Start reading at `pipeline.rs`.
 
 mod cli;
+mod config;
+mod context;
+mod control;
+mod demo;
+mod duplicate;
+mod import;
+mod node;
+mod pipeline;
+mod progress;
+mod serve;
+mod tally;
+mod verbs;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-#[derive(Parser)]
-#[command(name = "monban")]
-struct Cli {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    Parse(cli::parse::ParseArgs),
-}
-
-fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().verb {
-        Verb::Parse(args) => cli::parse::run(&args),
+fn main() -> ExitCode {
+    start_log();
+    match cli::run(cli::Cli::parse()) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("{}", error_chain(error.as_ref()));
+            ExitCode::from(verbs::EXIT_FAILED)
+        }
     }
+}
+
+/// Our own log goes to standard error: what we did, never what a record says. `MONBAN_LOG` changes the level.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MONBAN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,monban=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// An error and what caused it, on one line.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = Vec::new();
+    for text in causes.map(ToString::to_string) {
+        // A transparent error repeats its cause word for word.
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
 }

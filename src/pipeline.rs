@@ -16,7 +16,7 @@ use monban_index::journal::{Entry, Journal, JournalError, Tail, TailItem};
 use monban_index::ledger::{Ledger, LedgerBatch, LedgerError};
 use monban_index::partition::{PartitionError, Partitions};
 
-use crate::context::{ContextError, Known};
+use crate::context::{ContextError, Known, SharedContext};
 use crate::duplicate;
 use crate::progress::Progress;
 use crate::tally::Tallies;
@@ -62,7 +62,7 @@ pub(crate) struct Pipeline {
     ledger: Arc<Ledger>,
     parser: Arc<dyn RecordParser>,
     known: Known,
-    context: Arc<Context>,
+    context: SharedContext,
     detector: Detector,
     partitions: Partitions,
     clock: Arc<dyn Clock>,
@@ -82,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) parser: Arc<dyn RecordParser>,
     pub(crate) rules: Arc<RuleSet>,
     pub(crate) partitions: Partitions,
+    pub(crate) context: SharedContext,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
 }
@@ -89,10 +90,10 @@ pub(crate) struct Parts {
 impl Pipeline {
     /// Takes up the views where they were left.
     pub(crate) fn new(parts: Parts) -> Result<Self, PipelineError> {
-        let Parts { journal, ledger, parser, rules, partitions, clock, progress } = parts;
+        let Parts { journal, ledger, parser, rules, partitions, context, clock, progress } = parts;
         let known = Known::in_force(&ledger)?;
-        let context = Arc::new(known.read().0);
-        let mut detector = Detector::new(rules, Arc::clone(&context));
+        context.set(Arc::new(known.read().0));
+        let mut detector = Detector::new(rules, context.get());
         let detector_position = restore(&ledger, &mut detector)?;
         let ledger_position = ledger.position()?;
         let start = partitions.position().min(ledger_position).min(detector_position);
@@ -200,7 +201,8 @@ impl Pipeline {
                 _ => None,
             })
             .collect();
-        let one = |&(id, record): &(RecordId, &Record)| self.parse_one(id, record);
+        let context = self.context.get();
+        let one = |&(id, record): &(RecordId, &Record)| parse_one(self.parser.as_ref(), &context, id, record);
         if records.len() < PARALLEL_RECORDS {
             return records.iter().map(one).collect();
         }
@@ -211,17 +213,6 @@ impl Pipeline {
             parsed.extend(right.join().expect("parsers do not panic: bad input is data"));
             parsed
         })
-    }
-
-    fn parse_one(&self, id: RecordId, record: &Record) -> Parsed {
-        let mut events = Vec::new();
-        let damage = self.parser.parse(id, record, &mut events);
-        for event in &mut events {
-            monban_detect::enrich(&self.context, event);
-        }
-        // The bytes stay with the item; what goes on needs only the facts of receipt and, for duplicates, the bytes
-        // of records that can be delivered twice.
-        Parsed { id, record: duplicate::facts(record), events, damage }
     }
 
     /// Takes the items in order into detector, index and tallies.
@@ -244,8 +235,8 @@ impl Pipeline {
                         batch.apply_act(id, &act)?;
                     }
                     if self.known.take(&act.deed) {
-                        self.context = Arc::new(self.known.read().0);
-                        self.detector.set_context(Arc::clone(&self.context));
+                        self.context.set(Arc::new(self.known.read().0));
+                        self.detector.set_context(self.context.get());
                     }
                 }
                 TailItem::Gap(from, to) => {
@@ -330,6 +321,17 @@ impl Pipeline {
         self.progress.committed(position);
         Ok(())
     }
+}
+
+/// What the record became, in its context. What goes on needs only the facts of receipt and, for records that can be
+/// delivered twice, their bytes.
+fn parse_one(parser: &dyn RecordParser, context: &Context, id: RecordId, record: &Record) -> Parsed {
+    let mut events = Vec::new();
+    let damage = parser.parse(id, record, &mut events);
+    for event in &mut events {
+        monban_detect::enrich(context, event);
+    }
+    Parsed { id, record: duplicate::facts(record), events, damage }
 }
 
 /// The detector as its last snapshot left it. A snapshot of another program version is started anew, and told.

@@ -2,7 +2,6 @@
 //! login (figures N08 and N09) and how the hospital's own files speak about an event. Stateless: one event and the
 //! context, no clock and no memory; what needs memory (the same attempt reported twice) is `session`'s.
 
-use monban_event::event::SourceZone;
 use monban_event::time::jst_date;
 use monban_event::{Action, Category, Event, Login, LoginKind, Outcome};
 
@@ -160,15 +159,11 @@ fn is_error(status: Option<&str>) -> bool {
     status.is_some_and(|status| !status.trim_start_matches("0x").trim_matches('0').is_empty())
 }
 
-/// Whether the address lies where no list had to let it in.
-pub(crate) fn is_own(zone: Option<SourceZone>) -> bool {
-    matches!(zone, Some(SourceZone::Inside | SourceZone::VpnPool))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::ContextTexts;
+    use monban_event::SourceZone;
 
     fn windows(id: i64, logon_type: Option<i64>, user: &str, native: &[(&str, &str)]) -> Event {
         Event {

@@ -39,6 +39,12 @@ impl Slots {
         self.names.iter().position(|known| known == name)
     }
 
+    /// A row of facts that stand in no event.
+    pub(crate) fn row(&self, facts: &[(&str, String)]) -> Values {
+        let fact = |name: &String| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        self.names.iter().map(fact).collect()
+    }
+
     pub(crate) fn values(&self, context: &Context, event: &Event, source_known: bool) -> Values {
         self.names.iter().map(|name| value(context, event, source_known, name)).collect()
     }

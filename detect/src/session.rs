@@ -38,9 +38,8 @@ pub(crate) struct Sessions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Open {
     session: VpnSession,
+    /// The device's own id: a number, or the interface (`PP[ANONYMOUS01]`) of a router.
     vendor_id: Option<String>,
-    /// PP interface of a Yamaha router.
-    interface: Option<String>,
 }
 
 /// One Yamaha router: tunnels that connected and whose user is not known yet.
@@ -81,7 +80,7 @@ impl Sessions {
     }
 
     fn note_dial(&mut self, router: String, event: &Event) {
-        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_tunnel.clone()) else { return };
+        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_session_id.clone()) else { return };
         if !self.dials.contains_key(&router) && self.dials.len() >= ROUTERS_MAX {
             self.dials.pop_first();
         }
@@ -151,8 +150,12 @@ impl Sessions {
         };
         self.make_room(event.time());
         self.changed.insert(session.key.clone(), session.clone());
-        let (vendor_id, interface) = (event.vpn_session_id.clone(), event.vpn_tunnel.clone());
-        self.open.insert(session.key.clone(), Open { session, vendor_id, interface });
+        // Interfaces are used again: whoever had this one before is gone, even if nobody said so.
+        let vendor_id = event.vpn_session_id.clone();
+        self.open.retain(|_, open| {
+            vendor_id.is_none() || open.vendor_id != vendor_id || open.session.observer != session.observer
+        });
+        self.open.insert(session.key.clone(), Open { session, vendor_id });
     }
 
     /// The open session this start line belongs to, if it reports one that is there already.
@@ -207,7 +210,7 @@ impl Sessions {
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
-    /// else by interface, else the user's only session on that device. The latest start wins.
+    /// else the user's only session on that device. The latest start wins.
     fn find(&self, event: &Event) -> Option<String> {
         let observer = observer(event);
         let user = event.user_name.as_deref();
@@ -227,13 +230,8 @@ impl Sessions {
                 latest(&mut on_device().filter(|open| open.session.assigned_ip == Some(ip)).filter(of_user))
             })
         };
-        let by_interface = || {
-            event.vpn_tunnel.as_ref().and_then(|tunnel| {
-                latest(&mut on_device().filter(|open| open.interface.as_ref() == Some(tunnel)).filter(of_user))
-            })
-        };
         let by_user = || user.and_then(|user| self.only_of(&observer, user, event));
-        by_id.or_else(by_address).or_else(by_interface).or_else(by_user)
+        by_id.or_else(by_address).or_else(by_user)
     }
 
     /// By user alone, where nothing contradicts: the ids must not both be given and differ.
@@ -411,7 +409,7 @@ mod tests {
             module: Some("yamaha".to_owned()),
             source_id: Some("ip:192.0.2.1".to_owned()),
             vpn_type: Some("l2tp".to_owned()),
-            vpn_tunnel: Some(tunnel.to_owned()),
+            vpn_session_id: Some(tunnel.to_owned()),
             action: Some(action),
             user_name: user.map(str::to_owned),
             source_ip: source.map(IpAddr::from),

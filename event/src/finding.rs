@@ -110,7 +110,7 @@ pub struct Finding {
     /// Who or what it is about: an account, an address, a source.
     pub subject: String,
     /// Against what, where the rule names it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub object: String,
     pub first: DateTime<Utc>,
     pub last: DateTime<Utc>,

@@ -16,8 +16,8 @@ pub enum Query {
     Or(Vec<Query>),
     Not(Box<Query>),
     Field(QueryField, Test),
-    /// Text anywhere in the curated text of an event, substring after folding ([`crate::account::fold`] and NFKC):
-    /// words of ASCII match whole words, runs of other text match as substrings.
+    /// Text anywhere in the curated text of an event, after folding ([`crate::account::fold`]): words of ASCII match
+    /// whole words, runs of other text match as substrings, and several of them stand next to one another.
     Text(TextTest),
 }
 
@@ -35,6 +35,8 @@ pub enum QueryField {
     Native(String),
     /// The record's text; answered by scanning the journal.
     Raw,
+    /// Any single word of the curated text; with [`Test::Wildcard`], as `*naka*` typed without a field.
+    Word,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,13 @@ pub enum Test {
     Flag(bool),
     /// Substring after folding.
     Contains(String),
+    /// Hour of the day in JST, 0–23, inclusive; wraps over midnight where `from` is after `to`.
+    Hour {
+        from: u8,
+        to: u8,
+    },
+    /// Day of the week in JST: bit 0 is Monday, bit 6 Sunday.
+    Weekday(u8),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,5 +93,21 @@ impl Query {
             }
             (first, second) => Self::And(vec![first, second]),
         }
+    }
+
+    /// What none of the given query matches.
+    #[must_use]
+    pub fn negate(self) -> Self {
+        match self {
+            Self::All => Self::Nothing,
+            Self::Nothing => Self::All,
+            Self::Not(query) => *query,
+            query => Self::Not(Box::new(query)),
+        }
+    }
+
+    /// A test of a field of the closed list.
+    pub fn field(field: Field, test: Test) -> Self {
+        Self::Field(QueryField::Known(field), test)
     }
 }

@@ -3,3 +3,5 @@
 
 pub mod journal;
 pub mod ledger;
+pub mod partition;
+pub mod query;

@@ -219,7 +219,8 @@ mod tests {
             fs::write(dir.path().join(name), "x").unwrap();
         }
         let (found, passed_over) = find(&[dir.path().to_owned()]).unwrap();
-        let names: Vec<_> = found.iter().map(|file| (file.path.file_name().unwrap().to_str().unwrap(), file.kind)).collect();
+        let names: Vec<_> =
+            found.iter().map(|file| (file.path.file_name().unwrap().to_str().unwrap(), file.kind)).collect();
         assert_eq!(names, [("a.evtx", FileKind::EventLog), ("b.log", FileKind::Lines), ("c.TXT", FileKind::Lines)]);
         assert_eq!(passed_over, [dir.path().join("note.md")]);
         let (named, _) = find(&[dir.path().join("note.md")]).unwrap();

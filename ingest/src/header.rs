@@ -4,7 +4,7 @@
 //!
 //! Why our own: a general syslog parser shifts four-digit-year stamps by the zone, takes years, zone words and `%ASA-…`
 //! for hosts, loses the body behind illegal structured data, and reads no header at all on the lines of the devices that
-//! hospitals have (FortiGate, Yamaha).
+//! hospitals have (`FortiGate`, Yamaha).
 
 use monban_event::TimeRule;
 
@@ -103,7 +103,9 @@ fn read_one<'a>(text: &'a str, depth: usize, header: &mut Header<'a>) -> Option<
     if let Some(rest) = read_cisco(start, header) {
         return Some(rest);
     }
-    if depth == 0 && let Some(rest) = read_host_without_time(start, header) {
+    if depth == 0
+        && let Some(rest) = read_host_without_time(start, header)
+    {
         return Some(rest);
     }
     (depth == 0 || behind_priority.len() < text.len()).then_some(start)
@@ -409,7 +411,8 @@ fn is_nil(token: &str) -> bool {
 
 /// Whether a token can be a host name or an address. Not `%ASA-…`, no `key=value`, no tag, no bare number.
 fn is_host(token: &str) -> bool {
-    let allowed = |character: char| character.is_alphanumeric() || matches!(character, '.' | '-' | '_' | ':' | '/' | '%');
+    let allowed =
+        |character: char| character.is_alphanumeric() || matches!(character, '.' | '-' | '_' | ':' | '/' | '%');
     !token.is_empty()
         && token.len() <= HOST_BYTES_MAX
         && !token.starts_with(['%', '-', '/', ':', '.'])
@@ -440,7 +443,13 @@ mod tests {
 
     #[test]
     fn bsd_headers() {
-        check("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", Some("mymachine"), Some("su"), "'su root' failed", true);
+        check(
+            "<34>Oct 11 22:14:15 mymachine su: 'su root' failed",
+            Some("mymachine"),
+            Some("su"),
+            "'su root' failed",
+            true,
+        );
         check("<34> Mar  3 09:00:00 fw1 sshd[77]: ok", Some("fw1"), Some("sshd"), "ok", true);
         check("Mar  3 09:00:00.123 fw1 sshd[77]: ok", Some("fw1"), Some("sshd"), "ok", true);
         check("<34>Mar  3 09:00:00 2026 sw-3f stm[41]: up", Some("sw-3f"), Some("stm"), "up", true);
@@ -453,7 +462,13 @@ mod tests {
     #[test]
     fn no_header_at_all() {
         check("<190>date=2026-03-03 time=09:00:00", None, None, "date=2026-03-03 time=09:00:00", false);
-        check("<174>Login succeeded for SSH: 192.168.20.2 admin", None, None, "Login succeeded for SSH: 192.168.20.2 admin", false);
+        check(
+            "<174>Login succeeded for SSH: 192.168.20.2 admin",
+            None,
+            None,
+            "Login succeeded for SSH: 192.168.20.2 admin",
+            false,
+        );
         check("<166>%ASA-6-113039: Group", None, None, "%ASA-6-113039: Group", false);
         check("error: maximum attempts", None, None, "error: maximum attempts", false);
         check("su[3]: text", None, Some("su"), "text", false);
@@ -486,7 +501,13 @@ mod tests {
     #[test]
     fn rfc5424_and_its_relatives() {
         check("<165>1 2026-03-03T00:00:00Z h1 app 9 ID7 - text", Some("h1"), Some("app"), "text", true);
-        check("<165>1 2026-03-03T00:00:00Z h1 - - - [x@1 a=\"q\\\"]\"][y] \u{FEFF}text", Some("h1"), None, "text", true);
+        check(
+            "<165>1 2026-03-03T00:00:00Z h1 - - - [x@1 a=\"q\\\"]\"][y] \u{FEFF}text",
+            Some("h1"),
+            None,
+            "text",
+            true,
+        );
         check("<134>1 2026-03-03 00:00:00+0900 h1 app - - - t", Some("h1"), Some("app"), "t", true);
         check("<134>1 1772496000.25 mx1 flows src=192.0.2.1", Some("mx1"), None, "flows src=192.0.2.1", true);
         check("<134>1 2026-03-03T00:00:00Z h1 CEF:0|V|P|1|2|n|3|a=b", Some("h1"), None, "CEF:0|V|P|1|2|n|3|a=b", true);
@@ -502,7 +523,10 @@ mod tests {
         let header = read("<34>Mar  3 09:00:01 relay1 <189>date=2026-03-03");
         assert_eq!((header.host, header.body), (Some("relay1"), "date=2026-03-03"));
         let header = read("Oct 19 09:16:53 n1 1 2021-10-19T09:16:53+02:00 192.0.2.9 VPN: - - - text");
-        assert_eq!((header.relay, header.host, header.app, header.message), (Some("n1"), Some("192.0.2.9"), Some("VPN"), "text"));
+        assert_eq!(
+            (header.relay, header.host, header.app, header.message),
+            (Some("n1"), Some("192.0.2.9"), Some("VPN"), "text")
+        );
         assert!(header.time.is_some_and(|time| time.has_offset()));
     }
 

@@ -60,7 +60,6 @@ impl Stamp {
     }
 
     /// A leap second is the second after it: nothing downstream can hold `:60`.
-    #[expect(clippy::disallowed_types, reason = "the one spot where a local time becomes an instant")]
     fn in_year(&self, year: i32, zone: Tz) -> Option<DateTime<Utc>> {
         let second = self.second.min(59);
         let local = NaiveDate::from_ymd_opt(year, self.month, self.day)?.and_hms_nano_opt(
@@ -74,9 +73,9 @@ impl Stamp {
             None => match zone.from_local_datetime(&local) {
                 LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.to_utc(),
                 // An hour that summer time skips: read it as if the clocks had not been changed yet.
-                LocalResult::None => {
-                    (zone.from_local_datetime(&(local - TimeDelta::hours(1))).earliest()? + TimeDelta::hours(1)).to_utc()
-                }
+                LocalResult::None => (zone.from_local_datetime(&(local - TimeDelta::hours(1))).earliest()?
+                    + TimeDelta::hours(1))
+                .to_utc(),
             },
         };
         Some(time + TimeDelta::seconds(i64::from(self.second - second)))
@@ -112,7 +111,8 @@ fn fraction_nanos(digits: &str) -> Option<i64> {
     })
 }
 
-fn offset_text(seconds: i32) -> String {
+/// `+09:00`: how an offset stands on the event, however the device wrote it.
+pub fn offset_text(seconds: i32) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let minutes = seconds.abs() / 60;
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
@@ -249,16 +249,14 @@ impl Cursor<'_> {
             return Some(0);
         }
         let sign = if self.eat(b"+-")? == b'-' { -1 } else { 1 };
-        let (hours, minutes) = match self.0.bytes().take_while(u8::is_ascii_digit).count() {
-            4 => {
-                let both = i32::try_from(self.number(4, 4)?).ok()?;
-                (both / 100, both % 100)
-            }
-            _ => {
-                let hours = i32::try_from(self.number(1, 2)?).ok()?;
-                let minutes = if self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
-                (hours, minutes)
-            }
+        let is_glued = self.0.bytes().take_while(u8::is_ascii_digit).count() == 4;
+        let (hours, minutes) = if is_glued {
+            let both = i32::try_from(self.number(4, 4)?).ok()?;
+            (both / 100, both % 100)
+        } else {
+            let hours = i32::try_from(self.number(1, 2)?).ok()?;
+            let minutes = if self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
+            (hours, minutes)
         };
         (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
     }
@@ -275,21 +273,24 @@ impl Cursor<'_> {
             return Some(seconds);
         }
         self.0 = before;
-        self.zone_word().flatten()
+        match self.zone_word()? {
+            Zone::East(hours) => Some(hours * 3600),
+            Zone::Ambiguous => None,
+        }
     }
 
     /// A zone abbreviation, blank before it. The ambiguous ones (CST, IST, BST, AST) are taken off the text and mean the
     /// zone of the source: a guess would be silently wrong by hours.
-    fn zone_word(&mut self) -> Option<Option<i32>> {
+    fn zone_word(&mut self) -> Option<Zone> {
         let word_and_rest = self.0.strip_prefix(' ')?;
         let length = word_and_rest.bytes().take_while(u8::is_ascii_uppercase).count();
-        let hours = zone_hours(word_and_rest.get(..length)?)?;
+        let zone = zone_of(word_and_rest.get(..length)?)?;
         let rest = word_and_rest.get(length..)?;
         if !(rest.is_empty() || rest.starts_with([' ', ':', ','])) {
             return None;
         }
         self.0 = rest;
-        Some(hours.map(|hours| hours * 3600))
+        Some(zone)
     }
 
     fn digits_first(&mut self) -> Option<Stamp> {
@@ -367,7 +368,8 @@ impl Cursor<'_> {
     fn year_behind(&mut self) -> Option<i32> {
         let before = self.0;
         let year = self.eat(b" ").and_then(|_| self.year()).filter(|year| (1990..2100).contains(year));
-        if year.is_some() && (self.0.is_empty() || self.0.starts_with([' ', ':'])) {
+        // A colon ends a Cisco time only before a blank; `2001:db8::7` is a host.
+        if year.is_some() && (self.0.is_empty() || self.0.starts_with(' ') || self.0.starts_with(": ")) {
             return year;
         }
         self.0 = before;
@@ -380,28 +382,36 @@ fn stamp(year: Option<i32>, month: u32, day: u32, clock: &ClockTime, offset: Opt
     Stamp { year, month, day, hour, minute, second, nanos, offset }
 }
 
-/// Hours east for a zone abbreviation; `Some(None)` for one that more than one country uses.
-fn zone_hours(word: &str) -> Option<Option<i32>> {
+/// What a zone abbreviation says.
+#[derive(Clone, Copy)]
+enum Zone {
+    /// Hours east of Greenwich.
+    East(i32),
+    /// More than one country uses it.
+    Ambiguous,
+}
+
+fn zone_of(word: &str) -> Option<Zone> {
     Some(match word {
-        "UTC" | "GMT" | "WET" => Some(0),
-        "JST" | "KST" => Some(9),
-        "CET" | "MEZ" | "WEST" => Some(1),
-        "CEST" | "EET" | "MESZ" => Some(2),
-        "EEST" | "MSK" => Some(3),
-        "HKT" | "SGT" | "AWST" => Some(8),
-        "AEST" => Some(10),
-        "AEDT" => Some(11),
-        "NZST" => Some(12),
-        "NZDT" => Some(13),
-        "ADT" | "BRT" => Some(-3),
-        "EDT" => Some(-4),
-        "EST" | "CDT" => Some(-5),
-        "MDT" => Some(-6),
-        "MST" | "PDT" => Some(-7),
-        "PST" | "AKDT" => Some(-8),
-        "AKST" => Some(-9),
-        "HST" => Some(-10),
-        "CST" | "IST" | "BST" | "AST" => None,
+        "UTC" | "GMT" | "WET" => Zone::East(0),
+        "JST" | "KST" => Zone::East(9),
+        "CET" | "MEZ" | "WEST" => Zone::East(1),
+        "CEST" | "EET" | "MESZ" => Zone::East(2),
+        "EEST" | "MSK" => Zone::East(3),
+        "HKT" | "SGT" | "AWST" => Zone::East(8),
+        "AEST" => Zone::East(10),
+        "AEDT" => Zone::East(11),
+        "NZST" => Zone::East(12),
+        "NZDT" => Zone::East(13),
+        "ADT" | "BRT" => Zone::East(-3),
+        "EDT" => Zone::East(-4),
+        "EST" | "CDT" => Zone::East(-5),
+        "MDT" => Zone::East(-6),
+        "MST" | "PDT" => Zone::East(-7),
+        "PST" | "AKDT" => Zone::East(-8),
+        "AKST" => Zone::East(-9),
+        "HST" => Zone::East(-10),
+        "CST" | "IST" | "BST" | "AST" => Zone::Ambiguous,
         _ => return None,
     })
 }
@@ -473,7 +483,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_stamp() {
-        for text in ["", "Mar", "Mar 3", "Marvin 3 09:00:00", "2026-13-03T00:00:00Z", "2026-03-03", "Feb 30 25:00:00", "１２"]
+        for text in
+            ["", "Mar", "Mar 3", "Marvin 3 09:00:00", "2026-13-03T00:00:00Z", "2026-03-03", "Feb 30 25:00:00", "１２"]
         {
             assert_eq!(read(text), None, "{text}");
         }
@@ -484,7 +495,10 @@ mod tests {
     #[test]
     fn epochs_by_their_length() {
         for text in ["1772496000", "1772496000.0", "1772496000000", "1772496000000000", "1772496000000000000"] {
-            assert_eq!(epoch(text).map(|instant| rfc3339(instant.time)).as_deref(), Some("2026-03-03T00:00:00.000000Z"));
+            assert_eq!(
+                epoch(text).map(|instant| rfc3339(instant.time)).as_deref(),
+                Some("2026-03-03T00:00:00.000000Z")
+            );
         }
         assert_eq!(epoch("1772496000.059").map(|instant| instant.time.timestamp_subsec_millis()), Some(59));
         for text in ["", "0", "99", "-1772496000", "17724960001", "9999999999999999999", "1772496000.x"] {

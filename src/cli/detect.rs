@@ -4,28 +4,26 @@
 //! script can read. Damaged input is never a failure of ours: it is counted, told, and shown in the exit status.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use monban_detect::sigma::{LoadReport, RuleIndex, SigmaRules};
-use monban_event::limits::RECORD_BYTES_MAX;
 use monban_event::time::rfc3339;
-use monban_event::{Clock, Event, Field, FilePosition, Format, Origin, Record, RecordId, RecordParser, SystemClock, Transport};
-use monban_ingest::evtx;
+use monban_event::{Clock, Event, Field, Format, Record, RecordId, RecordParser, SystemClock};
+use monban_ingest::evtx::parse_chunk;
+use monban_ingest::file::{self, FileRecords, InputFile};
+use monban_ingest::{Parsers, TextSettings};
 use serde_json::{Map, Value};
 
 /// Something in the input could not be read.
 const EXIT_DAMAGE: u8 = 3;
 /// We could not do what was asked.
 const EXIT_FAILED: u8 = 2;
-
-/// Folders below a named folder that are followed; deeper is a loop of links.
-const FOLDER_DEPTH_MAX: usize = 64;
 
 /// What the output shows of the event that matched.
 const SHOWN: [Field; 6] =
@@ -41,6 +39,9 @@ pub(crate) struct DetectArgs {
     each_match: bool,
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
+    /// 時差の書かれていない時刻の時間帯（Asia/Tokyo、+09:00 など）
+    #[arg(long, value_name = "ZONE", default_value = "Asia/Tokyo", value_parser = super::parse::parse_zone)]
+    tz: Tz,
     /// 読み飛ばしたファイルも表示する
     #[arg(long, short)]
     verbose: bool,
@@ -55,22 +56,19 @@ enum OutputFormat {
     Jsonl,
 }
 
-/// Runs the verb over event log files alone.
 pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
-    run_with(args, None)
-}
-
-/// Runs the verb; `lines` reads text files, a record a line. Without it they are skipped and told.
-pub(crate) fn run_with(args: &DetectArgs, lines: Option<&dyn RecordParser>) -> anyhow::Result<ExitCode> {
     let (rules, loaded) = SigmaRules::load_dirs(&args.rules).context("load rules")?;
-    let files = list_files(&args.paths)?;
-    let output = Output { args, rules: &rules, writer: BufWriter::new(io::stdout().lock()), by_rule: BTreeMap::new() };
-    let mut hunt = Hunt { args, rules: &rules, lines, output, tally: Tally::default(), hits: Vec::new() };
-    for path in &files {
-        if let Err(error) = hunt.file(path) {
-            hunt.tally.failed += 1;
-            eprintln!("{}: {error:#}", path.display());
+    let (files, passed_over) = file::find(&args.paths)?;
+    if args.verbose {
+        for path in &passed_over {
+            eprintln!("{}: 対象外の形式のため読み飛ばしました", path.display());
         }
+    }
+    let output = Output { args, rules: &rules, writer: BufWriter::new(io::stdout().lock()), by_rule: BTreeMap::new() };
+    let parsers = Parsers { settings: TextSettings { zone: args.tz } };
+    let mut hunt = Hunt { rules: &rules, parsers, output, tally: Tally::default(), hits: Vec::new() };
+    for file in &files {
+        hunt.file(file)?;
     }
     hunt.output.finish()?;
     Ok(report(&loaded, &hunt.tally))
@@ -99,125 +97,57 @@ fn report(loaded: &LoadReport, tally: &Tally) -> ExitCode {
     }
 }
 
-/// Every file below the paths; what is below one folder is sorted, the order of the arguments is kept.
-fn list_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let mut below = Vec::new();
-        walk(path, FOLDER_DEPTH_MAX, &mut below)?;
-        below.sort();
-        files.append(&mut below);
-    }
-    Ok(files)
-}
-
-fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let kind = std::fs::metadata(path).with_context(|| format!("read {}", path.display()))?;
-    if !kind.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    anyhow::ensure!(depth > 0, "{}: more than {FOLDER_DEPTH_MAX} folders deep", path.display());
-    for entry in std::fs::read_dir(path).with_context(|| format!("read {}", path.display()))? {
-        walk(&entry.with_context(|| format!("read {}", path.display()))?.path(), depth - 1, files)?;
-    }
-    Ok(())
-}
-
-/// What a file is, by how it begins and by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    EventLog,
-    Lines,
-    Other,
-}
-
-fn kind_of(path: &Path, start: &[u8]) -> Kind {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("evtx") => Kind::EventLog,
-        _ if evtx::looks_like_evtx(start) => Kind::EventLog,
-        Some("log" | "txt" | "syslog") => Kind::Lines,
-        _ => Kind::Other,
-    }
-}
-
 struct Hunt<'a> {
-    args: &'a DetectArgs,
     rules: &'a SigmaRules,
-    lines: Option<&'a dyn RecordParser>,
+    parsers: Parsers,
     output: Output<'a>,
     tally: Tally,
     hits: Vec<RuleIndex>,
 }
 
 impl Hunt<'_> {
-    fn file(&mut self, path: &Path) -> anyhow::Result<()> {
-        let mut reader = BufReader::new(File::open(path).context("open")?);
-        let kind = kind_of(path, reader.fill_buf().context("read")?);
-        match (kind, self.lines) {
-            (Kind::EventLog, _) => self.event_log(path, reader),
-            (Kind::Lines, Some(parser)) => self.text(path, reader, parser),
-            (Kind::Lines, None) | (Kind::Other, _) => {
-                if self.args.verbose {
-                    eprintln!("{}: 対象外の形式のため読み飛ばしました", path.display());
-                }
-                Ok(())
+    /// A file that cannot be read to its end is told and leaves the others to be read; only writing may end the run.
+    fn file(&mut self, file: &InputFile) -> anyhow::Result<()> {
+        let path = file.path.display();
+        let mut records = match FileRecords::open(file, SystemClock.now(), RecordId::default()) {
+            Ok(records) => records,
+            Err(error) => {
+                self.failed(&anyhow::Error::new(error));
+                return Ok(());
             }
-        }
-    }
-
-    fn event_log(&mut self, path: &Path, reader: impl Read) -> anyhow::Result<()> {
-        let mut chunks = evtx::file::chunks(reader);
-        let mut events = Vec::new();
-        for chunk in chunks.by_ref() {
-            let chunk = chunk.context("read")?;
-            let (id, record) = self.record(path, Format::EvtxChunk, chunk.index, chunk.bytes);
-            let report = evtx::parse_chunk(id, &record, &mut events);
-            self.tally.damaged += report.damaged;
-            for note in &report.notes {
-                eprintln!("{}: チャンク {}: {note}", path.display(), chunk.index);
-            }
-            self.detect(&mut events)?;
-        }
-        self.tally.damaged += chunks.damage_count();
-        for damage in chunks.damage() {
-            eprintln!("{}: {damage}", path.display());
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, path: &Path, mut reader: impl BufRead, parser: &dyn RecordParser) -> anyhow::Result<()> {
-        let mut events = Vec::new();
-        for index in 0.. {
-            let Some((bytes, cut)) = read_line(&mut reader).context("read")? else { break };
-            let (id, mut record) = self.record(path, Format::Syslog, index, bytes);
-            record.cut = cut;
-            if !record.bytes.is_empty() {
-                parser.parse(id, &record, &mut events);
-            }
-            self.detect(&mut events)?;
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, path: &Path, format: Format, index: u64, bytes: Vec<u8>) -> (RecordId, Record) {
-        self.tally.records += 1;
-        let path = path.display().to_string().into();
-        let record = Record {
-            received_at: SystemClock.now(),
-            origin: Origin::Import,
-            transport: Transport::File,
-            peer: None,
-            format,
-            file: Some(FilePosition { import: RecordId(0), path, index }),
-            bytes,
-            cut: false,
         };
-        (RecordId(self.tally.records), record)
+        let mut events = Vec::new();
+        for record in records.by_ref() {
+            match record.with_context(|| format!("read {path}")) {
+                Ok(record) => self.record(&record, &mut events)?,
+                Err(error) => {
+                    self.failed(&error);
+                    break;
+                }
+            }
+        }
+        for damage in records.damage() {
+            self.tally.damaged += 1;
+            eprintln!("{path}: {damage}");
+        }
+        Ok(())
     }
 
-    fn detect(&mut self, events: &mut Vec<Event>) -> anyhow::Result<()> {
+    fn failed(&mut self, error: &anyhow::Error) {
+        self.tally.failed += 1;
+        eprintln!("{error:#}");
+    }
+
+    fn record(&mut self, record: &Record, events: &mut Vec<Event>) -> anyhow::Result<()> {
+        self.tally.records += 1;
+        let id = RecordId(self.tally.records);
+        match record.format {
+            Format::EvtxChunk => self.chunk(id, record, events),
+            Format::Syslog if record.bytes.is_empty() => {}
+            Format::Syslog | Format::Json => {
+                self.parsers.parse(id, record, events);
+            }
+        }
         self.tally.read += events.len() as u64;
         for event in events.drain(..) {
             self.hits.clear();
@@ -228,22 +158,16 @@ impl Hunt<'_> {
         }
         Ok(())
     }
-}
 
-/// One line without its end, and whether it was longer than a record may be. `None` at the end.
-fn read_line(reader: &mut impl BufRead) -> io::Result<Option<(Vec<u8>, bool)>> {
-    let mut line = Vec::new();
-    if reader.by_ref().take(RECORD_BYTES_MAX as u64).read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
+    fn chunk(&mut self, id: RecordId, record: &Record, events: &mut Vec<Event>) {
+        let report = parse_chunk(id, record, events);
+        self.tally.damaged += report.damaged;
+        if let Some(file) = &record.file {
+            for note in &report.notes {
+                eprintln!("{}: チャンク {}: {note}", file.path, file.index);
+            }
+        }
     }
-    let cut = line.len() == RECORD_BYTES_MAX && line.last() != Some(&b'\n');
-    if cut {
-        reader.skip_until(b'\n')?;
-    }
-    while matches!(line.last(), Some(b'\n' | b'\r')) {
-        line.pop();
-    }
-    Ok(Some((line, cut)))
 }
 
 /// How often a rule matched, and when.
@@ -305,7 +229,10 @@ impl Output<'_> {
         match self.args.format {
             OutputFormat::Jsonl => writeln!(self.writer, "{}", Value::Object(object)),
             OutputFormat::Text => {
-                let values: Vec<String> = object.values().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+                let values: Vec<String> = object
+                    .values()
+                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                    .collect();
                 writeln!(self.writer, "{}", values.join("  "))
             }
         }

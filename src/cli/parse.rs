@@ -1,16 +1,15 @@
 //! `monban parse`: lines of a file into events on standard output, without a data directory. For trying a device's log
 //! before it is connected, and for measuring the parsers.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use monban_event::{Clock, FilePosition, Format, Origin, Record, RecordId, SystemClock, Transport, limits};
+use monban_event::{Clock, RecordId, SystemClock};
+use monban_ingest::file::{FileKind, FileRecords, InputFile};
 use monban_ingest::{TextSettings, parse_syslog};
 
 /// Output buffer, in bytes: one write for some hundred events.
@@ -18,7 +17,7 @@ const OUTPUT_BUFFER_BYTES: usize = 256 * 1024;
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputFormat {
-    /// One JSON object per line.
+    /// 1 行に 1 件の JSON
     Jsonl,
 }
 
@@ -26,14 +25,15 @@ pub(crate) enum OutputFormat {
 #[derive(clap::Args, Debug)]
 pub(crate) struct ParseArgs {
     #[arg(long, value_enum, default_value = "jsonl")]
-    pub(crate) format: OutputFormat,
-    /// Zone of stamps without offset: a name such as Asia/Tokyo, or whole hours such as +09:00.
+    format: OutputFormat,
+    /// 時差の書かれていない時刻の時間帯（Asia/Tokyo、+09:00 など）
     #[arg(long, value_name = "ZONE", default_value = "Asia/Tokyo", value_parser = parse_zone)]
-    pub(crate) tz: Tz,
-    /// When the lines are to count as received (RFC 3339); now, where not given. Decides the year of stamps without one.
+    tz: Tz,
+    /// 受信したものとみなす時刻（RFC 3339）。年の書かれていない時刻の年がこれで決まります。省略すると今
     #[arg(long, value_name = "TIME")]
-    pub(crate) received_at: Option<DateTime<Utc>>,
-    pub(crate) file: PathBuf,
+    received_at: Option<DateTime<Utc>>,
+    /// syslog のファイル
+    file: PathBuf,
 }
 
 /// A zone by its IANA name or by its offset in whole hours.
@@ -45,117 +45,34 @@ pub(crate) fn parse_zone(text: &str) -> Result<Tz, String> {
     // The sign of the Etc zones is the other way round: Etc/GMT-9 is nine hours east.
     whole_hours
         .and_then(|seconds| format!("Etc/GMT{:+}", -(seconds / 3600)).parse().ok())
-        .ok_or_else(|| format!("\"{text}\" is no time zone; use a name such as Asia/Tokyo, or +09:00"))
+        .ok_or_else(|| format!("「{text}」という時間帯はありません。Asia/Tokyo か +09:00 のように書いてください"))
 }
 
 pub(crate) fn run(args: &ParseArgs) -> anyhow::Result<ExitCode> {
-    let path = &args.file;
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let output = BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, io::stdout().lock());
+    let OutputFormat::Jsonl = args.format;
     let received_at = args.received_at.unwrap_or_else(|| SystemClock.now());
-    let lines = Lines::new(BufReader::new(file), path.to_string_lossy().as_ref(), received_at);
-    match write_events(lines, &TextSettings { zone: args.tz }, output) {
+    let file = InputFile { path: args.file.clone(), kind: FileKind::Lines };
+    let records = FileRecords::open(&file, received_at, RecordId(0))?;
+    let output = BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, io::stdout().lock());
+    match write_events(records, &TextSettings { zone: args.tz }, output) {
         // Whoever reads our output may stop early, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        outcome => outcome.map(|()| ExitCode::SUCCESS).with_context(|| format!("parse {}", path.display())),
+        outcome => outcome.map(|()| ExitCode::SUCCESS).with_context(|| format!("parse {}", args.file.display())),
     }
 }
 
-fn write_events<R: BufRead>(lines: Lines<R>, settings: &TextSettings, mut output: impl Write) -> io::Result<()> {
-    for record in lines {
-        let event = parse_syslog(RecordId::default(), &record?, settings);
+fn write_events(records: FileRecords, settings: &TextSettings, mut output: impl Write) -> io::Result<()> {
+    for record in records {
+        let event = parse_syslog(RecordId(0), &record?, settings);
         serde_json::to_writer(&mut output, &event.to_json())?;
         output.write_all(b"\n")?;
     }
     output.flush()
 }
 
-/// Records of a file, one a line, in order. A line is never held beyond [`limits::RECORD_BYTES_MAX`].
-struct Lines<R> {
-    reader: R,
-    path: Arc<str>,
-    index: u64,
-    received_at: DateTime<Utc>,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn new(reader: R, path: &str, received_at: DateTime<Utc>) -> Self {
-        Self { reader, path: Arc::from(path), index: 0, received_at }
-    }
-
-    /// The next line without its end, and whether its rest was thrown away; `None` behind the last. An empty piece
-    /// behind the last line end is no line.
-    fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
-        let mut line = Vec::new();
-        let mut cut = false;
-        let mut any = false;
-        loop {
-            let buffer = self.reader.fill_buf()?;
-            if buffer.is_empty() {
-                return Ok(any.then_some((line, cut)));
-            }
-            any = true;
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let piece = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
-            let room = limits::RECORD_BYTES_MAX - line.len();
-            cut |= piece.len() > room;
-            line.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-            let used = end.map_or(buffer.len(), |end| end + 1);
-            self.reader.consume(used);
-            if end.is_some() {
-                return Ok(Some((line, cut)));
-            }
-        }
-    }
-}
-
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = io::Result<Record>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (bytes, cut) = match self.next_line() {
-            Ok(line) => line?,
-            Err(error) => return Some(Err(error)),
-        };
-        let file = Some(FilePosition { import: RecordId::default(), path: Arc::clone(&self.path), index: self.index });
-        self.index += 1;
-        Some(Ok(Record {
-            received_at: self.received_at,
-            origin: Origin::Import,
-            transport: Transport::File,
-            peer: None,
-            format: Format::Syslog,
-            file,
-            bytes,
-            cut,
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot read its own sample has failed")]
-
     use super::*;
-
-    fn lines(bytes: &[u8]) -> Vec<(usize, bool)> {
-        let lines = Lines::new(BufReader::with_capacity(7, bytes), "sample.log", DateTime::default());
-        lines.map(|record| record.map(|record| (record.bytes.len(), record.cut)).unwrap()).collect()
-    }
-
-    #[test]
-    fn every_line_is_one_record() {
-        assert_eq!(lines(b""), []);
-        assert_eq!(lines(b"a\n\nbb"), [(1, false), (0, false), (2, false)]);
-        assert_eq!(lines(b"a\r\nb\n"), [(2, false), (1, false)]);
-    }
-
-    #[test]
-    fn a_line_beyond_the_bound_is_cut_and_the_next_is_whole() {
-        let mut bytes = vec![b'x'; limits::RECORD_BYTES_MAX + 9];
-        bytes.extend(b"\nnext\n");
-        assert_eq!(lines(&bytes), [(limits::RECORD_BYTES_MAX, true), (4, false)]);
-    }
 
     #[test]
     fn zones_by_name_and_by_offset() {

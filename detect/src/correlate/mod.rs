@@ -14,8 +14,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use plan::{BuildError, Draft, Input, Node, Plan, Ratio, WindowTest};
-pub(crate) use state::{Completion, Correlator};
+pub(crate) use plan::{Draft, Plan, WindowTest};
+pub(crate) use state::{Completion, Correlator, Hit};
 
 /// How late an event may come and still be joined with everything it belongs to. Live sources are seconds late; ten
 /// minutes cover a router that was asked for its queue. Hits are kept by our clock for a window and this.
@@ -23,7 +23,7 @@ pub(crate) const LATENESS_US: i64 = 10 * 60 * 1_000_000;
 
 /// Hits kept of one key of one correlation. Thresholds may be set up to half of it; in a flood above it the hits that
 /// came first go first, and a late event may then not find the ones it belonged with.
-pub(crate) const KEY_HITS_MAX: usize = 2_048;
+pub(crate) const KEY_HITS_MAX: usize = 1_024;
 
 /// Hits kept of one correlation, all keys together; some 200 bytes each. Above it the keys heard of longest ago go.
 pub(crate) const NODE_HITS_MAX: usize = 50_000;

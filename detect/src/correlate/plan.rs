@@ -92,6 +92,13 @@ impl Node {
         self.group_by.get(step).or(self.group_by.first()).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a hit of that step in a window belongs to the evidence. Of a sequence, what led to its end does; other
+    /// ends are findings of their own. What a ratio is taken against never does.
+    pub(super) fn is_evidence(&self, step: usize, is_end: bool) -> bool {
+        let other_end = self.kind == Kind::Ordered && step == self.last_step() && !is_end;
+        step < self.inputs.len() && !other_end
+    }
+
     pub(super) fn last_step(&self) -> usize {
         self.inputs.len().saturating_sub(1)
     }
@@ -154,10 +161,15 @@ impl Plan {
 
     /// A correlation that feeds another one speaks only through it, unless its rule says `generate: true`.
     fn silence_inner(&mut self, drafts: &[Draft<'_>], results: &[Option<Result<usize, BuildError>>]) {
-        let inner: Vec<usize> = self.nodes.iter().flat_map(|node| node.inputs.iter()).filter_map(|input| match input {
-            Input::Node(node) => Some(*node),
-            Input::Rule(_) => None,
-        }).collect();
+        let inner: Vec<usize> = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.inputs.iter())
+            .filter_map(|input| match input {
+                Input::Node(node) => Some(*node),
+                Input::Rule(_) => None,
+            })
+            .collect();
         for (draft, result) in drafts.iter().zip(results) {
             if let Some(Ok(index)) = result
                 && let Some(node) = self.nodes.get_mut(*index)
@@ -177,7 +189,9 @@ fn resolve(
     results: &[Option<Result<usize, BuildError>>],
     find_rule: &dyn Fn(&str) -> Option<usize>,
 ) -> Result<Option<Input>, BuildError> {
-    let named = |draft: &Draft<'_>| draft.rule.name.as_deref() == Some(reference) || draft.rule.id.as_deref() == Some(reference);
+    let named = |draft: &Draft<'_>| {
+        draft.rule.name.as_deref() == Some(reference) || draft.rule.id.as_deref() == Some(reference)
+    };
     if let Some(index) = drafts.iter().position(named) {
         return match results.get(index) {
             Some(Some(Ok(node))) => Ok(Some(Input::Node(*node))),

@@ -1,5 +1,6 @@
 //! The windows: per correlation and key the hits in their order, and which of them complete the condition.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use monban_event::EventId;
@@ -57,20 +58,46 @@ pub(crate) struct Completion {
     pub(crate) node: usize,
     /// The completing event: it decides subject, object and day.
     pub(crate) at: EventId,
-    /// The window's events with their times (µs), `at` among them, in order.
+    /// Events of the window with their times (µs), in order: all of it, or what came on top of windows that were
+    /// reported as the same finding before.
     pub(crate) evidence: Vec<(i64, EventId)>,
-    /// Distinct counted values in the window.
-    pub(crate) distinct: u64,
 }
 
+/// A completing event whose window holds something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    /// It completes the condition only now.
+    Complete(EventId),
+    /// It was complete, and `joined` came late into its window at that step.
+    Joined { at: EventId, joined: EventId, step: usize },
+}
+
+impl News {
+    fn at(self) -> EventId {
+        match self {
+            Self::Complete(at) | Self::Joined { at, .. } => at,
+        }
+    }
+}
+
+/// Whether two completing events of a node are one finding: same subject, object and day.
+pub(crate) type SameFinding<'a> = dyn Fn(usize, &Hit, &Hit) -> bool + 'a;
+
 impl Correlator {
-    /// Takes one event that matched `rules`, and appends what it completes. `arrival_us` never falls.
-    pub(crate) fn observe(&mut self, plan: &Plan, rules: &[usize], id: EventId, hit: Hit, completions: &mut Vec<Completion>) {
+    /// Takes one event that matched `rules`, and answers what it completes. `arrival_us` never falls.
+    pub(crate) fn observe(
+        &mut self,
+        plan: &Plan,
+        rules: &[usize],
+        (id, hit): (EventId, Hit),
+        same: &SameFinding<'_>,
+    ) -> Vec<Completion> {
+        let mut completions = Vec::new();
         let arrival = hit.arrival_us;
         let mut work: Vec<(Input, EventId)> = rules.iter().map(|&rule| (Input::Rule(rule), id)).collect();
         let wanted = |input: Input| plan.nodes.iter().any(|node| !node.step_of(input).is_empty());
         if !work.iter().any(|&(input, _)| wanted(input)) {
-            return;
+            return completions;
         }
         self.hits.insert(id, hit);
         // Inner nodes stand before outer ones, so one pass in node order sees all inputs of each.
@@ -79,47 +106,63 @@ impl Correlator {
                 .iter()
                 .flat_map(|&(input, event)| node.step_of(input).into_iter().map(move |step| (step, event)))
                 .collect();
-            let mut completed = BTreeSet::new();
+            let mut news = BTreeSet::new();
             for (step, event) in feeds {
-                self.insert(plan, index, step, event, &mut completed);
+                self.insert(node, step, event, &mut news);
             }
-            work.extend(completed.iter().map(|&event| (Input::Node(index), event)));
+            let completed: BTreeSet<EventId> = news.iter().map(|news| news.at()).collect();
+            work.extend(completed.into_iter().map(|event| (Input::Node(index), event)));
             if node.emits {
-                completions.extend(completed.iter().filter_map(|&event| self.completion(plan, index, event)));
+                completions.extend(news.into_iter().filter_map(|news| self.completion(plan, index, news, same)));
             }
             self.forget(node, arrival);
         }
         self.hits.retain_unheld(id);
+        completions
     }
 
     pub(crate) fn values(&self, event: EventId) -> Option<&Values> {
         self.hits.get(&event).map(|hit| &hit.values)
     }
 
+    /// Events held, over all windows.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.hits.len()
+    }
+
     pub(crate) fn time_us(&self, event: EventId) -> Option<i64> {
         self.hits.get(&event).map(|hit| hit.time_us)
     }
 
-    /// Puts the hit in its place; `completed` takes every completing event whose window now holds something new.
-    fn insert(&mut self, plan: &Plan, index: usize, step: usize, event: EventId, completed: &mut BTreeSet<EventId>) {
-        let (Some(node), Some(hit)) = (plan.nodes.get(index), self.hits.get_mut(&event)) else { return };
+    /// Puts the hit in its place; `news` takes every completing event whose window now holds something new.
+    fn insert(&mut self, node: &Node, step: usize, event: EventId, news: &mut BTreeSet<News>) {
+        let Some(hit) = self.hits.get_mut(&event) else { return };
         let Some(key) = key(node, step, &hit.values) else { return };
         let place = (hit.time_us, event, step);
         let state = self.nodes.entry(node.name.clone()).or_default();
         let window = state.windows.entry(key.clone()).or_default();
-        if window.hits.insert(place, false).is_none() {
+        if let Entry::Vacant(vacant) = window.hits.entry(place) {
+            vacant.insert(false);
             hit.holders += 1;
             state.hits += 1;
             state.touched.remove(&(window.touched_us, key.clone()));
             window.touched_us = window.touched_us.max(hit.arrival_us);
             state.touched.insert((window.touched_us, key.clone()));
         }
-        let until = (place.0.saturating_add(node.span_us), EventId::new(monban_event::RecordId(u64::MAX), u32::MAX), usize::MAX);
-        let candidates: Vec<(Place, bool)> = window.hits.range(place..=until).map(|(&place, &done)| (place, done)).collect();
+        let until = (
+            place.0.saturating_add(node.span_us),
+            EventId::new(monban_event::RecordId(u64::MAX), u32::MAX),
+            usize::MAX,
+        );
+        let candidates: Vec<(Place, bool)> =
+            window.hits.range(place..=until).map(|(&place, &done)| (place, done)).collect();
         for (candidate, done) in candidates {
-            if done || is_complete(node, &window.hits, &self.hits, candidate) {
+            if done {
+                news.insert(News::Joined { at: candidate.1, joined: event, step });
+            } else if is_complete(node, &window.hits, &self.hits, candidate) {
                 window.hits.insert(candidate, true);
-                completed.insert(candidate.1);
+                news.insert(News::Complete(candidate.1));
             }
         }
         self.bound_key(node, &key);
@@ -155,39 +198,94 @@ impl Correlator {
         }
     }
 
-    fn completion(&self, plan: &Plan, index: usize, at: EventId) -> Option<Completion> {
-        let mut evidence = BTreeSet::new();
-        self.collect(plan, index, at, &mut evidence);
-        let distinct = self.distinct(plan.nodes.get(index)?, &evidence);
-        Some(Completion { node: index, at, evidence: evidence.into_iter().collect(), distinct })
+    fn completion(&self, plan: &Plan, index: usize, news: News, same: &SameFinding<'_>) -> Option<Completion> {
+        let node = plan.nodes.get(index)?;
+        let mut evidence = Evidence::default();
+        match news {
+            News::Joined { at, joined, step } if node.is_evidence(step, joined == at) => {
+                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence)
+            }
+            News::Joined { .. } => return None,
+            News::Complete(at) => {
+                let hit = self.hits.get(&at)?;
+                let told_before =
+                    |earlier: EventId| self.hits.get(&earlier).is_some_and(|earlier| same(index, earlier, hit));
+                self.window_of(plan, node, at, &told_before, &mut evidence);
+            }
+        }
+        Some(Completion { node: index, at: news.at(), evidence: evidence.events.into_iter().collect() })
     }
 
-    /// Everything that stands behind a completion: its window, and the windows of inner completions in it.
-    fn collect(&self, plan: &Plan, index: usize, at: EventId, evidence: &mut BTreeSet<(i64, EventId)>) {
-        let (Some(node), Some(hit)) = (plan.nodes.get(index), self.hits.get(&at)) else { return };
-        let last = node.last_step();
-        let key = (0..node.inputs.len()).find_map(|step| {
-            let key = key(node, step, &hit.values)?;
-            let held = self.nodes.get(&node.name)?.windows.get(&key)?.hits.contains_key(&(hit.time_us, at, step));
-            held.then_some(key)
-        });
-        let window = key.and_then(|key| self.nodes.get(&node.name)?.windows.get(&key));
-        for &(time, event, step) in window.into_iter().flat_map(|window| in_window(node, &window.hits, (hit.time_us, at))) {
-            let other_end = node.kind == Kind::Ordered && step == last && event != at;
-            if step >= node.inputs.len() || other_end {
-                continue;
+    /// The events of the window that ends at `at`, back to the first completion that was told before.
+    fn window_of(
+        &self,
+        plan: &Plan,
+        node: &Node,
+        at: EventId,
+        told_before: &dyn Fn(EventId) -> bool,
+        evidence: &mut Evidence,
+    ) {
+        let (Some(hit), Some((_, window))) = (self.hits.get(&at), self.window(node, at)) else { return };
+        let start = (hit.time_us.saturating_sub(node.span_us), EventId::default(), 0);
+        let places = window.hits.range(start..=(hit.time_us, at, usize::MAX)).rev();
+        for (&(time, event, step), &done) in places {
+            if done && event != at && told_before(event) {
+                break;
             }
-            evidence.insert((time, event));
-            if let Some(Input::Node(inner)) = node.inputs.get(step) {
-                self.collect(plan, *inner, event, evidence);
+            if node.is_evidence(step, event == at) {
+                self.add(plan, node, step, (time, event), evidence);
             }
         }
     }
 
-    fn distinct(&self, node: &Node, evidence: &BTreeSet<(i64, EventId)>) -> u64 {
-        let values: BTreeSet<&str> = evidence.iter().filter_map(|(_, event)| first(self.values(*event)?, &node.value)).collect();
+    /// One hit, and where it is a completion of an inner correlation, what stands behind it.
+    fn add(&self, plan: &Plan, node: &Node, step: usize, (time, event): (i64, EventId), evidence: &mut Evidence) {
+        evidence.events.insert((time, event));
+        let Some(Input::Node(inner)) = node.inputs.get(step) else { return };
+        let Some(inner_node) = plan.nodes.get(*inner) else { return };
+        // Windows of one key overlap almost wholly; where a later one was taken, only what lies before it is new.
+        let Some((key, window)) = self.window(inner_node, event) else { return };
+        let start = (time.saturating_sub(inner_node.span_us), EventId::default(), 0);
+        let taken = evidence.taken.entry((*inner, key)).or_insert((i64::MAX, event, 0));
+        let end = (*taken).min((time, event, usize::MAX));
+        *taken = (*taken).min(start);
+        if start >= end {
+            return;
+        }
+        let places: Vec<Place> = window.hits.range(start..=end).map(|(&place, _)| place).collect();
+        for (time, event, step) in places {
+            if step < inner_node.inputs.len() && evidence.events.insert((time, event)) {
+                self.add(plan, inner_node, step, (time, event), evidence);
+            }
+        }
+    }
+
+    /// The window of the node that holds the event.
+    fn window(&self, node: &Node, event: EventId) -> Option<(Vec<String>, &Window)> {
+        let (hit, state) = (self.hits.get(&event)?, self.nodes.get(&node.name)?);
+        (0..node.inputs.len()).find_map(|step| {
+            let key = key(node, step, &hit.values)?;
+            let window = state.windows.get(&key)?;
+            window.hits.contains_key(&(hit.time_us, event, step)).then_some((key, window))
+        })
+    }
+
+    /// Distinct counted values in the window that ends at `at`.
+    pub(crate) fn distinct(&self, plan: &Plan, index: usize, at: EventId) -> u64 {
+        let Some(node) = plan.nodes.get(index) else { return 0 };
+        let (Some(hit), Some((_, window))) = (self.hits.get(&at), self.window(node, at)) else { return 0 };
+        let places = in_window(node, &window.hits, (hit.time_us, at)).filter(|place| place.2 < node.inputs.len());
+        let values: BTreeSet<&str> = places.filter_map(|place| first(self.values(place.1)?, &node.value)).collect();
         values.len() as u64
     }
+}
+
+/// Events behind a completion, as they are gathered.
+#[derive(Default)]
+struct Evidence {
+    events: BTreeSet<(i64, EventId)>,
+    /// Per inner correlation and key the place down to which its window was taken.
+    taken: BTreeMap<(usize, Vec<String>), Place>,
 }
 
 impl Hit {
@@ -302,7 +400,9 @@ fn passes_tests(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<Even
     };
     node.any_of.is_empty()
         || node.any_of.iter().any(|test| match test {
-            WindowTest::Holds { slot, values } => values_of(*slot).any(|value| values.iter().any(|wanted| wanted == value)),
+            WindowTest::Holds { slot, values } => {
+                values_of(*slot).any(|value| values.iter().any(|wanted| wanted == value))
+            }
             WindowTest::Distinct { slot, gte } => {
                 let mut distinct = BTreeSet::new();
                 values_of(*slot).any(|value| {

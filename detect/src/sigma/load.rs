@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use monban_event::Severity;
 use rsigma_eval::{CompiledRule, Engine, compile_rule};
@@ -11,10 +12,10 @@ use rsigma_parser::{FilterRule, FilterRuleTarget, Level, LogSource, SigmaRule, p
 use super::route::Routes;
 use super::{RuleIndex, RuleMeta, SigmaRules, attributes_json};
 
-/// Longest rule file read, in bytes. SigmaHQ's longest has 30 KiB; a file of a megabyte is no rule.
+/// Longest rule file read, in bytes. `SigmaHQ`'s longest has 30 KiB; a file of a megabyte is no rule.
 const RULE_FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Folders below a rule folder that are followed; SigmaHQ nests five.
+/// Folders below a rule folder that are followed; `SigmaHQ` nests five.
 const FOLDER_DEPTH_MAX: usize = 32;
 
 /// What loading came to.
@@ -162,19 +163,20 @@ impl Loader {
         compiled.tags = Vec::new();
         compiled.description = None;
         compiled.falsepositives = Vec::new();
-        compiled.custom_attributes = Default::default();
+        compiled.custom_attributes = Arc::default();
         self.metas.push(meta(file, rule));
-        self.rules_of(SourceKey::of(&rule.logsource)).push(compiled);
+        self.route(SourceKey::of(&rule.logsource), compiled);
         self.report.loaded += 1;
     }
 
-    fn rules_of(&mut self, key: SourceKey) -> &mut Vec<CompiledRule> {
-        let next = self.sources.len();
-        let index = *self.source_of.entry(key.clone()).or_insert(next);
-        if index == next {
-            self.sources.push((key, Vec::new()));
+    fn route(&mut self, key: SourceKey, rule: CompiledRule) {
+        let known = self.source_of.get(&key).and_then(|&index| self.sources.get_mut(index));
+        if let Some((_, rules)) = known {
+            rules.push(rule);
+        } else {
+            self.source_of.insert(key.clone(), self.sources.len());
+            self.sources.push((key, vec![rule]));
         }
-        &mut self.sources[index].1
     }
 
     fn finish(mut self) -> (SigmaRules, LoadReport) {
@@ -247,5 +249,83 @@ fn severity(level: Option<Level>) -> Severity {
         Some(Level::Medium) => Severity::Medium,
         Some(Level::High) => Severity::High,
         Some(Level::Critical) => Severity::Critical,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "title: base\nid: base-id\nname: base\nlogsource: {product: windows, service: security}\ndetection:\n  \
+                        selection: {EventID: 4625}\n  condition: selection\n";
+
+    fn load(text: &str) -> (SigmaRules, LoadReport) {
+        SigmaRules::load_texts([("x.yml".to_owned(), text.to_owned())])
+    }
+
+    fn event() -> monban_event::Event {
+        monban_event::Event {
+            winlog_channel: Some("Security".to_owned()),
+            winlog_event_id: Some(4625),
+            module: Some("windows".to_owned()),
+            native: [("EventID", "4625"), ("TargetUserName", "probe")].into_iter().collect(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_broken_rule_is_told_and_the_others_run() {
+        let broken =
+            RULE.replace("condition: selection", "condition: nowhere and (").replace("title: base", "title: broken");
+        let (rules, report) = load(&format!("{broken}---\n{RULE}---\n- not a rule\n"));
+        assert_eq!((report.loaded, report.failed.len()), (1, 2));
+        let mut hits = Vec::new();
+        rules.matches(&event(), &mut hits);
+        assert_eq!(hits.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_file() {
+        let (_, report) = load("title: [unclosed\n");
+        assert_eq!((report.loaded, report.failed.len(), report.failed[0].file.as_str()), (0, 1, "x.yml"));
+    }
+
+    #[test]
+    fn correlations_are_handed_through() {
+        let correlation = "title: many\nid: many\nmonban: {subject: user.name}\ncorrelation:\n  type: event_count\n  \
+                           rules: [base]\n  group-by: [user.name]\n  timespan: 10m\n  condition: {gte: 10}\n";
+        let (rules, report) = load(&format!("{RULE}---\n{correlation}"));
+        assert_eq!((report.loaded, report.failed), (2, vec![]));
+        let [found] = rules.correlations() else { panic!("one correlation") };
+        assert_eq!(found.rules, ["base"]);
+        assert_eq!(attributes_json(&found.custom_attributes)["monban"]["subject"], "user.name");
+        assert_eq!(rules.correlation_file(0), Some("x.yml"));
+        assert!(rules.find(&found.rules[0]).is_some());
+    }
+
+    #[test]
+    fn filters_take_matches_away() {
+        let filter = "title: not the probe\nlogsource: {product: windows}\nfilter:\n  rules: [base-id]\n  \
+                      selection: {TargetUserName: probe}\n  condition: not selection\n";
+        let (rules, report) = load(&format!("{RULE}---\n{filter}"));
+        assert_eq!((report.loaded, report.failed), (2, vec![]));
+        let mut hits = Vec::new();
+        rules.matches(&event(), &mut hits);
+        assert_eq!(hits, []);
+    }
+
+    #[test]
+    fn folders_are_read_in_order_of_path() {
+        let folder = std::env::temp_dir().join(format!("monban-sigma-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("b")).expect("a folder");
+        for (file, id) in [("b/one.yml", "third"), ("a.yaml", "first"), ("a.yml", "second"), ("note.md", "never")] {
+            std::fs::write(folder.join(file), RULE.replace("base-id", id)).expect("a file");
+        }
+        let loaded = SigmaRules::load_dirs(std::slice::from_ref(&folder));
+        std::fs::remove_dir_all(&folder).expect("the folder goes");
+        let (rules, report) = loaded.expect("the folder can be read");
+        let ids: Vec<&str> = rules.metas().map(|(_, meta)| meta.id.as_str()).collect();
+        assert_eq!((ids, report.loaded), (vec!["first", "second", "third"], 3));
+        assert!(matches!(SigmaRules::load_dirs(&[folder]), Err(SigmaLoadError::Folder { .. })));
     }
 }

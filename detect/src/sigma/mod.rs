@@ -63,7 +63,9 @@ impl SigmaRules {
         self.routes.visit(event, &mut |engine| {
             let Some(engine) = self.engines.get(engine) else { return };
             let found = engine.evaluate(&view);
-            hits.extend(found.iter().filter_map(|result| result.header.rule_id.as_deref()?.parse().ok()).map(RuleIndex));
+            hits.extend(
+                found.iter().filter_map(|result| result.header.rule_id.as_deref()?.parse().ok()).map(RuleIndex),
+            );
         });
         if let Some(found) = hits.get_mut(before..) {
             found.sort_unstable();
@@ -76,7 +78,11 @@ impl SigmaRules {
         });
     }
 
-    /// What the rule says about itself. Numbers come from this same set of rules.
+    /// What the rule says about itself.
+    ///
+    /// # Panics
+    ///
+    /// When the number was given out by another set of rules.
     pub fn meta(&self, rule: RuleIndex) -> &RuleMeta {
         self.metas.get(rule.0).expect("a rule number is only given out by the set of rules it belongs to")
     }
@@ -106,6 +112,188 @@ impl SigmaRules {
 pub fn attributes_json<V: Serialize>(attributes: &HashMap<String, V>) -> serde_json::Value {
     let mut sorted: Vec<(&String, &V)> = attributes.iter().collect();
     sorted.sort_unstable_by_key(|&(name, _)| name);
-    let members = sorted.into_iter().filter_map(|(name, value)| Some((name.clone(), serde_json::to_value(value).ok()?)));
+    let members =
+        sorted.into_iter().filter_map(|(name, value)| Some((name.clone(), serde_json::to_value(value).ok()?)));
     serde_json::Value::Object(members.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use monban_event::{Action, Category, NativeFields};
+
+    use super::*;
+
+    fn rules(text: &str) -> SigmaRules {
+        let (rules, report) = SigmaRules::load_texts([("test.yml".to_owned(), text.to_owned())]);
+        assert_eq!(report.failed, []);
+        rules
+    }
+
+    /// Ids of the rules that match.
+    fn hits<'a>(rules: &'a SigmaRules, event: &Event) -> Vec<&'a str> {
+        let mut hits = Vec::new();
+        rules.matches(event, &mut hits);
+        hits.into_iter().map(|hit| rules.meta(hit).id.as_str()).collect()
+    }
+
+    fn rule(id: &str, source: &str, selection: &str) -> String {
+        format!(
+            "title: t {id}\nid: {id}\nlogsource: {{{source}}}\ndetection:\n  selection:\n    {selection}\n  \
+             condition: selection\nlevel: high\n"
+        )
+    }
+
+    fn windows(channel: &str, number: i64, fields: &[(&str, &str)]) -> Event {
+        let dataset = match channel {
+            "Security" => "windows.security",
+            "Microsoft-Windows-Windows Defender/Operational" => "windows.defender",
+            _ => "windows.eventlog",
+        };
+        let id = number.to_string();
+        let native: NativeFields =
+            [("EventID", id.as_str()), ("Channel", channel)].iter().chain(fields).copied().collect();
+        Event {
+            module: Some("windows".to_owned()),
+            dataset: Some(dataset.to_owned()),
+            winlog_channel: Some(channel.to_owned()),
+            winlog_event_id: Some(number),
+            native,
+            ..Event::default()
+        }
+    }
+
+    const SYSMON: &str = "Microsoft-Windows-Sysmon/Operational";
+
+    #[test]
+    fn a_rule_meets_only_events_of_its_log_source() {
+        let rules = rules(&rule("a", "product: windows, category: process_creation", "CommandLine|contains: whoami"));
+        let fields = [("CommandLine", "cmd /c WHOAMI")];
+        assert_eq!(hits(&rules, &windows(SYSMON, 1, &fields)), ["a"]);
+        assert_eq!(hits(&rules, &windows("Security", 4688, &fields)), ["a"]);
+        assert_eq!(hits(&rules, &windows(SYSMON, 5, &fields)), [] as [&str; 0]);
+        assert_eq!(hits(&rules, &windows("Application", 1, &fields)), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn services_are_channels_and_channels_have_no_case() {
+        let rules = rules(&rule("a", "product: windows, service: security", "EventID: 4625"));
+        assert_eq!(hits(&rules, &windows("SECURITY", 4625, &[])), ["a"]);
+        assert_eq!(hits(&rules, &windows("System", 4625, &[])), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn category_and_service_mean_both() {
+        let rules =
+            rules(&rule("a", "product: windows, category: process_creation, service: security", "Image|endswith: x"));
+        assert_eq!(hits(&rules, &windows("Security", 4688, &[("NewProcessName", "x")])), ["a"]);
+        assert_eq!(hits(&rules, &windows(SYSMON, 1, &[("Image", "x")])), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn deleting_a_key_is_not_creating_one() {
+        let text = ["registry_delete", "registry_add", "registry_event"].map(|category| {
+            rule(category, &format!("product: windows, category: {category}"), "TargetObject|endswith: '\\Lsa'")
+        });
+        let rules = rules(&text.join("---\n"));
+        let event = |kind| windows(SYSMON, 12, &[("EventType", kind), ("TargetObject", "HKLM\\Lsa")]);
+        assert_eq!(hits(&rules, &event("DeleteValue")), ["registry_delete", "registry_event"]);
+        assert_eq!(hits(&rules, &event("CreateKey")), ["registry_add", "registry_event"]);
+    }
+
+    #[test]
+    fn a_process_start_of_the_security_log_answers_to_sysmons_names() {
+        let selection = "Image|endswith: '\\a.exe'\n    ParentImage|endswith: '\\b.exe'\n    User: sato\n    \
+                         IntegrityLevel: High";
+        let rules = rules(&rule("a", "product: windows, category: process_creation", selection));
+        let fields = [
+            ("NewProcessName", "C:\\A.EXE"),
+            ("ParentProcessName", "C:\\b.exe"),
+            ("SubjectUserName", "sato"),
+            ("MandatoryLabel", "S-1-16-12288"),
+        ];
+        assert_eq!(hits(&rules, &windows("Security", 4688, &fields)), ["a"]);
+    }
+
+    #[test]
+    fn names_with_spaces_answer_without_them() {
+        let rules = rules(&rule("a", "product: windows, service: windefend", "ThreatName|contains: Test"));
+        let event = windows("Microsoft-Windows-Windows Defender/Operational", 1116, &[("Threat Name", "a test file")]);
+        assert_eq!(hits(&rules, &event), ["a"]);
+    }
+
+    #[test]
+    fn absent_is_null_and_empty_is_not() {
+        let text = rule("nothing", "product: windows, service: system", "Image: null")
+            + "---\n"
+            + &rule("empty", "product: windows, service: system", "Image: ''");
+        let rules = rules(&text);
+        assert_eq!(hits(&rules, &windows("System", 1, &[])), ["nothing"]);
+        assert_eq!(hits(&rules, &windows("System", 1, &[("Image", "")])), ["empty"]);
+    }
+
+    #[test]
+    fn any_of_repeated_values_matches() {
+        let rules = rules(&rule("a", "product: windows, category: ps_classic_start", "Data|contains: HostVersion=2"));
+        let event = windows("Windows PowerShell", 400, &[("Data", "Available"), ("Data", "HostVersion=2.0")]);
+        assert_eq!(hits(&rules, &event), ["a"]);
+    }
+
+    #[test]
+    fn keywords_look_at_every_value_and_at_the_line_of_a_device() {
+        let keywords = |source: &str| {
+            format!(
+                "title: k\nid: k\nlogsource: {{{source}}}\ndetection:\n  keywords: ['ntdsutil']\n  condition: keywords\n"
+            )
+        };
+        let in_windows = rules(&keywords("product: windows, service: application"));
+        assert_eq!(hits(&in_windows, &windows("Application", 1, &[("Data", "run NTDSUTIL now")])), ["k"]);
+        let in_lines = rules(&keywords("product: linux"));
+        let line =
+            Event { module: Some("linux".to_owned()), message: Some("sudo: ntdsutil".to_owned()), ..Event::default() };
+        assert_eq!(hits(&in_lines, &line), ["k"]);
+    }
+
+    #[test]
+    fn device_rules_speak_native_and_our_names() {
+        let text = [
+            rule("native", "product: fortigate, service: event", "action: login"),
+            rule("ours", "product: monban, category: authentication", "event.action: login\n    source.port|gt: 1024"),
+            rule("list", "product: monban", "related.ip|cidr: 203.0.113.0/24"),
+            rule("other", "product: cisco", "action: login"),
+        ];
+        let rules = rules(&text.join("---\n"));
+        let event = Event {
+            module: Some("fortinet".to_owned()),
+            category: Some(Category::Authentication),
+            action: Some(Action::Login),
+            source_ip: Some([203, 0, 113, 9].into()),
+            source_port: Some(5000),
+            native: [("type", "event"), ("action", "login")].into_iter().collect(),
+            ..Event::default()
+        };
+        assert_eq!(hits(&rules, &event), ["native", "ours", "list"]);
+    }
+
+    #[test]
+    fn hits_are_appended_in_rising_order() {
+        let sources = ["product: windows, service: system", "product: monban", "product: windows", "category: host"];
+        let text: Vec<String> =
+            (0..).zip(sources).map(|(n, source)| rule(&format!("r{n}"), source, "EventID: 7")).collect();
+        let rules = rules(&text.join("---\n"));
+        let event = Event { category: Some(Category::Host), ..windows("System", 7, &[]) };
+        let mut found = vec![RuleIndex(99)];
+        rules.matches(&event, &mut found);
+        assert_eq!(found, [99, 0, 1, 2, 3].map(RuleIndex));
+    }
+
+    #[test]
+    fn rules_keep_their_own_keys_and_answer_to_id_and_name() {
+        let text =
+            rule("AU-99", "product: monban", "event.code: '1'") + "name: base\nmonban:\n  threshold: 3\n  text: 失敗\n";
+        let rules = rules(&text);
+        let found = rules.find("base").expect("by name");
+        assert_eq!(rules.find("AU-99"), Some(found));
+        assert_eq!(rules.meta(found).attributes["monban"]["threshold"], 3);
+        assert_eq!((rules.meta(found).level, rules.meta(found).file.as_str()), (Severity::High, "test.yml"));
+    }
 }

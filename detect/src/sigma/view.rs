@@ -11,12 +11,17 @@ use super::windows::{Alias, aliases};
 pub(super) struct EventView<'a> {
     event: &'a Event,
     native: Vec<(&'a str, &'a str)>,
+    /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
+    unspaced: Vec<(String, &'a str)>,
     aliases: &'static [Alias],
 }
 
 impl<'a> EventView<'a> {
     pub(super) fn new(event: &'a Event) -> Self {
-        Self { event, native: event.native.iter().collect(), aliases: aliases(event) }
+        let native: Vec<(&str, &str)> = event.native.iter().collect();
+        let spaced = native.iter().filter(|(name, _)| name.contains(' '));
+        let unspaced = spaced.map(|&(name, value)| (name.replace(' ', ""), value)).collect();
+        Self { event, native, unspaced, aliases: aliases(event) }
     }
 
     fn native(&self, name: &str) -> Option<EventValue<'_>> {
@@ -28,6 +33,9 @@ impl<'a> EventView<'a> {
     }
 
     fn alias(&self, name: &str) -> Option<EventValue<'_>> {
+        if let Some((_, value)) = self.unspaced.iter().find(|(candidate, _)| candidate == name) {
+            return Some(text(value));
+        }
         let alias = self.aliases.iter().find(|alias| alias.sigma == name)?;
         let value = self.native.iter().find(|(candidate, _)| *candidate == alias.native)?.1;
         Some(text((alias.convert)(value)))
@@ -91,6 +99,9 @@ impl SigmaEvent for EventView<'_> {
 
     fn visit_top_level_keys(&self, visit: &mut dyn FnMut(&str)) -> bool {
         for &(name, _) in &self.native {
+            visit(name);
+        }
+        for (name, _) in &self.unspaced {
             visit(name);
         }
         for alias in self.aliases {

@@ -1,5 +1,5 @@
 //! Sigma's names for the logs of Windows: which channel and event numbers a category or service means, and which names
-//! a field answers to when the same thing is written by another log. After SigmaHQ's log source definitions.
+//! a field answers to when the same thing is written by another log. After `SigmaHQ`'s log source definitions.
 
 use monban_event::Event;
 
@@ -98,7 +98,9 @@ pub(super) fn service(name: &str) -> &'static [&'static str] {
         "codeintegrity-operational" => &["microsoft-windows-codeintegrity/operational"],
         "dhcp" => &["microsoft-windows-dhcp-server/operational"],
         "diagnosis-scripted" => &["microsoft-windows-diagnosis-scripted/operational"],
-        "dns-client" => &["microsoft-windows-dns client events/operational", "microsoft-windows-dns-client/operational"],
+        "dns-client" => {
+            &["microsoft-windows-dns client events/operational", "microsoft-windows-dns-client/operational"]
+        }
         "dns-server" => &["dns server"],
         "dns-server-analytic" => &["microsoft-windows-dns-server/analytical"],
         "dns-server-audit" => &["microsoft-windows-dnsserver/audit", "microsoft-windows-dns-server/audit"],
@@ -106,7 +108,9 @@ pub(super) fn service(name: &str) -> &'static [&'static str] {
         "firewall-as" => &["microsoft-windows-windows firewall with advanced security/firewall"],
         "hyper-v-worker" => &["microsoft-windows-hyper-v-worker-admin", "microsoft-windows-hyper-v-worker"],
         "iis-configuration" => &["microsoft-iis-configuration/operational"],
-        "kernel-event-tracing" => &["microsoft-windows-kernel-eventtracing", "microsoft-windows-kernel-eventtracing/admin"],
+        "kernel-event-tracing" => {
+            &["microsoft-windows-kernel-eventtracing", "microsoft-windows-kernel-eventtracing/admin"]
+        }
         "kernel-shimengine" => {
             &["microsoft-windows-kernel-shimengine/operational", "microsoft-windows-kernel-shimengine/diagnostic"]
         }

@@ -198,10 +198,7 @@ impl<'a> LedgerBatch<'a> {
     /// an act before `at` gets a new finding of the same base.
     pub fn add_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(), LedgerError> {
         let (id, recurrence) = self.place_finding(at, finding)?;
-        let fresh = self.add_evidence(id.as_str(), &finding.evidence)?;
-        // Beyond the bound evidence is not stored, so what comes on top can only be counted.
-        let full = self.evidence_count(id.as_str())? >= EVIDENCE_MAX;
-        let added = if full { finding.count.max(fresh) } else { fresh };
+        let added = self.added_count(id.as_str(), finding)?;
         self.transaction
             .prepare_cached(
                 "INSERT INTO findings (id, base, recurrence, rule_id, rule_title, rule_version, severity, subject, object,
@@ -258,6 +255,19 @@ impl<'a> LedgerBatch<'a> {
             Finding::make_id(&finding.rule_id, &finding.subject, &finding.object, finding.first, recurrence)
         };
         Ok((id, recurrence))
+    }
+
+    /// How much the finding's count grows. What a replay brings a second time does not count again.
+    fn added_count(&mut self, id: &str, finding: &Finding) -> Result<u64, LedgerError> {
+        let fresh = self.add_evidence(id, &finding.evidence)?;
+        // Beyond the bound evidence is not stored, so what comes on top can only be counted.
+        let full = self.evidence_count(id)? >= EVIDENCE_MAX;
+        let known = finding.evidence.len() as u64 - fresh;
+        Ok(match (full, fresh) {
+            (true, _) => finding.count,
+            (false, 0) => 0,
+            (false, _) => finding.count.saturating_sub(known),
+        })
     }
 
     fn add_evidence(&mut self, finding: &str, evidence: &[EventId]) -> Result<u64, LedgerError> {

@@ -15,7 +15,10 @@ use crate::windows::{self, Described};
 const RECORD_HEADER_BYTES: u64 = 24;
 
 /// First record of a chunk, behind the chunk header.
-const FIRST_RECORD_OFFSET: u32 = 512;
+const FIRST_RECORD_OFFSET: usize = 512;
+
+/// Where the chunk header says that its records end.
+const FREE_SPACE_FIELD: usize = 48;
 
 /// The table of shared names in the chunk header. It only saves time: without it every name is read where it stands,
 /// so a chunk whose table is damaged is read again with an empty one.
@@ -89,7 +92,7 @@ fn open(bytes: Vec<u8>, report: &mut ChunkReport) -> Option<EvtxChunkData> {
     EvtxChunkData::new(bytes, false).ok()
 }
 
-/// Shift_JIS because the ANSI strings of a Japanese Windows are in its code page.
+/// `Shift_JIS` because the ANSI strings of a Japanese Windows are in its code page.
 fn settings() -> Arc<ParserSettings> {
     Arc::new(ParserSettings::new().ansi_codec(encoding_rs::SHIFT_JIS).num_threads(1).indent(false))
 }
@@ -111,7 +114,7 @@ fn to_chrono(time: evtx::Timestamp) -> Option<DateTime<Utc>> {
 /// A whole chunk with its mark and a believable end of its records. `None` where not even the chunk header is there.
 fn repaired(bytes: &[u8], report: &mut ChunkReport) -> Option<Vec<u8>> {
     let mut whole = bytes.get(..bytes.len().min(CHUNK_BYTES))?.to_vec();
-    if whole.len() <= FIRST_RECORD_OFFSET as usize {
+    if whole.len() <= FIRST_RECORD_OFFSET {
         return None;
     }
     whole.resize(CHUNK_BYTES, 0);
@@ -119,20 +122,148 @@ fn repaired(bytes: &[u8], report: &mut ChunkReport) -> Option<Vec<u8>> {
         report.note("先頭の印を補って読み取りました".to_owned());
         write(&mut whole, 0, CHUNK_MAGIC);
     }
-    let free_space = read_u32(&whole, 48);
-    if !(FIRST_RECORD_OFFSET..=CHUNK_BYTES as u32).contains(&free_space) {
+    let end = read_u32(&whole, FREE_SPACE_FIELD).and_then(|end| usize::try_from(end).ok());
+    if !end.is_some_and(|end| (FIRST_RECORD_OFFSET..=CHUNK_BYTES).contains(&end)) {
         report.note("記録の終わりの位置を補って読み取りました".to_owned());
-        write(&mut whole, 48, &(CHUNK_BYTES as u32).to_le_bytes());
+        write(&mut whole, FREE_SPACE_FIELD, &u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX).to_le_bytes());
     }
     Some(whole)
 }
 
-fn read_u32(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 fn write(bytes: &mut [u8], at: usize, value: &[u8]) {
     if let Some(target) = bytes.get_mut(at..at + value.len()) {
         target.copy_from_slice(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use monban_event::time::rfc3339;
+    use monban_event::{Action, Format, Origin, Transport};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::evtx::sample::{self, logon};
+
+    fn record(bytes: Vec<u8>) -> Record {
+        Record {
+            received_at: DateTime::UNIX_EPOCH,
+            origin: Origin::Import,
+            transport: Transport::File,
+            peer: None,
+            format: Format::EvtxChunk,
+            file: None,
+            bytes,
+            cut: false,
+        }
+    }
+
+    fn parse(bytes: Vec<u8>) -> (Vec<Event>, ChunkReport) {
+        let mut events = Vec::new();
+        let report = parse_chunk(RecordId(9), &record(bytes), &mut events);
+        (events, report)
+    }
+
+    fn users(events: &[Event]) -> Vec<&str> {
+        events.iter().filter_map(|event| event.user_name.as_deref()).collect()
+    }
+
+    fn three_logons() -> Vec<u8> {
+        sample::chunk(5, &[logon("yamada", "192.0.2.1"), logon("佐藤", "192.0.2.2"), logon("suzuki", "192.0.2.3")])
+    }
+
+    #[test]
+    fn every_record_of_a_chunk_becomes_an_event() {
+        let (events, report) = parse(three_logons());
+        assert_eq!(users(&events), ["yamada", "佐藤", "suzuki"]);
+        assert_eq!(report, ChunkReport { read: 3, ..ChunkReport::default() });
+        let first = &events[0];
+        assert_eq!((first.id, first.action), (EventId::new(RecordId(9), 512), Some(Action::Login)));
+        assert_eq!(first.event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.123456Z"));
+        assert_eq!(first.source_id.as_deref(), Some("host:dc01"));
+        assert!(events.is_sorted_by_key(|event| event.id));
+    }
+
+    #[test]
+    fn the_time_in_the_record_header_serves_where_the_event_has_none() {
+        let event = sample::Xml::Element("Event", vec![], vec![sample::Xml::Text("EventData", "x")]);
+        let (events, _) = parse(sample::chunk(1, &[event]));
+        assert_eq!(events[0].event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
+    }
+
+    #[test]
+    fn a_cut_chunk_gives_the_records_in_front_of_the_cut() {
+        let mut bytes = three_logons();
+        let third = parse(bytes.clone()).0[2].id.offset as usize;
+        bytes.truncate(third + 10);
+        assert_eq!(users(&parse(bytes).0), ["yamada", "佐藤"]);
+    }
+
+    #[test]
+    fn a_damaged_mark_costs_nothing() {
+        let mut bytes = three_logons();
+        bytes[..8].fill(0xff);
+        let (events, report) = parse(bytes);
+        assert_eq!((events.len(), report.damaged, report.notes.len()), (3, 0, 1));
+    }
+
+    #[test]
+    fn a_damaged_name_table_or_end_costs_nothing() {
+        let mut bytes = three_logons();
+        bytes[128..132].copy_from_slice(&60_000u32.to_le_bytes());
+        bytes[59_000..].fill(0xee);
+        bytes[48..52].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(users(&parse(bytes).0), ["yamada", "佐藤", "suzuki"]);
+    }
+
+    #[test]
+    fn a_damaged_record_costs_itself_alone_and_is_counted() {
+        let mut bytes = three_logons();
+        let second = parse(bytes.clone()).0[1].id.offset as usize;
+        bytes[second + 28..second + 40].fill(0xff);
+        let (events, report) = parse(bytes);
+        assert_eq!(users(&events), ["yamada", "suzuki"]);
+        assert_eq!((report.read, report.damaged, report.notes.len()), (2, 1, 1));
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_damage() {
+        for bytes in [vec![], vec![1; 100], vec![0; 512]] {
+            let (events, report) = parse(bytes);
+            assert_eq!((events.len(), report.damaged), (0, 1));
+        }
+    }
+
+    #[test]
+    fn a_file_reads_back_chunk_by_chunk() {
+        let file = sample::file(&[three_logons(), three_logons()]);
+        let mut chunks = crate::evtx::file::chunks(&file[..]);
+        let read: u64 = chunks.by_ref().map(|chunk| parse(chunk.expect("memory reads").bytes).1.read).sum();
+        assert_eq!((read, chunks.damage()), (6, vec![]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..4096)) {
+            let (events, report) = parse(bytes);
+            prop_assert_eq!(events.len() as u64, report.read);
+        }
+
+        #[test]
+        fn no_damage_to_a_chunk_panics(damage in prop::collection::vec((0..2048usize, any::<u8>()), 1..40)) {
+            let mut bytes = three_logons();
+            for (at, value) in damage {
+                bytes[at] = value;
+            }
+            let (events, report) = parse(bytes);
+            prop_assert!(events.len() <= 3 && events.len() as u64 == report.read);
+            prop_assert!(report.notes.len() <= NOTES_MAX);
+        }
     }
 }

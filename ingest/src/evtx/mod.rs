@@ -6,6 +6,8 @@
 
 pub mod chunk;
 pub mod file;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use chunk::{ChunkReport, parse_chunk};
 pub use file::{Chunk, Chunks, FileDamage, looks_like_evtx};

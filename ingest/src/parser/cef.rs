@@ -1,4 +1,4 @@
-//! ArcSight CEF: `CEF:0|vendor|product|version|signature|name|severity|key=value …`.
+//! `ArcSight` CEF: `CEF:0|vendor|product|version|signature|name|severity|key=value …`.
 //!
 //! Quirks: some relays strip `CEF:`; values hold blanks and run to the next ` key=`; `\=`, `\\`, `\|`, `\n` are escapes;
 //! a `=` inside an unescaped URL is no key. Every product gets the standard keys; which action a product means by its own
@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn values_run_to_the_next_key() {
-        let found: Vec<_> = pairs(r"msg=a b c src=192.0.2.1 url=http://h/?x=1&y=2 note=p\=q \\ r empty= act=z ").collect();
+        let found: Vec<_> =
+            pairs(r"msg=a b c src=192.0.2.1 url=http://h/?x=1&y=2 note=p\=q \\ r empty= act=z ").collect();
         let expected = [
             ("msg", "a b c"),
             ("src", "192.0.2.1"),

@@ -1,6 +1,6 @@
-//! Fortinet FortiGate, as `key=value` (FortiOS `format default`, `csv`, `rfc5424`) and as CEF.
+//! Fortinet `FortiGate`, as `key=value` (`FortiOS` `format default`, `csv`, `rfc5424`) and as CEF.
 //!
-//! Format: Fortinet, *FortiOS Log Message Reference*. Quirks this file owns:
+//! Format: Fortinet, *`FortiOS` Log Message Reference*. Quirks this file owns:
 //! * `<PRI>date=… time=…` without any header; some relays add one. Keys come in any order, values quoted or bare.
 //! * `eventtime` is an epoch of 10, 13, 16 or 19 digits by version; old versions have only local `date` and `time`, and
 //!   `tz="+0900"` since 6.2. `timestamp` is `FortiAnalyzer`'s and may be local time in disguise: unread; its
@@ -142,7 +142,9 @@ impl<'a> Keys<'a> {
         if key == "user" && !self.user.is_empty() {
             return;
         }
-        if key == "cat" && let Some((kind, subtype)) = value.split_once(':') {
+        if key == "cat"
+            && let Some((kind, subtype)) = value.split_once(':')
+        {
             (self.kind, self.subtype) = (kind, subtype);
             return;
         }
@@ -234,9 +236,8 @@ fn key_value_start(body: &str) -> Option<&str> {
 }
 
 fn begins_with_known_key(body: &str) -> bool {
-    const FIRST_KEYS: [&str; 10] = [
-        "date", "time", "eventtime", "timestamp", "devname", "devid", "logid", "type", "itime", "logver",
-    ];
+    const FIRST_KEYS: [&str; 10] =
+        ["date", "time", "eventtime", "timestamp", "devname", "devid", "logid", "type", "itime", "logver"];
     let Some(equals) = memchr::memchr(b'=', body.as_bytes().get(..16).unwrap_or(body.as_bytes())) else { return false };
     body.get(..equals).is_some_and(|key| FIRST_KEYS.contains(&key))
 }
@@ -245,7 +246,8 @@ fn begins_with_known_key(body: &str) -> bool {
 fn pairs(text: &str) -> Pairs<'_> {
     let first_end = text.find([',', ' ']).and_then(|at| text.as_bytes().get(at..at + 2));
     let is_csv = matches!(first_end, Some([b',', next]) if next.is_ascii_alphabetic());
-    Pairs { rest: text, separator: if is_csv { b',' } else { b' ' } }
+    // Trailing blanks go first, so that the end of the text is the end of a value.
+    Pairs { rest: text.trim_end(), separator: if is_csv { b',' } else { b' ' } }
 }
 
 struct Pairs<'a> {
@@ -302,17 +304,22 @@ fn quoted(inner: &str, separator: u8) -> (&str, &str) {
     for at in memchr::memchr_iter(b'"', bytes) {
         let rest = inner.get(at + 1..).unwrap_or("");
         let separated = rest.bytes().next().is_none_or(|byte| byte == separator || byte == b' ' || byte == b',');
-        if separated && (rest.trim_end().is_empty() || starts_pair(rest.get(1..).unwrap_or(""))) {
+        if separated && starts_pair(rest.get(1..).unwrap_or("")) {
             return (inner.get(..at).unwrap_or(""), rest);
         }
     }
     (inner, "")
 }
 
-/// Whether `key=` stands here; blanks and commas before it, nothing at all, count too.
+/// Whether `key=` stands here, perhaps behind a few blanks. Both are bounded: this is asked at every separator, and a
+/// line of a million blanks must not be read a million times.
 fn starts_pair(text: &str) -> bool {
-    let text = text.trim_start_matches([' ', ',']);
-    let key = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+    const BLANKS_MAX: usize = 4;
+    const KEY_BYTES_MAX: usize = 64;
+    let blanks = text.bytes().take(BLANKS_MAX).take_while(|byte| matches!(byte, b' ' | b',')).count();
+    let text = text.get(blanks..).unwrap_or("");
+    let is_key_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let key = text.bytes().take(KEY_BYTES_MAX).take_while(is_key_byte).count();
     text.is_empty() || (key > 0 && text.as_bytes().get(key) == Some(&b'='))
 }
 
@@ -365,9 +372,8 @@ fn fill_people(keys: &Keys<'_>, draft: &mut Draft<'_>) {
     for name in [keys.user, keys.xauthuser, keys.unauthuser] {
         draft.user(name);
     }
-    if !keys.tz.is_empty() && stamp::offset(keys.tz).is_some() {
-        draft.event.timezone = Some(keys.tz.to_owned());
-    }
+    // An epoch needs no zone, but the report shows in which one the device stands.
+    draft.event.timezone = stamp::offset(keys.tz).map(stamp::offset_text);
 }
 
 fn fill_ends(keys: &Keys<'_>, draft: &mut Draft<'_>) {
@@ -442,7 +448,9 @@ fn classify_vpn(keys: &Keys<'_>, draft: &mut Draft<'_>) {
         "ssl-web-deny" => (Category::Network, Action::Deny, Outcome::Failure),
         "negotiate" if keys.is_failure() && has_user => (Category::Authentication, Action::Login, Outcome::Failure),
         "negotiate" if keys.is_failure() => (Category::Session, Action::Other, Outcome::Failure),
-        "ssl-exit-error" | "ssl-exit-fail" | "ssl-alert" | "dpd" => (Category::Session, Action::Other, Outcome::Failure),
+        "ssl-exit-error" | "ssl-exit-fail" | "ssl-alert" | "dpd" => {
+            (Category::Session, Action::Other, Outcome::Failure)
+        }
         _ => (Category::Session, Action::Other, Outcome::Unknown),
     };
     draft.kind(category, action);

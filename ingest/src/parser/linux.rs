@@ -51,6 +51,29 @@ fn finish(program: Program<'_>, header: &Header<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+/// Whether a line that was not understood still comes from a host's own program: then its name is the host's.
+pub(super) fn is_host_program(header: &Header<'_>) -> bool {
+    const PROGRAMS: [&str; 16] = [
+        "sshd",
+        "sshd-session",
+        "sshd-auth",
+        "sudo",
+        "su",
+        "login",
+        "systemd",
+        "systemd-logind",
+        "kernel",
+        "cron",
+        "crond",
+        "CRON",
+        "useradd",
+        "passwd",
+        "polkitd",
+        "rsyslogd",
+    ];
+    PROGRAMS.contains(&Program::of(header).name)
+}
+
 /// The program, without the path and the old PAM mark.
 #[derive(Clone, Copy)]
 struct Program<'a> {
@@ -175,8 +198,8 @@ fn read_program(program: &str, text: &str, draft: &mut Draft<'_>) -> bool {
         "su" => su(text, draft),
         "login" => login(text, draft),
         "systemd-logind" => logind(text, draft),
-        "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn" | "chsh"
-        | "gpasswd" | "chpasswd" => account_tool(text, draft),
+        "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn"
+        | "chsh" | "gpasswd" | "chpasswd" => account_tool(text, draft),
         "CRON" | "cron" | "crond" | "crontab" => cron(text, draft),
         _ => false,
     }
@@ -233,7 +256,8 @@ fn login(text: &str, draft: &mut Draft<'_>) -> bool {
     if !failed && !text.contains("LOGIN ON ") && !text.contains("LOGIN  on ") {
         return false;
     }
-    let user = between(text, "FOR '", "'").or_else(|| between(text, " FOR ", ",")).or_else(|| behind(text, " BY ", &[' ']));
+    let user =
+        between(text, "FOR '", "'").or_else(|| between(text, " FOR ", ",")).or_else(|| behind(text, " BY ", &[' ']));
     draft.user(user.unwrap_or(""));
     draft.source(behind(text, " FROM ", &[' ', ',']).unwrap_or(""));
     draft.kind(Category::Authentication, Action::Login);

@@ -20,7 +20,7 @@ use crate::text;
 use draft::Draft;
 
 /// Settings of reading text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TextSettings {
     /// The zone of stamps that carry no offset.
     pub zone: Tz,
@@ -41,11 +41,8 @@ pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> E
     if decoded.damaged {
         draft.note("damaged");
     }
-    let status = if parse_body(&header, &mut draft) {
-        ParseStatus::Full
-    } else {
-        parse_header_only(&header, &mut draft)
-    };
+    let status =
+        if parse_body(&header, &mut draft) { ParseStatus::Full } else { parse_header_only(&header, &mut draft) };
     draft.finish(&header, status, settings.zone)
 }
 
@@ -61,7 +58,12 @@ fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus {
     draft.process(header);
-    draft.event.observer_hostname = header.host.map(str::to_owned);
+    let host = header.host.map(str::to_owned);
+    if linux::is_host_program(header) {
+        draft.event.host_name = host;
+    } else {
+        draft.event.observer_hostname = host;
+    }
     for (name, value) in header.structured.into_iter().flat_map(header::structured_parameters) {
         draft.native(name, value);
     }

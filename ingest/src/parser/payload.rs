@@ -10,7 +10,16 @@ const SEARCH_BYTES_MAX: usize = 2048;
 
 /// Keys of JSON objects and of `key=value` texts that mean the time of the event.
 const KEYS: [&str; 10] = [
-    "@timestamp", "timestamp", "eventtime", "EventTime", "event_time", "devTime", "time", "rt", "LogTime", "TimeGenerated",
+    "@timestamp",
+    "timestamp",
+    "eventtime",
+    "EventTime",
+    "event_time",
+    "devTime",
+    "time",
+    "rt",
+    "LogTime",
+    "TimeGenerated",
 ];
 
 /// The event's own time, or `None` where nothing says it clearly.
@@ -77,7 +86,9 @@ mod tests {
 
     #[test]
     fn other_dates_are_not_the_events() {
-        for body in ["", "expires=2026-03-03 09:00:00", "uptime=1772496000", "x 2026-03-03 09:00:00", "time=09:00:00", "1,a,b"] {
+        for body in
+            ["", "expires=2026-03-03 09:00:00", "uptime=1772496000", "x 2026-03-03 09:00:00", "time=09:00:00", "1,a,b"]
+        {
             assert!(time(body).is_none(), "{body}");
         }
     }

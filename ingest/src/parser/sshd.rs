@@ -25,9 +25,20 @@ pub(super) fn read(text: &str, draft: &mut Draft<'_>) -> bool {
 /// A message without header and tag: only what no other program says.
 pub(super) fn read_bare(text: &str, draft: &mut Draft<'_>) -> bool {
     const STARTS: [&str; 14] = [
-        "Accepted ", "Failed ", "Invalid user ", "Connection closed by ", "Connection from ", "Connection reset by ",
-        "Disconnected from ", "Disconnecting ", "Received disconnect from ", "Postponed ", "Starting session: ",
-        "Unable to negotiate with ", "Did not receive identification", "Bad protocol version identification",
+        "Accepted ",
+        "Failed ",
+        "Invalid user ",
+        "Connection closed by ",
+        "Connection from ",
+        "Connection reset by ",
+        "Disconnected from ",
+        "Disconnecting ",
+        "Received disconnect from ",
+        "Postponed ",
+        "Starting session: ",
+        "Unable to negotiate with ",
+        "Did not receive identification",
+        "Bad protocol version identification",
     ];
     let inner = unwrapped(text);
     let is_known = STARTS.iter().any(|start| inner.starts_with(start))
@@ -41,7 +52,8 @@ pub(super) fn read_bare(text: &str, draft: &mut Draft<'_>) -> bool {
 /// Without level, Solaris id and phase.
 fn unwrapped(text: &str) -> &str {
     let text = if text.starts_with("[ID ") { text.split_once("] ").map_or(text, |(_, rest)| rest) } else { text };
-    let text = ["error: ", "fatal: ", "debug1: ", "info: "].iter().find_map(|level| text.strip_prefix(level)).unwrap_or(text);
+    let text =
+        ["error: ", "fatal: ", "debug1: ", "info: "].iter().find_map(|level| text.strip_prefix(level)).unwrap_or(text);
     text.trim().trim_end_matches("[preauth]").trim_end()
 }
 
@@ -86,6 +98,7 @@ fn read_attempt(text: &str, draft: &mut Draft<'_>) -> bool {
         Some(rest)
     } else {
         text.strip_prefix("input_userauth_request: invalid user ")
+            .or_else(|| text.strip_prefix("Disconnecting: Too many authentication failures for "))
     };
     if let Some(rest) = rest {
         user_from(rest, draft);
@@ -104,8 +117,13 @@ fn read_attempt(text: &str, draft: &mut Draft<'_>) -> bool {
 
 /// Lines about connections and sessions.
 fn read_connection(text: &str, draft: &mut Draft<'_>) -> bool {
-    const CLOSED: [&str; 5] =
-        ["Connection closed by ", "Connection reset by ", "Disconnected from ", "Disconnecting ", "Closing connection to "];
+    const CLOSED: [&str; 5] = [
+        "Connection closed by ",
+        "Connection reset by ",
+        "Disconnected from ",
+        "Disconnecting ",
+        "Closing connection to ",
+    ];
     draft.kind(Category::Session, Action::Other);
     if let Some(rest) = CLOSED.iter().find_map(|start| text.strip_prefix(start)) {
         // Only a user that had got in leaves: `Disconnected from user sato 192.0.2.9 port 5`.
@@ -122,14 +140,18 @@ fn read_connection(text: &str, draft: &mut Draft<'_>) -> bool {
         draft.event.category = Some(Category::Network);
     } else if let Some(rest) = text.strip_prefix("Starting session: ").and_then(|rest| rest.split_once(" for ")) {
         user_from(rest.1, draft);
-    } else if let Some((_, user)) = text.strip_prefix("subsystem request for ").and_then(|rest| rest.split_once(" by user ")) {
+    } else if let Some((_, user)) =
+        text.strip_prefix("subsystem request for ").and_then(|rest| rest.split_once(" by user "))
+    {
         draft.user(user.split([' ', ',']).next().unwrap_or(""));
     } else if let Some(user) = text.strip_prefix("User ").and_then(|rest| rest.split_once(" is on pid ")) {
         draft.user(user.0);
     } else if let Some(rest) = text.strip_prefix("Received disconnect from ") {
         let (from, reason) = rest.split_once(": ").unwrap_or((rest, ""));
         end(from, draft, true);
-        draft.reason(reason.trim_start_matches(|character: char| character.is_ascii_digit() || matches!(character, ':' | ' ')));
+        draft.reason(
+            reason.trim_start_matches(|character: char| character.is_ascii_digit() || matches!(character, ':' | ' ')),
+        );
     } else {
         return read_trouble(text, draft);
     }
@@ -140,8 +162,14 @@ fn read_connection(text: &str, draft: &mut Draft<'_>) -> bool {
 /// A connection that came to nothing: the address stands behind one of a few words.
 fn read_trouble(text: &str, draft: &mut Draft<'_>) -> bool {
     const MARKS: [&str; 9] = [
-        "Unable to negotiate with ", "identification string from ", "authentication for connection from ",
-        "Timeout before authentication for ", "Connection from ", "remote host ", "Address ", "Authentication refused for ",
+        "Unable to negotiate with ",
+        "identification string from ",
+        "authentication for connection from ",
+        "Timeout before authentication for ",
+        "Connection from ",
+        "remote host ",
+        "Address ",
+        "Authentication refused for ",
         " from ",
     ];
     let found = MARKS.iter().find_map(|mark| text.split_once(mark).map(|(_, rest)| rest));
@@ -150,7 +178,7 @@ fn read_trouble(text: &str, draft: &mut Draft<'_>) -> bool {
     } else if let Some(inner) = between(text, "[", "]") {
         draft.source(inner);
     }
-    if draft.event.source_ip.is_none() {
+    if draft.event.source_ip.is_none() && draft.event.source_domain.is_none() {
         (draft.event.category, draft.event.action) = (None, None);
         return false;
     }
@@ -180,7 +208,9 @@ fn user_from(text: &str, draft: &mut Draft<'_>) {
 /// `[KIND user USER ]HOST[ port P]`: a kind without a name leaves the address alone.
 fn user_then_end(text: &str, draft: &mut Draft<'_>) {
     let text = text.strip_suffix(':').unwrap_or(text);
-    let rest = ["authenticating user ", "invalid user ", "illegal user ", "user "].iter().find_map(|mark| text.strip_prefix(mark));
+    let rest = ["authenticating user ", "invalid user ", "illegal user ", "user "]
+        .iter()
+        .find_map(|mark| text.strip_prefix(mark));
     let Some(rest) = rest else { return end(text, draft, true) };
     let before_port = rest.rsplit_once(" port ").map_or(rest, |(before, _)| before);
     let name = before_port.trim_end().rsplit_once(' ').map_or("", |(name, _)| name);

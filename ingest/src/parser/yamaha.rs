@@ -37,9 +37,29 @@ fn candidate<'a>(header: &Header<'a>) -> Option<(&'a str, Option<&'a str>)> {
 
 /// The beginnings that no other device in the field guide has.
 const MARKS: [&str; 23] = [
-    "PP[", "PPPOE[", "TUNNEL[", "IP Tunnel[", "[IKE", "[L2TP", "[PPTP", "[INSPECT]", "[DHCPD]", "[SWCTL]", "[SCHEDULE]",
-    "[LUA]", "[NTPDATE]", "Login succeeded for ", "Login failed for ", "Logout from ", "'administrator' ",
-    "Configuration saved in \"", "same message repeated ", "Restart by ", "LAN1", "LAN2", "LAN3",
+    "PP[",
+    "PPPOE[",
+    "TUNNEL[",
+    "IP Tunnel[",
+    "[IKE",
+    "[L2TP",
+    "[PPTP",
+    "[INSPECT]",
+    "[DHCPD]",
+    "[SWCTL]",
+    "[SCHEDULE]",
+    "[LUA]",
+    "[NTPDATE]",
+    "Login succeeded for ",
+    "Login failed for ",
+    "Logout from ",
+    "'administrator' ",
+    "Configuration saved in \"",
+    "same message repeated ",
+    "Restart by ",
+    "LAN1",
+    "LAN2",
+    "LAN3",
 ];
 
 fn is_ours(text: &str) -> bool {
@@ -215,7 +235,8 @@ fn session_event(rest: &str, is_vpn: bool, draft: &mut Draft<'_>) {
             draft.kind(Category::Authentication, Action::Login);
         }
         outcome(draft, Outcome::Failure);
-    } else if rest.starts_with("Down") || starts_ignoring_case(rest, "disconnect") || rest.starts_with("PPP/IPCP down") {
+    } else if rest.starts_with("Down") || starts_ignoring_case(rest, "disconnect") || rest.starts_with("PPP/IPCP down")
+    {
         draft.reason(between(rest, "cause [", "]").unwrap_or(""));
         if is_vpn {
             draft.event.action = Some(Action::SessionEnd);

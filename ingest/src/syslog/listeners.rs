@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use monban_event::{Clock, RecordSink};
+use monban_event::{Clock, RecordSink, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -38,7 +38,7 @@ struct TcpHandle {
 /// One listener as the health page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerStatus {
-    pub transport: monban_event::Transport,
+    pub transport: Transport,
     pub local_addr: SocketAddr,
     /// Bytes of kernel buffer granted; UDP only.
     pub granted_buffer: Option<usize>,
@@ -70,41 +70,62 @@ impl SyslogListeners {
     }
 
     pub fn status(&self) -> Vec<ListenerStatus> {
-        let udp = self.udp.iter().map(|handle| ListenerStatus {
-            transport: monban_event::Transport::Udp,
-            local_addr: handle.local_addr,
-            granted_buffer: Some(handle.granted_buffer),
-            counts: handle.stats.counts(),
-        });
-        let tcp = self.tcp.iter().map(|handle| ListenerStatus {
-            transport: monban_event::Transport::Tcp,
-            local_addr: handle.local_addr,
-            granted_buffer: None,
-            counts: handle.stats.counts(),
-        });
-        udp.chain(tcp).collect()
+        self.watch().status()
+    }
+
+    /// The counters, to be looked at from elsewhere for as long as anybody likes.
+    pub fn watch(&self) -> ListenerWatch {
+        let udp = self
+            .udp
+            .iter()
+            .map(|handle| (Transport::Udp, handle.local_addr, Some(handle.granted_buffer), Arc::clone(&handle.stats)));
+        let tcp = self.tcp.iter().map(|handle| (Transport::Tcp, handle.local_addr, None, Arc::clone(&handle.stats)));
+        ListenerWatch(udp.chain(tcp).collect())
     }
 
     /// Stops accepting, hands over everything that was received and waits until the journal has answered.
     pub async fn stop(self) -> Vec<ListenerStatus> {
         self.stop.send_replace(true);
-        let mut status = self.status();
-        let udp_stats: Vec<_> = self.udp.iter().map(|handle| handle.stats.clone()).collect();
+        let watch = self.watch();
         let threads: Vec<_> =
             self.udp.into_iter().map(|handle| tokio::task::spawn_blocking(move || handle.stop())).collect();
-        let mut tcp_stats = Vec::new();
         for handle in self.tcp {
             // A task that panicked has said so; its counters still stand.
             drop(handle.task.await);
-            tcp_stats.push(handle.stats);
         }
         for thread in threads {
             drop(thread.await);
         }
-        for (line, stats) in status.iter_mut().zip(udp_stats.into_iter().chain(tcp_stats)) {
-            line.counts = stats.counts();
-        }
-        status
+        watch.status()
+    }
+}
+
+/// What [`SyslogListeners::watch`] gives.
+#[derive(Clone)]
+pub struct ListenerWatch(Vec<(Transport, SocketAddr, Option<usize>, Arc<ReceiverStats>)>);
+
+impl ListenerWatch {
+    pub fn status(&self) -> Vec<ListenerStatus> {
+        let status = |(transport, local_addr, granted_buffer, stats): &(_, _, _, Arc<ReceiverStats>)| ListenerStatus {
+            transport: *transport,
+            local_addr: *local_addr,
+            granted_buffer: *granted_buffer,
+            counts: stats.counts(),
+        };
+        self.0.iter().map(status).collect()
+    }
+
+    /// What was lost before the journal: receiver, reason, count since the start.
+    pub fn losses(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let reasons = |status: &ListenerStatus| {
+            let (receiver, counts) = (status.transport.as_str(), status.counts);
+            [
+                (receiver, "journal refused", counts.refused),
+                (receiver, "receive ring full", counts.ring_dropped),
+                (receiver, "kernel buffer full", counts.kernel_dropped),
+            ]
+        };
+        self.status().iter().flat_map(reasons).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use monban_event::{Clock, Format, Origin, Record, Transport};
 
 use framing::{Frame, Framer, datagram_body};
-pub use listeners::{ListenError, ListenerStatus, SyslogListeners};
+pub use listeners::{ListenError, ListenerStatus, ListenerWatch, SyslogListeners};
 pub use stats::{ReceiverCounts, ReceiverStats};
 
 /// Makes records of frames: where receipt time and origin come from.

@@ -16,8 +16,7 @@ const DEPTH_MAX: usize = 8;
 
 /// Reads one JSON object. `zone` is the source's, for stamps that carry none (`NXLog` writes local time).
 pub fn parse_json(id: RecordId, record: &Record, zone: Tz) -> Event {
-    let described =
-        Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
+    let described = Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
     let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&record.bytes) else {
         return raw(&described);
     };
@@ -115,8 +114,18 @@ const FLAT: [(&str, &str); 16] = [
 
 /// Members the forwarder adds of its own, and texts that repeat what the data says.
 const FLAT_SKIPPED: [&str; 12] = [
-    "message", "Message", "EventTime", "TimeCreated", "EventReceivedTime", "EventTimeWritten", "SourceModuleName",
-    "SourceModuleType", "Severity", "SeverityValue", "Keywords", "EventType",
+    "message",
+    "Message",
+    "EventTime",
+    "TimeCreated",
+    "EventReceivedTime",
+    "EventTimeWritten",
+    "SourceModuleName",
+    "SourceModuleType",
+    "Severity",
+    "SeverityValue",
+    "Keywords",
+    "EventType",
 ];
 
 fn read_flat(object: &Map<String, Value>) -> WindowsFields {
@@ -167,7 +176,8 @@ fn stamp(object: &Map<String, Value>, zone: Tz) -> Option<(DateTime<Utc>, TimeRu
 }
 
 fn with_offset(text: &str) -> Option<DateTime<Utc>> {
-    let parsed = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f %z"));
+    let parsed =
+        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f %z"));
     parsed.ok().map(|time| time.with_timezone(&Utc))
 }
 
@@ -192,4 +202,78 @@ fn one_line(text: &str) -> String {
     }
     message::cut(&mut line, MESSAGE_BYTES_MAX);
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use monban_event::time::rfc3339;
+    use monban_event::{Action, Outcome};
+    use serde_json::json;
+
+    use super::super::sample::{parse, record, told};
+    use super::*;
+
+    #[test]
+    fn winlogbeat_and_the_log_file_give_the_same_event() {
+        let beat = parse(&json!({
+            "@timestamp": "2026-10-25T03:04:05.678Z",
+            "message": "アカウントが正常にログオンしました。\n\nサブジェクト:",
+            "winlog": {"channel": "Security", "provider_name": "Microsoft-Windows-Security-Auditing", "event_id": "4624",
+                "record_id": 9, "computer_name": "DC01.hospital.example", "keywords": ["監査の成功"],
+                "event_data": {"TargetUserName": "Sato", "IpAddress": "192.0.2.4", "LogonType": "3"}}}));
+        assert_eq!(
+            (beat.action, beat.outcome, beat.winlog_record_id),
+            (Some(Action::Login), Some(Outcome::Success), Some(9))
+        );
+        assert_eq!((beat.user_name.as_deref(), beat.source_id.as_deref()), (Some("sato"), Some("host:dc01")));
+        assert_eq!(beat.event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:04:05.678000Z"));
+        assert_eq!(beat.time_rule, Some(TimeRule::Offset));
+        assert_eq!(beat.message.as_deref(), Some("アカウントが正常にログオンしました。 サブジェクト:"));
+        assert_eq!((beat.native.get("EventID"), beat.native.get("TargetUserName")), (Some("4624"), Some("Sato")));
+    }
+
+    #[test]
+    fn nxlog_times_are_the_sources_own() {
+        let event = parse(
+            &json!({"EventTime": "2026-10-25 12:00:00", "Hostname": "FS01", "EventType": "AUDIT_FAILURE",
+            "EventID": 4625, "SourceName": "Microsoft-Windows-Security-Auditing", "Channel": "Security", "RecordNumber": 5,
+            "TargetUserName": "sato", "SubStatus": "0xC0000064", "IpAddress": "192.0.2.4", "Message": "失敗"}),
+        );
+        assert_eq!(event.event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
+        assert_eq!((event.time_rule, event.outcome), (Some(TimeRule::Local), Some(Outcome::Failure)));
+        assert_eq!((event.reason.as_deref(), event.host_name.as_deref()), (Some("0xc0000064"), Some("FS01")));
+        assert_eq!(
+            (event.native.get("Provider_Name"), event.winlog_record_id),
+            (Some("Microsoft-Windows-Security-Auditing"), Some(5))
+        );
+    }
+
+    #[test]
+    fn fluent_bit_gives_unnamed_strings() {
+        let event = parse(&json!({"ProviderName": "Service Control Manager", "EventID": 7036, "Channel": "System",
+            "Computer": "FS01", "TimeCreated": "2026-10-25 12:00:00 +0900", "StringInserts": ["受付", "停止"]}));
+        assert_eq!(event.native.iter().filter(|(name, _)| *name == "Data").count(), 2);
+        assert_eq!(event.event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
+    }
+
+    #[test]
+    fn what_no_forwarder_writes_is_kept_raw() {
+        for bytes in [&b"not JSON \xff"[..], b"[1,2]", b"{\"log\":\"x\"}", b"{\"winlog\":3}", b""] {
+            let record = Record { bytes: bytes.to_vec(), ..record(&json!({})) };
+            let event = parse_json(RecordId(1), &record, chrono_tz::Asia::Tokyo);
+            assert_eq!((event.parse_status, event.module.as_deref()), (Some(ParseStatus::Raw), None));
+            assert_eq!(event.source_id.as_deref(), Some("ip:192.0.2.200"));
+            assert!(told(&event).as_object().is_some_and(Map::is_empty));
+        }
+    }
+
+    #[test]
+    fn deep_nesting_ends() {
+        let mut data = json!("end");
+        for _ in 0..60 {
+            data = json!({"down": data});
+        }
+        let event = parse(&json!({"winlog": {"channel": "X", "event_id": 1, "event_data": data}}));
+        assert_eq!(event.native.get("down"), None);
+    }
 }

@@ -49,3 +49,34 @@ pub(super) fn cut(text: &mut String, bytes: usize) {
         text.truncate(text.floor_char_boundary(bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::sample::event;
+    use super::*;
+
+    #[test]
+    fn the_line_holds_what_the_event_says_and_nothing_empty() {
+        let event = event(
+            "Security",
+            4624,
+            &json!({"TargetUserName": "山田", "WorkstationName": "-", "Data": ["a\r\n b", ""]}),
+        );
+        assert_eq!(event.message.as_deref(), Some("Maker-Of-Events 4624 TargetUserName=山田 a b"));
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        let event = event("Security", 1, &json!({"Script": "あ".repeat(VALUE_BYTES_MAX), "After": "見える"}));
+        let message = event.message.expect("a message");
+        assert!(message.ends_with("あ After=見える") && message.len() < VALUE_BYTES_MAX + 100, "{}", message.len());
+        let words = vec!["語 ".repeat(VALUE_BYTES_MAX); 40];
+        assert!(
+            super::super::sample::event("Security", 1, &json!({"Data": words}))
+                .message
+                .is_some_and(|text| text.len() <= MESSAGE_BYTES_MAX)
+        );
+    }
+}

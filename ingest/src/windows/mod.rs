@@ -8,6 +8,8 @@ mod account;
 pub(crate) mod flatten;
 pub mod json;
 mod message;
+#[cfg(test)]
+mod sample;
 mod security;
 mod services;
 mod sysmon;
@@ -152,13 +154,15 @@ fn audit_outcome(windows: &WindowsFields) -> Option<Outcome> {
     const FAILURE: u64 = 0x0010_0000_0000_0000;
     const SUCCESS: u64 = 0x0020_0000_0000_0000;
     let keywords = windows.text("Keywords")?;
-    let bits = keywords.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    match bits {
-        Some(bits) if bits & FAILURE != 0 => Some(Outcome::Failure),
-        Some(bits) if bits & SUCCESS != 0 => Some(Outcome::Success),
-        Some(_) => None,
-        None if ["Audit Failure", "監査の失敗"].iter().any(|word| keywords.contains(word)) => Some(Outcome::Failure),
-        None if ["Audit Success", "監査の成功"].iter().any(|word| keywords.contains(word)) => Some(Outcome::Success),
-        None => None,
+    let says = |words: [&str; 2]| words.iter().any(|word| keywords.contains(word));
+    let (failed, succeeded) =
+        match keywords.strip_prefix("0x").map(|hex| u64::from_str_radix(hex, 16).unwrap_or_default()) {
+            Some(bits) => (bits & FAILURE != 0, bits & SUCCESS != 0),
+            None => (says(["Audit Failure", "監査の失敗"]), says(["Audit Success", "監査の成功"])),
+        };
+    match (failed, succeeded) {
+        (true, _) => Some(Outcome::Failure),
+        (false, true) => Some(Outcome::Success),
+        (false, false) => None,
     }
 }

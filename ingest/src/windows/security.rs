@@ -11,8 +11,7 @@ use super::flatten::WindowsFields;
 /// Accounts vouched for by the domain controller name no domain of their own in 4776.
 const VOUCHED: AccountFields = AccountFields { name: "TargetUserName", domain: "", sid: "" };
 /// Kerberos puts the account's SID under another name than logons do.
-const KERBEROS: AccountFields =
-    AccountFields { name: "TargetUserName", domain: "TargetDomainName", sid: "TargetSid" };
+const KERBEROS: AccountFields = AccountFields { name: "TargetUserName", domain: "TargetDomainName", sid: "TargetSid" };
 const RADIUS: AccountFields =
     AccountFields { name: "SubjectUserName", domain: "SubjectDomainName", sid: "SubjectUserSid" };
 
@@ -209,5 +208,171 @@ fn parse_number(text: &str) -> Option<i64> {
     match text.strip_prefix("0x") {
         Some(hex) => i64::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::sample::{event, told};
+    use super::{Outcome, common_name};
+
+    fn check(number: u64, data: &Value, expected: &Value) {
+        assert_eq!(told(&event("Security", number, data)), *expected, "{number}");
+    }
+
+    #[test]
+    fn a_remote_logon_says_who_from_where_and_how() {
+        check(
+            4624,
+            &json!({"SubjectUserName": "DC01$", "TargetUserName": "Yamada", "TargetDomainName": "HOSPITAL",
+                "TargetUserSid": "S-1-5-21-1", "LogonType": 10, "IpAddress": "::ffff:192.0.2.7", "IpPort": "50123",
+                "WorkstationName": "WARD3-PC1", "ProcessId": "0x1a4", "ProcessName": "C:\\Windows\\System32\\svchost.exe"}),
+            &json!({"event.category": "authentication", "event.action": "login", "event.outcome": "success",
+                "user.name": "yamada", "user.domain": "hospital", "user.raw": "Yamada", "user.id": "S-1-5-21-1",
+                "source.ip": "192.0.2.7", "source.port": 50123, "source.domain": "WARD3-PC1", "winlog.logon.type": 10,
+                "process.name": "C:\\Windows\\System32\\svchost.exe", "process.pid": 420}),
+        );
+    }
+
+    #[test]
+    fn a_refused_logon_gives_the_nearest_reason() {
+        let refused = |status: &str, sub: &str| {
+            event(
+                "Security",
+                4625,
+                &json!({"TargetUserName": "sato", "Status": status, "SubStatus": sub, "IpAddress": "-"}),
+            )
+        };
+        let event = refused("0xC000006D", "0xC000006A");
+        assert_eq!(event.reason.as_deref(), Some("0xc000006a"));
+        assert_eq!((event.source_ip, event.outcome), (None, Some(Outcome::Failure)));
+        assert_eq!(refused("0xc0000234", "0x0").reason.as_deref(), Some("0xc0000234"));
+    }
+
+    #[test]
+    fn kerberos_counts_refusals_only() {
+        let ticket = json!({"TargetUserName": "sato@HOSPITAL.EXAMPLE", "TargetSid": "S-1-5-21-2", "Status": "0x0",
+            "IpAddress": "::1"});
+        check(
+            4768,
+            &ticket,
+            &json!({"event.category": "authentication", "event.action": "other", "event.outcome": "success",
+                "user.name": "sato", "user.domain": "hospital.example", "user.raw": "sato@HOSPITAL.EXAMPLE",
+                "user.id": "S-1-5-21-2", "source.ip": "::1"}),
+        );
+        let refused =
+            json!({"TargetUserName": "sato", "Status": "0x18", "IpAddress": "::ffff:192.0.2.9", "IpPort": "0"});
+        check(
+            4771,
+            &refused,
+            &json!({"event.category": "authentication", "event.action": "login", "event.outcome": "failure",
+                "event.reason": "0x18", "user.name": "sato", "user.raw": "sato", "user.id": "S-1-5-18",
+                "source.ip": "192.0.2.9"}),
+        );
+    }
+
+    #[test]
+    fn a_domain_controller_that_vouches_names_the_workstation() {
+        let vouched = |status: &str| {
+            event(
+                "Security",
+                4776,
+                &json!({"TargetUserName": "sato", "Workstation": "\\\\WARD3-PC1", "Status": status}),
+            )
+        };
+        let refused = vouched("0xC0000064");
+        assert_eq!(refused.source_domain.as_deref(), Some("WARD3-PC1"));
+        assert_eq!(told(&refused)["event.action"], "login");
+        assert_eq!(told(&vouched("0x0"))["event.action"], "other");
+    }
+
+    #[test]
+    fn changing_an_account_names_both() {
+        check(
+            4720,
+            &json!({"TargetUserName": "新人", "TargetDomainName": "HOSPITAL", "SubjectUserName": "admin1",
+                "SubjectDomainName": "HOSPITAL", "SubjectUserSid": "S-1-5-21-500"}),
+            &json!({"event.category": "iam", "event.action": "account-change", "event.outcome": "success",
+                "user.name": "admin1", "user.domain": "hospital", "user.raw": "admin1", "user.id": "S-1-5-21-500",
+                "user.target.name": "新人"}),
+        );
+        let member = event(
+            "Security",
+            4728,
+            &json!({"MemberName": "CN=山田\\, 太郎,OU=医局,DC=hospital", "TargetUserName": "Domain Admins", "SubjectUserName": "a"}),
+        );
+        assert_eq!(member.user_target_name.as_deref(), Some("山田, 太郎"));
+        assert_eq!(member.native.get("TargetUserName"), Some("Domain Admins"));
+    }
+
+    #[test]
+    fn a_lockout_is_about_the_locked_account() {
+        let event = event(
+            "Security",
+            4740,
+            &json!({"TargetUserName": "sato", "TargetDomainName": "\\\\WARD3-PC1", "SubjectUserName": "DC01$"}),
+        );
+        let told = told(&event);
+        assert_eq!((&told["user.name"], &told["user.target.name"]), (&json!("sato"), &json!("sato")));
+        assert_eq!(told["source.domain"], "WARD3-PC1");
+    }
+
+    #[test]
+    fn a_process_start_names_parent_and_command() {
+        let event = event(
+            "Security",
+            4688,
+            &json!({"SubjectUserName": "sato", "NewProcessId": "0x10", "NewProcessName": "C:\\a.exe", "CommandLine": "a /q",
+                "ParentProcessName": "C:\\b.exe", "TargetUserName": "-"}),
+        );
+        assert_eq!(event.process_pid, Some(16));
+        assert_eq!(event.process_command_line.as_deref(), Some("a /q"));
+        assert_eq!((event.process_parent_name.as_deref(), event.user_target_name), (Some("C:\\b.exe"), None));
+    }
+
+    #[test]
+    fn clearing_the_log_is_told_from_user_data() {
+        let cleared = event(
+            "Security",
+            1102,
+            &json!({"LogFileCleared": {"SubjectUserName": "admin1", "SubjectDomainName": "H"}}),
+        );
+        assert_eq!(told(&cleared)["event.action"], "log-clear");
+        assert_eq!(cleared.user_name.as_deref(), Some("admin1"));
+    }
+
+    #[test]
+    fn explicit_credentials_keep_actor_and_account_apart() {
+        let event = event(
+            "Security",
+            4648,
+            &json!({"SubjectUserName": "sato", "TargetUserName": "admin1", "TargetServerName": "fs01", "IpAddress": "-"}),
+        );
+        assert_eq!((event.user_name.as_deref(), event.user_target_name.as_deref()), (Some("sato"), Some("admin1")));
+        assert_eq!(event.destination_domain.as_deref(), Some("fs01"));
+    }
+
+    #[test]
+    fn the_policy_server_is_a_login() {
+        let refused = event(
+            "Security",
+            6273,
+            &json!({"SubjectUserName": "HOSPITAL\\sato", "CallingStationID": "198.51.100.4",
+            "NASIPv4Address": "192.0.2.1", "ReasonCode": "16"}),
+        );
+        let told = told(&refused);
+        assert_eq!((&told["event.action"], &told["event.outcome"]), (&json!("login"), &json!("failure")));
+        assert_eq!((&told["user.name"], &told["user.domain"]), (&json!("sato"), &json!("hospital")));
+        assert_eq!((&told["source.ip"], &told["event.reason"]), (&json!("198.51.100.4"), &json!("16")));
+    }
+
+    #[test]
+    fn names_out_of_directories() {
+        assert_eq!(common_name("cn=山田,OU=x").as_deref(), Some("山田"));
+        assert_eq!(common_name("CN=a").as_deref(), Some("a"));
+        assert_eq!(common_name("OU=a"), None);
+        assert_eq!(common_name("山"), None);
     }
 }

@@ -16,10 +16,11 @@ pub(super) fn describe_system(event: &mut Event, windows: &WindowsFields, number
         104 => (Category::Configuration, Action::LogClear, Outcome::Success),
         // A service was installed; its start type was changed.
         7045 | 7040 => (Category::Configuration, Action::ConfigChange, Outcome::Success),
-        // A service failed to start, or ended on its own.
-        7000 | 7001 | 7009 | 7022..=7024 | 7026 | 7031 | 7034 => (Category::Host, Action::Other, Outcome::Failure),
-        // The last shutdown was unexpected; the machine restarted without shutting down.
-        6008 | 41 => (Category::Host, Action::Other, Outcome::Failure),
+        // A service failed to start, or ended on its own; the last shutdown was unexpected; the machine restarted
+        // without shutting down.
+        7000 | 7001 | 7009 | 7022..=7024 | 7026 | 7031 | 7034 | 6008 | 41 => {
+            (Category::Host, Action::Other, Outcome::Failure)
+        }
         _ => (Category::Host, Action::Other, Outcome::Unknown),
     };
     event.category = Some(category);
@@ -65,4 +66,45 @@ pub(super) fn describe_task(event: &mut Event, windows: &WindowsFields, number: 
     event.category = Some(if changed { Category::Configuration } else { Category::Process });
     event.action = Some(if changed { Action::ConfigChange } else { Action::Other });
     account::set_first(event, windows, &[TASK, TASK_CHANGER]);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::sample::{event, told};
+
+    fn check(channel: &str, number: u64, data: &Value, expected: &[(&str, &str)]) {
+        let told = told(&event(channel, number, data));
+        for (name, value) in expected {
+            assert_eq!(told[name], *value, "{channel} {number} {name}");
+        }
+    }
+
+    #[test]
+    fn the_system_log_tells_of_services_and_restarts() {
+        let service = json!({"ServiceName": "受付", "ImagePath": "C:\\s.exe -k"});
+        check("System", 7045, &service, &[("event.action", "config-change"), ("process.command_line", "C:\\s.exe -k")]);
+        let cleared = json!({"LogFileCleared": {"SubjectUserName": "admin1", "Channel": "System"}});
+        check("System", 104, &cleared, &[("event.action", "log-clear"), ("user.name", "admin1")]);
+        let shutdown = json!({"param1": "C:\\a.exe", "param3": "計画", "param7": "HOSPITAL\\admin1"});
+        check(
+            "System",
+            1074,
+            &shutdown,
+            &[("event.category", "host"), ("user.name", "admin1"), ("event.reason", "計画")],
+        );
+        check("System", 6008, &json!({}), &[("event.category", "host"), ("event.outcome", "failure")]);
+    }
+
+    #[test]
+    fn defender_tells_what_it_found_and_when_it_is_switched_off() {
+        const DEFENDER: &str = "Microsoft-Windows-Windows Defender/Operational";
+        let found =
+            json!({"Threat Name": "Test:File", "Detection User": "HOSPITAL\\sato", "Process Name": "C:\\x.exe"});
+        let expected = [("event.action", "detect"), ("event.reason", "Test:File"), ("user.name", "sato")];
+        check(DEFENDER, 1116, &found, &expected);
+        check(DEFENDER, 1119, &found, &[("event.outcome", "failure")]);
+        check(DEFENDER, 5001, &json!({}), &[("event.action", "config-change"), ("event.category", "malware")]);
+    }
 }

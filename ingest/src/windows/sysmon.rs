@@ -41,3 +41,30 @@ fn category(number: i64) -> Category {
         _ => Category::Process,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::sample::{event, told};
+
+    #[test]
+    fn a_connection_names_both_ends() {
+        let data = json!({"User": "HOSPITAL\\sato", "Image": "C:\\a.exe", "ProcessId": 12, "SourceIp": "192.0.2.3",
+            "SourcePort": 50000, "SourceHostname": "PC1", "DestinationIp": "203.0.113.80", "DestinationPort": 443,
+            "DestinationHostname": "-"});
+        let expected = json!({"event.category": "network", "event.action": "other", "event.outcome": "success",
+            "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\sato", "user.id": "S-1-5-18",
+            "process.name": "C:\\a.exe", "process.pid": 12, "source.ip": "192.0.2.3", "source.port": 50000,
+            "source.domain": "PC1", "destination.ip": "203.0.113.80", "destination.port": 443});
+        assert_eq!(told(&event("Microsoft-Windows-Sysmon/Operational", 3, &data)), expected);
+    }
+
+    #[test]
+    fn an_access_is_told_from_the_acting_process() {
+        let data = json!({"SourceImage": "C:\\a.exe", "SourceProcessId": 8, "SourceUser": "H\\x", "TargetImage": "C:\\lsass.exe"});
+        let event = event("Microsoft-Windows-Sysmon/Operational", 10, &data);
+        assert_eq!((event.process_name.as_deref(), event.process_pid), (Some("C:\\a.exe"), Some(8)));
+        assert_eq!(event.user_name.as_deref(), Some("x"));
+    }
+}

@@ -38,3 +38,38 @@ fn action(number: i64) -> Action {
         _ => Action::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::sample::{event, told};
+
+    const MANAGER: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
+    const CONNECTIONS: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational";
+
+    #[test]
+    fn sessions_begin_and_end_without_being_logins() {
+        let data = json!({"EventXML": {"User": "HOSPITAL\\Sato", "SessionID": 3, "Address": "192.0.2.8"}});
+        for (number, action) in [(21, "session-start"), (25, "session-start"), (24, "session-end"), (22, "other")] {
+            let expected = json!({"event.category": "session", "event.action": action, "event.outcome": "success",
+                "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\Sato", "user.id": "S-1-5-18",
+                "source.ip": "192.0.2.8"});
+            assert_eq!(told(&event(MANAGER, number, &data)), expected, "{number}");
+        }
+        let local = event(MANAGER, 21, &json!({"EventXML": {"User": "H\\sato", "Address": "LOCAL"}}));
+        assert_eq!((local.source_ip, local.dataset.as_deref()), (None, Some("windows.terminalservices")));
+    }
+
+    #[test]
+    fn a_connection_has_numbers_for_names() {
+        let event = event(
+            CONNECTIONS,
+            1149,
+            &json!({"EventXML": {"Param1": "sato", "Param2": "HOSPITAL", "Param3": "198.51.100.20"}}),
+        );
+        assert_eq!(event.user_name.as_deref(), Some("sato"));
+        assert_eq!(event.user_domain.as_deref(), Some("hospital"));
+        assert_eq!(event.source_ip.map(|ip| ip.to_string()).as_deref(), Some("198.51.100.20"));
+    }
+}

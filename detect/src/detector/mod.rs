@@ -1,0 +1,262 @@
+//! The detector: rules, context and everything that is remembered between events. Owns the order in which an event
+//! meets them. Has no clock and does no I/O: time comes with events and with [`Detector::tick`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use monban_event::{Event, EventId, Finding, Login, RuleId, VpnSession};
+use serde::{Deserialize, Serialize};
+
+use crate::absence::{Missing, Silence, Silences, Unused};
+use crate::context::Context;
+use crate::correlate::{Completion, Correlator, Hit};
+use crate::enrich::enrich;
+use crate::fields::Values;
+use crate::gather::{Found, Gather};
+use crate::rule::AbsenceOf;
+use crate::ruleset::RuleSet;
+use crate::seen::Seen;
+use crate::session::Sessions;
+
+/// Form of [`Detector::snapshot`]. A snapshot of another form is refused, and the caller replays instead.
+const SNAPSHOT_VERSION: u32 = 1;
+
+/// A detection rule matched an event, before any grouping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleHit {
+    pub rule: RuleId,
+    pub title: String,
+}
+
+/// What came to light since the last taking.
+///
+/// Findings are *additions*: `evidence` and `count` are the events that are new to the finding of that id, `first` and
+/// `last` span those, `severity` is the highest so far and `summary` speaks of the whole so far. A ledger adds counts,
+/// joins evidence, widens the span, keeps the highest severity and the latest summary. An event counts once per
+/// finding, however many windows hold it. Findings of absence come whole and once; their evidence is the last sign of
+/// life, and `count` what is missing, which may be more than the evidence names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observation {
+    /// By id.
+    pub findings: Vec<Finding>,
+    /// Sessions that began, changed or ended, as they are now.
+    pub sessions: Vec<VpnSession>,
+    /// Silences that opened (`to` is `None`) or closed.
+    pub silences: Vec<Silence>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("read detector snapshot")]
+    Form(#[source] serde_json::Error),
+    #[error("detector snapshot has form {found}, this program reads {SNAPSHOT_VERSION}")]
+    Version { found: u32 },
+}
+
+/// All that a restart must find again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    sessions: Sessions,
+    seen: Seen,
+    correlator: Correlator,
+    gather: Gather,
+    /// By rule id.
+    silences: BTreeMap<String, Silences>,
+    unused: BTreeMap<String, Unused>,
+    /// Our clock as far as events told it, µs; it never runs back.
+    clock_us: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot<S> {
+    version: u32,
+    state: S,
+}
+
+pub struct Detector {
+    rules: Arc<RuleSet>,
+    context: Arc<Context>,
+    state: State,
+}
+
+impl Detector {
+    pub fn new(rules: Arc<RuleSet>, context: Arc<Context>) -> Self {
+        Self { rules, context, state: State::default() }
+    }
+
+    /// What holds for events from here on.
+    pub fn set_context(&mut self, context: Arc<Context>) {
+        self.context = context;
+    }
+
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The stateless part, which may run in parallel: sets the `monban.*` fields.
+    pub fn enrich(&self, event: &mut Event) {
+        enrich(&self.context, event);
+    }
+
+    /// Takes one enriched event; events come in journal order. May complete the event with what earlier lines said,
+    /// and mark its login as counted already. Appends to `hits` every rule that matched by itself.
+    pub fn observe(&mut self, event: &mut Event, hits: &mut Vec<RuleHit>) {
+        let arrival = event.ingested.map_or(self.state.clock_us, |time| time.timestamp_micros());
+        self.state.clock_us = self.state.clock_us.max(arrival);
+        if self.state.sessions.complete(event) {
+            enrich(&self.context, event);
+        }
+        self.state.sessions.observe(event);
+        let rules = Arc::clone(&self.rules);
+        let matched = rules.matches(event);
+        self.observe_presence(&rules, event, &matched);
+        let speaks = |&&rule: &&usize| rules.meanings.get(rule).is_some_and(|meaning| meaning.absence.is_none());
+        let spoken: Vec<usize> = matched.iter().filter(speaks).copied().collect();
+        if !spoken.is_empty() {
+            self.observe_matches(&rules, event, &spoken, hits);
+        }
+        if let (Some(Login::Success), Some(user), Some(ip)) = (event.login, &event.user_name, event.source_ip) {
+            self.state.seen.note(user, ip, event.time());
+        }
+    }
+
+    /// Looks at what did not happen, by `now`. Ticks may come at any pace; a minute is good.
+    pub fn tick(&mut self, now: DateTime<Utc>) {
+        let (rules, context) = (Arc::clone(&self.rules), Arc::clone(&self.context));
+        for (voice, absence) in &rules.absences {
+            let missing = Missing { context: &context, slots: &rules.slots, voice, absence };
+            let id = voice.rule_id.to_string();
+            let found = match absence.of {
+                AbsenceOf::Sources => self.state.silences.entry(id).or_default().tick(missing, now),
+                AbsenceOf::Accounts => {
+                    self.state.unused.entry(id).or_default().tick(missing, now).into_iter().collect()
+                }
+            };
+            found.into_iter().for_each(|finding| self.state.gather.put(finding));
+        }
+    }
+
+    /// What came to light since the last call.
+    pub fn take(&mut self) -> Observation {
+        Observation {
+            findings: self.state.gather.take(),
+            sessions: self.state.sessions.take(),
+            silences: self.state.silences.values_mut().flat_map(Silences::take).collect(),
+        }
+    }
+
+    /// Everything remembered, for a restart that changes nothing. Belongs to the journal position the caller is at.
+    pub fn snapshot(&self) -> Vec<u8> {
+        serde_json::to_vec(&Snapshot { version: SNAPSHOT_VERSION, state: &self.state })
+            .expect("the state has a JSON form")
+    }
+
+    /// Goes on from a snapshot. On error nothing is changed. State of rules that are no longer there is kept and idle.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let form: Snapshot<serde::de::IgnoredAny> = serde_json::from_slice(bytes).map_err(SnapshotError::Form)?;
+        if form.version != SNAPSHOT_VERSION {
+            return Err(SnapshotError::Version { found: form.version });
+        }
+        let snapshot: Snapshot<State> = serde_json::from_slice(bytes).map_err(SnapshotError::Form)?;
+        self.state = snapshot.state;
+        Ok(())
+    }
+
+    /// Signs of life for the rules that wait for absence.
+    fn observe_presence(&mut self, rules: &RuleSet, event: &Event, matched: &[usize]) {
+        let absences = matched.iter().filter_map(|&rule| rules.meanings.get(rule)?.absence);
+        for (voice, absence) in absences.filter_map(|index| rules.absences.get(index)) {
+            let missing = Missing { context: &self.context, slots: &rules.slots, voice, absence };
+            let id = voice.rule_id.as_str();
+            match absence.of {
+                AbsenceOf::Sources => {
+                    let finding = entry(&mut self.state.silences, id).observe(missing, event);
+                    finding.into_iter().for_each(|finding| self.state.gather.put(finding));
+                }
+                AbsenceOf::Accounts => entry(&mut self.state.unused, id).observe(event),
+            }
+        }
+    }
+
+    fn observe_matches(&mut self, rules: &RuleSet, event: &Event, matched: &[usize], hits: &mut Vec<RuleHit>) {
+        let known = match (&event.user_name, event.source_ip) {
+            (Some(user), Some(ip)) => self.state.seen.knows(user, ip, event.time()),
+            _ => false,
+        };
+        let values = rules.slots.values(&self.context, event, known);
+        let arrival_us = self.state.clock_us;
+        for voice in matched.iter().filter_map(|&rule| rules.meanings.get(rule)?.voice.as_ref()) {
+            hits.push(RuleHit { rule: voice.rule_id.clone(), title: voice.title.clone() });
+            let evidence = vec![(event.time(), event.id)];
+            let found = Found {
+                voice,
+                values: &values,
+                at: event.time(),
+                evidence,
+                evidence_values: Vec::new(),
+                distinct: 1,
+                arrival_us,
+            };
+            self.state.gather.add(&rules.slots, found);
+        }
+        let hit = Hit::new(event.time().timestamp_micros(), arrival_us, values);
+        let same = |node: usize, a: &Hit, b: &Hit| is_same_finding(rules, node, a, b);
+        let completions = self.state.correlator.observe(&rules.plan, matched, (event.id, hit), &same);
+        for completion in completions {
+            self.gather_completion(rules, &completion);
+        }
+    }
+
+    fn gather_completion(&mut self, rules: &RuleSet, completion: &Completion) {
+        let correlator = &self.state.correlator;
+        let (Some(voice), Some(values)) = (rules.node_voices.get(completion.node), correlator.values(completion.at))
+        else {
+            return;
+        };
+        let Some(at) = correlator.time_us(completion.at) else { return };
+        let evidence: Vec<(DateTime<Utc>, EventId)> =
+            completion.evidence.iter().map(|&(time, event)| (time_of(time), event)).collect();
+        let evidence_values: Vec<&Values> =
+            completion.evidence.iter().filter_map(|&(_, event)| correlator.values(event)).collect();
+        let distinct = if voice.speaks_of_distinct() {
+            correlator.distinct(&rules.plan, completion.node, completion.at)
+        } else {
+            0
+        };
+        let found = Found {
+            voice,
+            values,
+            at: time_of(at),
+            evidence,
+            evidence_values,
+            distinct,
+            arrival_us: self.state.clock_us,
+        };
+        self.state.gather.add(&rules.slots, found);
+    }
+}
+
+/// Whether two completing events of a correlation speak for one finding.
+fn is_same_finding(rules: &RuleSet, node: usize, a: &Hit, b: &Hit) -> bool {
+    use monban_event::time::finding_day;
+    let Some(voice) = rules.node_voices.get(node) else { return false };
+    finding_day(time_of(a.time_us)) == finding_day(time_of(b.time_us))
+        && voice.subject(&a.values) == voice.subject(&b.values)
+        && voice.object(&a.values) == voice.object(&b.values)
+}
+
+fn time_of(time_us: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time_us).unwrap_or_default()
+}
+
+/// The entry of a rule, without making its name anew for every event.
+fn entry<'a, T: Default>(map: &'a mut BTreeMap<String, T>, rule: &str) -> &'a mut T {
+    if !map.contains_key(rule) {
+        map.insert(rule.to_owned(), T::default());
+    }
+    map.get_mut(rule).expect("it was put there a line above")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The query language of the pages, the API and the command line: text to the tree of `monban_event::query`, the tree
+//! to words for the asker, to text again, to a search of the index, and to a yes or no about one event. No engine's
+//! own query syntax is used anywhere.
+
+mod complaint;
+mod eval;
+mod explain;
+mod fields;
+mod glob;
+mod lexer;
+mod parser;
+pub(crate) mod plan;
+mod print;
+mod values;
+
+pub use complaint::{ErrorCode, Fix, QueryError};
+pub use eval::Matcher;
+pub use explain::explain;
+pub use parser::{Parsed, parse, parse_noting, period};
+pub use print::print;

@@ -1,0 +1,262 @@
+//! A data directory at work: its lock, journal, ledger, index and pipeline. `serve` runs on one for months; the other
+//! verbs open one for a moment when no server has it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use monban_detect::RuleSet;
+use monban_event::act::{ContextName, Deed};
+use monban_event::{Act, ActSink, Clock, Event, Record, RecordId, SinkRefused};
+use monban_index::journal::{Entry, Journal, JournalError, Recovery};
+use monban_index::ledger::{Ledger, LedgerError};
+use monban_index::partition::{PartitionError, Partitions, ReadRecordError, RecordSource, TantivyStore};
+use monban_ingest::{Parsers, TextSettings};
+
+use crate::config::Config;
+use crate::context::{self, ContextError, SharedContext};
+use crate::pipeline::{Parts, Pipeline, PipelineError};
+use crate::progress::Progress;
+
+pub(crate) const CONTROL_SOCKET: &str = "control.sock";
+const LOCK: &str = "lock";
+const JOURNAL: &str = "journal";
+const INDEX: &str = "index";
+const LEDGER: &str = "ledger.sqlite";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    #[error("create data directory {path}")]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("データフォルダ {path} がありません。場所が正しいか確かめてください。")]
+    Missing { path: PathBuf },
+    #[error("データフォルダ {path} は別の monban（プロセス番号 {pid}）が使用中です。そちらを終了してからもう一度実行してください。")]
+    Locked { path: PathBuf, pid: String },
+    #[error("lock {path}")]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("open journal")]
+    Journal(#[from] JournalError),
+    #[error("open ledger")]
+    Ledger(#[from] LedgerError),
+    #[error("open search index")]
+    Index(#[from] PartitionError),
+    #[error("start pipeline")]
+    Pipeline(#[from] PipelineError),
+    #[error("read context")]
+    Context(#[from] ContextError),
+    #[error("load rules: {0}")]
+    Rules(String),
+    #[error("start thread")]
+    Thread(#[source] io::Error),
+    #[error("journal what changed since the last start")]
+    Acts(#[from] SinkRefused),
+}
+
+/// How to open a data directory.
+pub(crate) struct Opening<'a> {
+    pub(crate) dir: &'a Path,
+    /// Make the directory where it is missing; reading verbs say so instead.
+    pub(crate) create: bool,
+    /// The configuration as meant and as written, where one was named.
+    pub(crate) config: Option<(&'a Config, &'a str)>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+pub(crate) struct Node {
+    pub(crate) dir: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) store: Arc<TantivyStore>,
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) recovery: Recovery,
+    pipeline: Mutex<Option<JoinHandle<()>>>,
+    /// Held until the process ends: whoever has it is the only writer.
+    _lock: File,
+}
+
+impl Node {
+    pub(crate) fn open(opening: &Opening<'_>) -> Result<Arc<Self>, NodeError> {
+        let dir = opening.dir.to_owned();
+        prepare_directory(&dir, opening.create)?;
+        let lock = lock(&dir)?;
+        let ledger = Arc::new(Ledger::open(&dir.join(LEDGER))?);
+        let (journal, recovery) = Journal::open(&dir.join(JOURNAL), Arc::clone(&opening.clock))?;
+        let journal = Arc::new(journal);
+        let config = match opening.config {
+            Some((config, _)) => config.clone(),
+            None => remembered_config(&ledger)?,
+        };
+        let rules = Arc::new(rules(&config)?);
+        let partitions = open_partitions(&dir.join(INDEX), recovery.last)?;
+        let parser = Arc::new(Parsers { settings: TextSettings { zone: config.zone } });
+        let shared_context = SharedContext::default();
+        let store = Arc::new(TantivyStore::new(
+            partitions.reader(),
+            Arc::new(JournalRecords(Arc::clone(&journal))),
+            parser.clone(),
+            enrichment(&shared_context),
+        ));
+        let progress = Arc::new(Progress::default());
+        let pipeline = Pipeline::new(Parts {
+            journal: Arc::clone(&journal),
+            ledger: Arc::clone(&ledger),
+            parser,
+            rules: Arc::clone(&rules),
+            partitions,
+            context: shared_context,
+            clock: Arc::clone(&opening.clock),
+            progress: Arc::clone(&progress),
+        })?;
+        let thread = std::thread::Builder::new()
+            .name("pipeline".to_owned())
+            .spawn(move || pipeline.run())
+            .map_err(NodeError::Thread)?;
+        let node = Arc::new(Self {
+            dir,
+            config,
+            journal,
+            ledger,
+            store,
+            rules,
+            clock: Arc::clone(&opening.clock),
+            progress,
+            recovery,
+            pipeline: Mutex::new(Some(thread)),
+            _lock: lock,
+        });
+        node.begin(opening)?;
+        Ok(node)
+    }
+
+    /// Brings the views up to the journal, then journals what is new about this start.
+    fn begin(&self, opening: &Opening<'_>) -> Result<(), NodeError> {
+        let caught_up = self.progress.wait_applied(self.journal.durable());
+        caught_up.map_err(|stopped| NodeError::Acts(SinkRefused::CannotWrite(stopped.to_string())))?;
+        let epoch = Deed::Epoch {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            parsers: env!("CARGO_PKG_VERSION").to_owned(),
+            rules: self.rules.version().to_owned(),
+        };
+        self.record("monban", epoch)?;
+        if let Some((config, text)) = opening.config {
+            for deed in context::changes(&self.ledger, &config.context)? {
+                self.record("monban", deed)?;
+            }
+            if let Some(deed) = context::change(&self.ledger, ContextName::Config, text.as_bytes())? {
+                self.record("monban", deed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything durable becomes searchable, then journal and pipeline stop.
+    pub(crate) fn close(&self) {
+        self.journal.close();
+        self.progress.stop();
+        let thread = self.pipeline.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the pipeline ended with a panic; the next start reads on from its last commit");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl ActSink for Node {
+    fn record(&self, by: &str, deed: Deed) -> Result<RecordId, SinkRefused> {
+        let (sender, receiver) = mpsc::channel();
+        let act = Act { at: self.clock.now(), by: by.to_owned(), deed };
+        let tell = move |result| drop(sender.send(result));
+        self.journal.submit_acts(vec![act], Box::new(tell));
+        let id = receiver.recv().unwrap_or(Err(SinkRefused::Closed))?;
+        self.progress.wait_applied(id).map_err(|stopped| SinkRefused::CannotWrite(stopped.to_string()))?;
+        Ok(id)
+    }
+}
+
+/// The journal as searches read it: records only.
+struct JournalRecords(Arc<Journal>);
+
+impl RecordSource for JournalRecords {
+    fn read(&self, id: RecordId) -> Result<Option<Record>, ReadRecordError> {
+        match self.0.read(id) {
+            Ok(Some(Entry::Record(record))) => Ok(Some(record)),
+            Ok(_) => Ok(None),
+            Err(error) => Err(ReadRecordError { id, source: Box::new(error) }),
+        }
+    }
+}
+
+fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
+    let failed = |source| NodeError::Directory { path: dir.to_owned(), source };
+    if !create && !dir.join(JOURNAL).try_exists().map_err(failed)? {
+        return Err(NodeError::Missing { path: dir.to_owned() });
+    }
+    for folder in [JOURNAL, INDEX] {
+        fs::create_dir_all(dir.join(folder)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Takes the lock and leaves our process number in it; a taken lock tells whose.
+fn lock(dir: &Path) -> Result<File, NodeError> {
+    let path = dir.join(LOCK);
+    let failed = |source| NodeError::Lock { path: path.clone(), source };
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).map_err(failed)?;
+            return Err(NodeError::Locked { path: dir.to_owned(), pid: pid.trim().to_owned() });
+        }
+    }
+    file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}
+
+/// The configuration of the last `serve`, so that an import beside it reads times the same way.
+fn remembered_config(ledger: &Ledger) -> Result<Config, NodeError> {
+    let stored = ledger.read()?.context(ContextName::Config)?;
+    // It was accepted once; a newer program that no longer understands it falls back to the defaults.
+    let config = stored.and_then(|(_, text, _)| Config::read("", &text, Path::new("")).ok());
+    Ok(config.unwrap_or_default())
+}
+
+fn rules(config: &Config) -> Result<RuleSet, NodeError> {
+    let (rules, report) =
+        RuleSet::hospital_with(&config.sigma).map_err(|error| NodeError::Rules(crate::error_chain(&error)))?;
+    for failure in &report.failed {
+        tracing::warn!(file = failure.file, rule = failure.rule, reason = failure.reason, "a rule cannot be used");
+    }
+    Ok(rules)
+}
+
+/// A view that is ahead of the journal belongs to another journal: it is made anew.
+fn open_partitions(dir: &Path, last: RecordId) -> Result<Partitions, NodeError> {
+    let partitions = Partitions::open(dir)?;
+    if partitions.furthest() <= last {
+        return Ok(partitions);
+    }
+    tracing::warn!("the search index is ahead of the journal and is rebuilt");
+    drop(partitions);
+    Partitions::discard(dir)?;
+    Ok(Partitions::open(dir)?)
+}
+
+fn enrichment(context: &SharedContext) -> Arc<dyn Fn(&mut Event) + Send + Sync> {
+    let context = context.clone();
+    Arc::new(move |event| monban_detect::enrich(&context.get(), event))
+}

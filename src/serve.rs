@@ -1,0 +1,237 @@
+//! `monban serve`: receivers, pages and the control socket on one data directory, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use monban_api::{Health, Services, SetupSecret, SiteSettings};
+use monban_event::act::Deed;
+use monban_event::{ActSink, Clock, RecordSink, SystemClock};
+use monban_index::journal::Recovery;
+use monban_ingest::syslog::{ListenerStatus, ListenerWatch, SyslogListeners};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::control::ControlServer;
+use crate::node::{Node, Opening};
+
+/// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
+const LOSS_REPORT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// 設定ファイル（TOML）
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// データフォルダ（設定ファイルより優先）
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let (mut config, text) = load_config(args.config.as_deref())?;
+    if let Some(dir) = &args.data_dir {
+        config.data_dir.clone_from(dir);
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let opening = Opening { dir: &config.data_dir, create: true, config: Some((&config, &text)), clock };
+    let node = Node::open(&opening).context("serve")?;
+    tell_recovery(&node.recovery);
+    run_until_stopped(&node, &config)
+}
+
+fn load_config(path: Option<&Path>) -> anyhow::Result<(Config, String)> {
+    let Some(path) = path else { return Ok((Config::default(), String::new())) };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("設定ファイル {} を読めません。場所を確かめてください", path.display()))?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let config = Config::read(&path.to_string_lossy(), &text, base)?;
+    Ok((config, text))
+}
+
+/// Says what the last stop left behind.
+fn tell_recovery(recovery: &Recovery) {
+    for (path, bytes) in &recovery.torn {
+        tracing::warn!(segment = %path.display(), bytes, "an unfinished last write was cut off; nothing acknowledged is lost");
+    }
+    for path in &recovery.foreign {
+        tracing::warn!(file = %path.display(), "this file in the journal folder is not ours and is left alone");
+    }
+    if let Some(published) = recovery.missing_up_to {
+        tracing::error!(from = %recovery.last.next(), to = %published, "records that had been acknowledged are missing from the journal");
+    }
+}
+
+/// Serves an open node. The demo hospital ends here too.
+pub(crate) fn run_until_stopped(node: &Arc<Node>, config: &Config) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(serve(node, config));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    node.close();
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
+    let (stop, mut stopped) = watch::channel(false);
+    let stop = Arc::new(stop);
+    let sink: Arc<dyn RecordSink> = node.journal.clone();
+    let (udp, tcp) = (config.syslog_udp.as_slice(), config.syslog_tcp.as_slice());
+    let listeners = SyslogListeners::open(udp, tcp, sink, Arc::clone(&node.clock))
+        .await
+        .context("syslog の待受を開けません。別のプログラムが使っていないか確かめてください")?;
+    let (setup, secret) = setup_secret(node)?;
+    let pages = start_pages(node, config, setup, listeners.watch(), stopped.clone()).await?;
+    let on_request = Arc::clone(&stop);
+    let control = ControlServer::start(node, move || {
+        on_request.send_replace(true);
+    })?;
+    let losses = tokio::spawn(report_losses(Arc::clone(node), listeners.watch(), stopped.clone()));
+    announce(config, &listeners, pages.as_ref().map(|(address, _)| *address), secret.as_deref());
+    tokio::select! {
+        _ = stopped.wait_for(|stop| *stop) => {}
+        () = signalled() => {}
+    }
+    eprintln!("終了しています。受け取った記録を書き終えるまでお待ちください。");
+    stop.send_replace(true);
+    drop(control);
+    listeners.stop().await;
+    if let Some((_, task)) = pages {
+        task.await??;
+    }
+    losses.await?;
+    Ok(())
+}
+
+/// The secret for the first administrator, while there is none.
+fn setup_secret(node: &Node) -> anyhow::Result<(SetupSecret, Option<String>)> {
+    if !node.ledger.read()?.users()?.is_empty() {
+        return Ok((SetupSecret::spent(), None));
+    }
+    let (setup, secret) = SetupSecret::new();
+    Ok((setup, Some(secret)))
+}
+
+type Pages = (SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>);
+
+async fn start_pages(
+    node: &Arc<Node>,
+    config: &Config,
+    setup: SetupSecret,
+    listeners: ListenerWatch,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Pages>> {
+    let Some(address) = config.pages else { return Ok(None) };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください"))?;
+    let address = listener.local_addr()?;
+    let service = monban_api::router(services(node, config, setup, listeners));
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
+    let shutdown = async move {
+        // The sender lives as long as the server; if it were gone, stopping would be right too.
+        drop(stopped.wait_for(|stop| *stop).await);
+    };
+    let task = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(shutdown).await });
+    Ok(Some((address, task)))
+}
+
+fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: ListenerWatch) -> Services {
+    let health_node = Arc::clone(node);
+    Services {
+        store: node.store.clone(),
+        ledger: Arc::clone(&node.ledger),
+        acts: node.clone(),
+        records: node.journal.clone(),
+        rules: Arc::clone(&node.rules),
+        clock: Arc::clone(&node.clock),
+        settings: Arc::new(SiteSettings {
+            hospital: config.hospital.clone(),
+            checklist_edition: config.checklist.clone(),
+            secure_cookies: false,
+        }),
+        setup: Arc::new(setup),
+        health: Arc::new(move || health(&health_node, &listeners)),
+    }
+}
+
+fn health(node: &Node, listeners: &ListenerWatch) -> Health {
+    Health {
+        journal_durable: node.journal.durable(),
+        pipeline_position: node.progress.position(),
+        lag_ms: u64::try_from(node.journal.lag().as_millis()).unwrap_or(u64::MAX),
+        dropped: listeners.losses().iter().map(|(.., count)| count).sum(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Health::default()
+    }
+}
+
+/// Journals what receivers could not take, as it grows.
+async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut stopped: watch::Receiver<bool>) {
+    let mut told: Vec<(&'static str, &'static str, u64)> = Vec::new();
+    loop {
+        let stop = tokio::time::timeout(LOSS_REPORT, stopped.wait_for(|stop| *stop)).await.is_ok();
+        let now = listeners.losses();
+        for &(receiver, reason, count) in &now {
+            let before = told.iter().find(|old| (old.0, old.1) == (receiver, reason)).map_or(0, |old| old.2);
+            if count > before {
+                tracing::error!(receiver, reason, count = count - before, "records were lost before the journal");
+                let deed = Deed::Lost { receiver: receiver.to_owned(), reason: reason.to_owned(), count: count - before };
+                let recorder = Arc::clone(&node);
+                let recorded = tokio::task::spawn_blocking(move || recorder.record("monban", deed)).await;
+                if !matches!(recorded, Ok(Ok(_))) {
+                    tracing::error!(receiver, reason, "the loss could not be journaled");
+                }
+            }
+        }
+        told = now;
+        if stop {
+            return;
+        }
+    }
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// What is being listened on, and what to do next.
+fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAddr>, secret: Option<&str>) {
+    eprintln!("門番 {} を開始しました（{}）", env!("CARGO_PKG_VERSION"), config.hospital);
+    eprintln!("  データ      {}", config.data_dir.display());
+    let status = listeners.status();
+    for listener in &status {
+        eprintln!("  syslog {}  {}", listener.transport.as_str().to_uppercase(), listener_text(listener));
+    }
+    match pages {
+        Some(address) => eprintln!("  画面と API  http://{address}/"),
+        None => eprintln!("  画面と API  使いません（pages.listen = \"off\"）"),
+    }
+    eprintln!("次にすること");
+    if let (Some(secret), Some(address)) = (secret, pages) {
+        eprintln!("  1. http://{address}/setup を開き、合言葉 {secret} で最初の管理者を登録してください（合言葉は1回限り）");
+    }
+    if let Some(address) = status.first().map(|listener| listener.local_addr) {
+        eprintln!("  ・機器の syslog の送り先を {address} にします。試すには: logger -n {} -P {} -d \"monban test\"", address.ip(), address.port());
+    }
+    eprintln!("  ・EVTX の取込: monban import --data-dir {} フォルダ", config.data_dir.display());
+    eprintln!("  ・終了: Ctrl-C");
+}
+
+fn listener_text(listener: &ListenerStatus) -> String {
+    match listener.granted_buffer {
+        Some(bytes) => format!("{}（受信バッファ {} KiB）", listener.local_addr, bytes / 1024),
+        None => listener.local_addr.to_string(),
+    }
+}
