@@ -232,7 +232,7 @@ impl Partitions {
         self.committed.get(&name).map_or(all, |&own| own.max(all))
     }
 
-    fn open_writers(&self, day: bool) -> usize {
+    pub(super) fn open_writers(&self, day: bool) -> usize {
         self.writers.keys().filter(|name| name.is_day() == day).count()
     }
 
@@ -266,7 +266,7 @@ impl Partitions {
     }
 
     /// Adds what waits, the partition with most of it first.
-    fn add_waiting(&mut self) -> Result<(), PartitionError> {
+    pub(super) fn add_waiting(&mut self) -> Result<(), PartitionError> {
         while let Some(name) = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len()).map(|(&name, _)| name) {
             if !self.writers.contains_key(&name) && self.open_writers(name.is_day()) >= writers_max(name.is_day()) {
                 self.close_oldest(name.is_day())?;
