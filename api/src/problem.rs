@@ -37,7 +37,12 @@ impl Problem {
     }
 
     pub(crate) fn login_needed() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "login-needed", "ログインが必要です", "ログインするか、有効なトークンを付けてください。")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "login-needed",
+            "ログインが必要です",
+            "ログインするか、有効なトークンを付けてください。",
+        )
     }
 
     pub(crate) fn forbidden(needed: &str) -> Self {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use monban_event::{ActSink, Clock, EventStore, Record, RecordId, RuleId};
+use monban_event::{ActSink, Clock, EventStore, RecordId, RuleId};
 use monban_index::ledger::Ledger;
+use monban_index::partition::RecordSource;
 use serde::Serialize;
 
 use crate::auth::setup::SetupSecret;
@@ -42,12 +43,6 @@ pub struct Health {
     /// Records that a receiver could not take since the start.
     pub dropped: u64,
     pub version: String,
-}
-
-/// Reads records back from the journal.
-pub trait RecordSource: Send + Sync {
-    /// `None` when there is no such record.
-    fn read(&self, id: RecordId) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// The four fixed texts of a rule.

@@ -136,7 +136,12 @@ fn answer(visit: &Visit) -> Result<DashboardPage, Problem> {
         sessions_classes,
         open: wording::count(counts.first().copied().unwrap_or(0)),
         needed: wording::count(counts.get(1).copied().unwrap_or(0)),
-        receipt: receipt(&sources, &ledger.source_hours(TimeRange::between(now - TimeDelta::hours(HOURS), now + TimeDelta::hours(1)))?, &silences, now),
+        receipt: receipt(
+            &sources,
+            &ledger.source_hours(TimeRange::between(now - TimeDelta::hours(HOURS), now + TimeDelta::hours(1)))?,
+            &silences,
+            now,
+        ),
         week: week(&ledger, now)?,
     })
 }
@@ -180,7 +185,11 @@ fn finding_task(rule: &str, group: &[&FindingRow]) -> Option<Task> {
         class: words::severity_class(first.severity),
         text,
         detail: format!("{}　{}", wording::minute_stamp(first.last), first.summary),
-        href: if alone { format!("/findings/{}", first.id) } else { crate::view::link::with("/findings", &[("rule", rule)]) },
+        href: if alone {
+            format!("/findings/{}", first.id)
+        } else {
+            crate::view::link::with("/findings", &[("rule", rule)])
+        },
         act: if alone { "確認する" } else { "まとめて確認" },
     })
 }
@@ -205,9 +214,8 @@ fn silence_tasks(sources: &[SourceRow], silences: &[SilenceRow], now: DateTime<U
 fn month_task(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Option<Task>, Problem> {
     let month = Month::of(now).previous();
     let rows = ledger.findings(&FindingFilter { range: month.range(), ..FindingFilter::default() })?;
-    let waits = |row: &&FindingRow| {
-        month.range().contains(row.first) && row.severity.needs_person() && !row.status.is_closed()
-    };
+    let waits =
+        |row: &&FindingRow| month.range().contains(row.first) && row.severity.needs_person() && !row.status.is_closed();
     let open = rows.iter().filter(waits).count() as u64;
     Ok((open > 0).then(|| Task {
         tag: "月次",
@@ -220,7 +228,8 @@ fn month_task(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Option<Ta
 }
 
 fn source_counts(sources: &[SourceRow], silences: &[SilenceRow]) -> SourceCounts {
-    let is_silent = |row: &SourceRow| silences.iter().any(|silence| silence.source == row.id && silence.ended.is_none());
+    let is_silent =
+        |row: &SourceRow| silences.iter().any(|silence| silence.source == row.id && silence.ended.is_none());
     let states: Vec<State> = sources.iter().map(|row| State::of(row, is_silent(row))).collect();
     let of = |state| states.iter().filter(|found| **found == state).count();
     let (silent, skewed) = (of(State::Silent), of(State::Skewed));
@@ -252,8 +261,11 @@ fn receipt(sources: &[SourceRow], hours: &[SourceHour], silences: &[SilenceRow],
     let last = now.timestamp().div_euclid(3600);
     let first = last - HOURS + 1;
     let mut sending: Vec<&SourceRow> = sources.iter().filter(|row| row.origin != "import").collect();
-    let volume = |row: &SourceRow| hours.iter().filter(|hour| hour.source == row.id).map(|hour| hour.records).sum::<u64>();
-    sending.sort_by_key(|row| (std::cmp::Reverse(silences.iter().any(|gap| gap.source == row.id)), std::cmp::Reverse(volume(row))));
+    let volume =
+        |row: &SourceRow| hours.iter().filter(|hour| hour.source == row.id).map(|hour| hour.records).sum::<u64>();
+    sending.sort_by_key(|row| {
+        (std::cmp::Reverse(silences.iter().any(|gap| gap.source == row.id)), std::cmp::Reverse(volume(row)))
+    });
     let left_out = sending.len().saturating_sub(DASHBOARD_SOURCES);
     let rows: Vec<ReceiptRow> = sending
         .iter()
@@ -324,12 +336,14 @@ const WEEK_BOXES: u64 = 6;
 fn week(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Week, Problem> {
     let today = jst_midnight(jst_date(now));
     let from = today - TimeDelta::days(DAYS - 1);
-    let rows = ledger.findings(&FindingFilter { range: TimeRange { from: Some(from), to: None }, ..FindingFilter::default() })?;
+    let rows = ledger
+        .findings(&FindingFilter { range: TimeRange { from: Some(from), to: None }, ..FindingFilter::default() })?;
     let day = |index: i64| {
         let start = from + TimeDelta::days(index);
         let range = TimeRange::between(start, start + TimeDelta::days(1));
-        let counts = Severity::ALL
-            .map(|severity| rows.iter().filter(|row| row.severity == severity && range.contains(row.first)).count() as u64);
+        let counts = Severity::ALL.map(|severity| {
+            rows.iter().filter(|row| row.severity == severity && range.contains(row.first)).count() as u64
+        });
         week_day(index.unsigned_abs(), start, counts)
     };
     Ok(Week { days: (0..DAYS).map(day).collect() })

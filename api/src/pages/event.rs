@@ -64,7 +64,7 @@ pub(crate) fn read(visit: &Visit, id: &str) -> Result<(Event, Option<Record>), P
     let missing = || Problem::not_found("この番号のイベントはありません。保存期間を過ぎて消えた場合もあります。");
     let id: EventId = id.parse().map_err(|_| missing())?;
     let event = visit.app.services.store.event(id)?.ok_or_else(missing)?;
-    let record = visit.app.services.records.read(id.record).map_err(|error| Problem::internal(error.as_ref()))?;
+    let record = visit.app.services.records.read(id.record).map_err(|error| Problem::internal(&error))?;
     visit.act(Deed::Viewed { what: format!("イベント {id}") })?;
     Ok((event, record))
 }
@@ -117,9 +117,7 @@ fn row(field: Field, text: &str, event: &Event) -> Row {
     let value = match field {
         Field::Duration => wording::length(TimeDelta::nanoseconds(event.duration_ns.unwrap_or(0))),
         Field::TimeSource => event.time_rule.map(time_rule).unwrap_or_default().to_owned(),
-        _ if field.kind() == FieldKind::Time => {
-            text.parse().map_or_else(|_| text.to_owned(), wording::stamp)
-        }
+        _ if field.kind() == FieldKind::Time => text.parse().map_or_else(|_| text.to_owned(), wording::stamp),
         _ => blot(&words::value(field, text)).0,
     };
     let searched = !matches!(field.kind(), FieldKind::Time | FieldKind::Number) && text.len() <= 200;
@@ -152,7 +150,8 @@ fn facts(event: &Event, record: Option<&Record>) -> Vec<(&'static str, String)> 
         facts.push(("経路", format!("{how}（{}）", record.transport.as_str().to_uppercase())));
         facts.push(("保管した時刻", wording::stamp(record.received_at)));
         facts.extend(record.peer.map(|peer| ("送信元", peer.to_string())));
-        facts.extend(record.file.as_ref().map(|file| ("ファイル", format!("{} の {} 番目", file.path, file.index + 1))));
+        facts
+            .extend(record.file.as_ref().map(|file| ("ファイル", format!("{} の {} 番目", file.path, file.index + 1))));
         facts.push(("大きさ", format!("{} バイト", wording::count(record.bytes.len() as u64))));
         facts.push(("SHA-256", sha256_hex(&record.bytes)));
     }

@@ -116,7 +116,11 @@ fn tabs(counts: [u64; 4], chosen: &str) -> Vec<Tab> {
     };
     let mut tabs: Vec<Tab> = FindingStatus::ALL.into_iter().zip(counts).map(tab).collect();
     let all = wording::count(counts.iter().sum());
-    tabs.push(Tab { href: "/findings?status=all".to_owned(), label: format!("すべて {all}"), current: chosen == "all" });
+    tabs.push(Tab {
+        href: "/findings?status=all".to_owned(),
+        label: format!("すべて {all}"),
+        current: chosen == "all",
+    });
     tabs
 }
 

@@ -37,7 +37,12 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
     let is_late = health.lag_ms > LAG_SHOWN_MS;
     let rules = visit.app.services.rules.count();
     let lines = vec![
-        line(true, "保管済みの記録番号", health.journal_durable.to_string(), "ここまでの記録はディスクに書き終えています。"),
+        line(
+            true,
+            "保管済みの記録番号",
+            health.journal_durable.to_string(),
+            "ここまでの記録はディスクに書き終えています。",
+        ),
         line(
             !is_late,
             "検索に反映済みの番号",
@@ -51,10 +56,16 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             format!("{} 件", wording::count(health.dropped)),
             "0 でないときは、送信元の量が多すぎるか、ディスクがいっぱいです。下の表で受信口を確かめてください。",
         ),
-        line(rules > 0, "検知ルール", format!("{} 本", wording::count(rules as u64)), "読み込まれているルールの数です。"),
+        line(
+            rules > 0,
+            "検知ルール",
+            format!("{} 本", wording::count(rules as u64)),
+            "読み込まれているルールの数です。",
+        ),
         line(true, "版", health.version, "問い合わせの際にお知らせください。"),
     ];
-    let losses = losses.into_iter().map(|(receiver, reason, count)| (receiver, reason, wording::count(count))).collect();
+    let losses =
+        losses.into_iter().map(|(receiver, reason, count)| (receiver, reason, wording::count(count))).collect();
     Ok(HealthPage { frame: Frame::of(visit, "健全性", Page::Health)?, lines, losses })
 }
 

@@ -160,7 +160,11 @@ fn answer(visit: &Visit, asked: &Asked) -> Result<SearchPage, Problem> {
         frame: Frame::of(visit, "検索", Page::Search)?,
         q: asked.q.clone(),
         choices: period::CHOICES.map(|(name, label)| Choice { name, label, chosen: name == chosen }).into(),
-        from: if chosen == "custom" { field_text(range.and_then(|range| range.from), &asked.from) } else { String::new() },
+        from: if chosen == "custom" {
+            field_text(range.and_then(|range| range.from), &asked.from)
+        } else {
+            String::new()
+        },
         to: if chosen == "custom" { field_text(range.and_then(|range| range.to), &asked.to) } else { String::new() },
         range: range.map(range_words).unwrap_or_default(),
         complaints: reading.err().into_iter().flatten().map(|error| complaint(&asked.q, &error, asked)).collect(),
@@ -211,12 +215,7 @@ fn find(visit: &Visit, asked: &Asked, reading: &Reading, period: &Period) -> Res
     let started = std::time::Instant::now();
     let found = store.search(&request)?;
     let took = started.elapsed();
-    visit.act(Deed::Searched {
-        query: asked.q.clone(),
-        from: range.from,
-        to: range.to,
-        hits: found.total.value,
-    })?;
+    visit.act(Deed::Searched { query: asked.q.clone(), from: range.from, to: range.to, hits: found.total.value })?;
     let is_empty = found.total.value == 0;
     Ok(Outcomes {
         explained: reading.explained.clone(),
@@ -259,7 +258,9 @@ const FACETS: [Field; 6] =
 fn facets(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Facet>, Problem> {
     let names = visit.app.ledger()?.sources()?;
     let name = |field: Field, value: &str| match field {
-        Field::SourceId => names.iter().find(|row| row.id == value).map_or_else(|| value.to_owned(), |row| row.name.clone()),
+        Field::SourceId => {
+            names.iter().find(|row| row.id == value).map_or_else(|| value.to_owned(), |row| row.name.clone())
+        }
         _ => words::value(field, value),
     };
     let mut facets = Vec::new();

@@ -147,7 +147,10 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
         _ => row.transport.to_uppercase(),
     };
     Line {
-        search: link::search(&language::only(Field::SourceId, &row.id), TimeRange::between(now - TimeDelta::hours(24), now)),
+        search: link::search(
+            &language::only(Field::SourceId, &row.id),
+            TimeRange::between(now - TimeDelta::hours(24), now),
+        ),
         since: open.map_or_else(String::new, |silence| format!("{} から", wording::length(now - silence.started))),
         product: row.product.clone().or(row.vendor.clone()).unwrap_or_else(|| "機種不明".to_owned()),
         how: match &row.peer {

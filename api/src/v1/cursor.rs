@@ -29,10 +29,8 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_what_it_writes_and_nothing_else() {
-        let cursor = Cursor {
-            time: "2026-11-20T00:00:00.000001Z".parse().unwrap(),
-            id: EventId::new(RecordId(7), 512),
-        };
+        let cursor =
+            Cursor { time: "2026-11-20T00:00:00.000001Z".parse().unwrap(), id: EventId::new(RecordId(7), 512) };
         assert_eq!(read(&write(cursor)).ok().flatten(), Some(cursor));
         assert!(read("").is_ok_and(|cursor| cursor.is_none()));
         for text in ["x", "1_", "_1-0", "99999999999999999999_1-0", "1_1"] {

@@ -53,6 +53,7 @@ fn bound(name: &str, text: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>
     if text.is_empty() {
         return Ok(None);
     }
-    let complaint = || Problem::bad_request(format!("{name} は時差つきの日時で指定します。例: 2026-11-20T08:30:00+09:00"));
+    let complaint =
+        || Problem::bad_request(format!("{name} は時差つきの日時で指定します。例: 2026-11-20T08:30:00+09:00"));
     period::instant(text).map(Some).ok_or_else(complaint)
 }

@@ -41,7 +41,9 @@ pub(crate) fn read(choice: &str, from: &str, to: &str, now: DateTime<Utc>) -> Re
 fn chosen(from: &str, to: &str) -> Result<TimeRange, String> {
     let bound = |text: &str| match text {
         "" => Ok(None),
-        text => instant(text).map(Some).ok_or_else(|| format!("「{text}」は日時として読めません。例: 2026-11-20T08:30")),
+        text => {
+            instant(text).map(Some).ok_or_else(|| format!("「{text}」は日時として読めません。例: 2026-11-20T08:30"))
+        }
     };
     let range = TimeRange { from: bound(from)?, to: bound(to)? };
     match (range.from, range.to) {

@@ -180,11 +180,9 @@ mod tests {
 
     #[test]
     fn operations_name_how_one_came_in() {
-        let windows =
-            Event { action: Some(Action::Login), winlog_logon_type: Some(10), ..Event::default() };
+        let windows = Event { action: Some(Action::Login), winlog_logon_type: Some(10), ..Event::default() };
         assert_eq!(operation(&windows), "ログイン（リモートデスクトップ）");
-        let vpn =
-            Event { action: Some(Action::SessionStart), login_kind: Some(LoginKind::Vpn), ..Event::default() };
+        let vpn = Event { action: Some(Action::SessionStart), login_kind: Some(LoginKind::Vpn), ..Event::default() };
         assert_eq!(operation(&vpn), "VPN 接続");
         assert_eq!(operation(&Event::default()), "—");
     }
