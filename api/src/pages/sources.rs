@@ -31,7 +31,6 @@ struct SourcesPage {
 }
 
 struct Line {
-    id: String,
     name: String,
     product: String,
     listed: bool,
@@ -171,7 +170,6 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
         state,
         listed: row.listed,
         name: row.name,
-        id: row.id,
     }
 }
 
