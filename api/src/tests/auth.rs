@@ -1,7 +1,7 @@
 //! Who is let in, and who is not.
 
-use axum::http::{Request, StatusCode, header};
 use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use chrono::TimeDelta;
 use monban_event::act::Deed;
 
@@ -194,7 +194,9 @@ async fn other_sites_cannot_act_in_a_persons_name() {
 async fn after_login_one_returns_only_to_this_site() {
     let site = Site::new();
     site.user("taro", Role::Viewer);
-    for (next, location) in [("%2Fsearch%3Fq%3Da", "/search?q=a"), ("%2F%2Fevil.example", "/"), ("https%3A%2F%2Fx", "/")] {
+    for (next, location) in
+        [("%2Fsearch%3Fq%3Da", "/search?q=a"), ("%2F%2Fevil.example", "/"), ("https%3A%2F%2Fx", "/")]
+    {
         let form = format!("{}&next={next}", credentials("taro", PASSWORD));
         assert_eq!(site.post("/login", &Key::None, &form).await.header("location"), location);
     }

@@ -8,10 +8,10 @@ mod v1;
 
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
-use axum::Router;
 use chrono::{DateTime, Utc};
 use monban_event::act::Deed;
 use monban_event::{

@@ -1,8 +1,8 @@
 //! What people see.
 
 use axum::http::StatusCode;
-use monban_event::act::Deed;
 use monban_event::FindingStatus;
+use monban_event::act::Deed;
 
 use super::{HOSTILE, Key, Site};
 use crate::auth::role::Role;
@@ -51,8 +51,12 @@ async fn the_dashboard_lists_what_is_to_be_done() {
     let text = site.get("/", &key).await.text;
     assert!(text.contains("退職者アカウントの VPN 利用"), "{text}");
     assert!(text.contains("2026/11/20(金) 08:41 JST"));
-    let deed =
-        Deed::Review { finding: site.finding.clone(), status: FindingStatus::Confirmed, reason: "誤検知".to_owned(), note: String::new() };
+    let deed = Deed::Review {
+        finding: site.finding.clone(),
+        status: FindingStatus::Confirmed,
+        reason: "誤検知".to_owned(),
+        note: String::new(),
+    };
     site.acts.record("山田", deed).unwrap();
     assert!(site.get("/", &key).await.text.contains("今日の確認は不要です"));
 }
@@ -95,7 +99,9 @@ async fn an_event_shows_its_sentence_its_text_and_its_origin() {
     let site = Site::new();
     let key = reviewer(&site).await;
     let text = site.get("/events/1-0", &key).await.text;
-    for expected in ["sato_k が 203.0.113.9 から FGT-HONKAN", "＊＊＊（伏字）", "SHA-256", "192.0.2.1:514", "退職者アカウント"] {
+    for expected in
+        ["sato_k が 203.0.113.9 から FGT-HONKAN", "＊＊＊（伏字）", "SHA-256", "192.0.2.1:514", "退職者アカウント"]
+    {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     assert!(site.deeds().iter().any(|(_, deed)| matches!(deed, Deed::Viewed { what } if what == "イベント 1-0")));
@@ -117,7 +123,10 @@ async fn a_finding_is_not_closed_without_a_reason() {
     let form = format!("status=resolved&reason={}", percent("実害なし・是正済"));
     assert_eq!(site.post(&address, &key, &form).await.status, StatusCode::SEE_OTHER);
     let text = site.get(&page, &key).await.text;
-    assert!(text.contains("未確認 → 要対応") && text.contains("総務へ確認中") && text.contains("要対応 → 対応済"), "{text}");
+    assert!(
+        text.contains("未確認 → 要対応") && text.contains("総務へ確認中") && text.contains("要対応 → 対応済"),
+        "{text}"
+    );
     let swapped = format!("status=confirmed&reason={}", percent("誤検知"));
     assert_eq!(site.post(&address, &key, &swapped).await.status, StatusCode::CONFLICT);
     assert!(site.get("/findings", &key).await.text.contains("この条件の検知はありません"));
@@ -128,12 +137,14 @@ async fn the_month_can_be_read_and_printed() {
     let site = Site::new();
     let key = reviewer(&site).await;
     let text = site.get("/audits/2026-10", &key).await.text;
-    for expected in ["アクセスログ監査報告書", "令和8年10月1日", "N08", "/search?q=monban.login%3Asuccess", "2-(6)"] {
+    for expected in ["アクセスログ監査報告書", "令和8年10月1日", "N08", "/search?q=monban.login%3Asuccess", "2-(6)"]
+    {
         assert!(text.contains(expected), "{expected}");
     }
     let printed = site.get("/audits/2026-10?print=1", &key).await.text;
     assert!(!printed.contains("class=\"side\"") && !printed.contains("<style>"));
-    let exported = |deed: &Deed| matches!(deed, Deed::Exported { what, form } if what == "月次監査 2026-10" && form == "html");
+    let exported =
+        |deed: &Deed| matches!(deed, Deed::Exported { what, form } if what == "月次監査 2026-10" && form == "html");
     assert!(site.deeds().iter().any(|(_, deed)| exported(deed)));
     assert_eq!(site.get("/audits/2026-13", &key).await.status, StatusCode::NOT_FOUND);
 }

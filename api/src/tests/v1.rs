@@ -88,7 +88,8 @@ async fn facets_and_bars_count_what_the_search_finds() {
     let body = site.get("/api/v1/search/facets?fields=user.name,event.outcome&top=1", &key).await.json();
     assert_eq!(body["facets"][0]["values"], json!([{ "value": "suzuki", "count": 80 }]));
     assert_eq!(body["facets"][0]["others"], 3);
-    let address = "/api/v1/search/histogram?q=user:suzuki&from=2026-11-19T00:00:00%2B09:00&to=2026-11-20T00:00:00%2B09:00";
+    let address =
+        "/api/v1/search/histogram?q=user:suzuki&from=2026-11-19T00:00:00%2B09:00&to=2026-11-20T00:00:00%2B09:00";
     let buckets = site.get(address, &key).await.json()["buckets"].as_array().unwrap().clone();
     assert_eq!(buckets.len(), 24);
     assert_eq!(buckets[12], json!({ "start": "2026-11-19T03:00:00.000000Z", "count": 80 }));
