@@ -72,8 +72,13 @@ impl Known {
         }
     }
 
-    pub(crate) fn read(&self) -> (Context, Vec<Complaint>) {
-        Context::read(&self.texts)
+    /// The context of these texts. What a text says that cannot be meant is told to the operator.
+    pub(crate) fn read(&self) -> Arc<Context> {
+        let (context, complaints) = Context::read(&self.texts);
+        for Complaint { file, line, column, message } in complaints {
+            tracing::warn!(file, line, column, message, "a context file has a line that cannot be used as written");
+        }
+        Arc::new(context)
     }
 }
 

@@ -9,11 +9,13 @@ use std::thread::JoinHandle;
 
 use monban_detect::RuleSet;
 use monban_event::act::{ContextName, Deed};
-use monban_event::{Act, ActSink, Clock, Event, Record, RecordId, SinkRefused};
-use monban_index::journal::{Entry, Journal, JournalError, Recovery};
+use monban_event::id::hex;
+use monban_event::{Act, ActSink, Clock, Event, RecordId, SinkRefused};
+use monban_index::journal::{Journal, JournalError, Recovery};
 use monban_index::ledger::{Ledger, LedgerError};
-use monban_index::partition::{PartitionError, Partitions, ReadRecordError, RecordSource, TantivyStore};
+use monban_index::partition::{PartitionError, Partitions, TantivyStore};
 use monban_ingest::{Parsers, TextSettings};
+use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::context::{self, ContextError, SharedContext};
@@ -97,7 +99,7 @@ impl Node {
         let shared_context = SharedContext::default();
         let store = Arc::new(TantivyStore::new(
             partitions.reader(),
-            Arc::new(JournalRecords(Arc::clone(&journal))),
+            journal.clone(),
             parser.clone(),
             enrichment(&shared_context),
         ));
@@ -140,7 +142,7 @@ impl Node {
         let epoch = Deed::Epoch {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             parsers: env!("CARGO_PKG_VERSION").to_owned(),
-            rules: self.rules.version().to_owned(),
+            rules: rules_version(&self.rules),
         };
         self.record("monban", epoch)?;
         if let Some((config, text)) = opening.config {
@@ -180,19 +182,6 @@ impl ActSink for Node {
         let id = receiver.recv().unwrap_or(Err(SinkRefused::Closed))?;
         self.progress.wait_applied(id).map_err(|stopped| SinkRefused::CannotWrite(stopped.to_string()))?;
         Ok(id)
-    }
-}
-
-/// The journal as searches read it: records only.
-struct JournalRecords(Arc<Journal>);
-
-impl RecordSource for JournalRecords {
-    fn read(&self, id: RecordId) -> Result<Option<Record>, ReadRecordError> {
-        match self.0.read(id) {
-            Ok(Some(Entry::Record(record))) => Ok(Some(record)),
-            Ok(_) => Ok(None),
-            Err(error) => Err(ReadRecordError { id, source: Box::new(error) }),
-        }
     }
 }
 
@@ -242,6 +231,18 @@ fn rules(config: &Config) -> Result<RuleSet, NodeError> {
         tracing::warn!(file = failure.file, rule = failure.rule, reason = failure.reason, "a rule cannot be used");
     }
     Ok(rules)
+}
+
+/// Which rules ran, as 16 hex digits over their ids and versions.
+fn rules_version(rules: &RuleSet) -> String {
+    let mut hash = Sha256::new();
+    for rule in rules.rules() {
+        hash.update(rule.id.as_str());
+        hash.update([0]);
+        hash.update(&rule.version);
+        hash.update([0]);
+    }
+    hex(hash.finalize().get(..8).unwrap_or_default())
 }
 
 /// A view that is ahead of the journal belongs to another journal: it is made anew.

@@ -1,5 +1,24 @@
-//! Rules and their state, pure: no clock, no I/O but reading rule files.
+//! Rules and state: from parsed events to findings, sessions and silences. Pure: no clock, no network, and no file but
+//! the rule folders it is told to load. Start reading at [`detector`].
+
+mod absence;
 pub mod context;
-pub mod enrich;
+mod correlate;
+pub mod detector;
+mod enrich;
+mod fields;
+mod gather;
+mod pairs;
+mod rule;
+pub mod ruleset;
+mod seen;
 mod session;
 pub mod sigma;
+
+pub use absence::Silence;
+pub use context::{Complaint, Context, ContextTexts};
+pub use detector::{Detector, Observation, RuleHit, SnapshotError};
+pub use enrich::enrich;
+pub use rule::{RuleInfo, RuleTexts, Threshold};
+pub use ruleset::RuleSet;
+pub use sigma::{LoadReport, RuleFailure, SigmaLoadError};

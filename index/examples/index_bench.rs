@@ -64,7 +64,7 @@ fn event(number: u64, of: u64) -> Event {
          srcport={} srcintf=\"wan1\" srcintfrole=\"wan\" dstip=10.1.2.{} dstport=443 dstintf=\"internal\" \
          dstintfrole=\"lan\" sessionid={} proto=6 action=\"close\" policyid=7 policytype=\"policy\" service=\"HTTPS\" \
          user=\"user{user}\" group=\"vpn-users\" duration={} sentbyte={} rcvdbyte={} sentpkt=20 rcvdpkt=30 \
-         appcat=\"unscanned\" msg=\"traffic session {} closed\"",
+         appcat=\"unscanned\" crscore={}",
         time.timestamp_micros(),
         small(seed + 3, 60_000),
         small(seed + 4, 250),
@@ -72,15 +72,19 @@ fn event(number: u64, of: u64) -> Event {
         small(seed + 5, 3_600),
         small(seed + 6, 1 << 20),
         small(seed + 7, 1 << 22),
-        if number % 50_000 == 7 { "kakapo" } else { "forward" },
+        number % 97,
     );
-    let native = message.split(' ').filter_map(|pair| pair.split_once('=')).map(|(name, value)| {
-        (name, if name == "msg" { "SSL tunnel established for user" } else { value.trim_matches('"') })
-    });
+    let native =
+        message.split(' ').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, value.trim_matches('"')));
     let mut native: monban_event::NativeFields = native.collect();
-    if number % 50_000 == 7 {
-        native.push("msg", "kakapo");
-    }
+    native.push(
+        "msg",
+        match number {
+            _ if number % 50_000 == 7 => "a kakapo was seen",
+            _ if vpn => "SSL tunnel established",
+            _ => "session closed normally",
+        },
+    );
     Event {
         id: EventId::new(RecordId(number), 0),
         event_time: Some(time),
@@ -183,6 +187,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("src_ip:198.51.7.7", day),
         ("user:user0", week),
         ("\"tunnel established\"", week),
+        ("\"session closed\"", week),
         ("*", week),
         ("*", TimeRange::default()),
         ("結果:失敗 -user:user0", week),
@@ -200,6 +205,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{:8.2} ms  last 100 of {text}: {answer}", time.as_secs_f64() * 1e3);
     }
     let all = monban_event::query::Query::All;
+    let failed = parse("結果:失敗", at(count, count)).map_err(|errors| format!("{errors:?}"))?;
+    for field in [Field::UserName, Field::SourceIp, Field::SourceZone] {
+        let (time, answer) = median(|| Ok(format!("{} distinct", store.top(&failed, week, field, 20)?.distinct)))?;
+        println!("{:8.2} ms  top 20 of {} among failures: {answer}", time.as_secs_f64() * 1e3, field.name());
+    }
     for field in [Field::UserName, Field::SourceIp, Field::Outcome] {
         let (time, answer) = median(|| Ok(format!("{} distinct", store.top(&all, week, field, 20)?.distinct)))?;
         println!("{:8.2} ms  top 20 of {}: {answer}", time.as_secs_f64() * 1e3, field.name());

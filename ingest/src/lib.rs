@@ -15,7 +15,7 @@ use monban_event::{Event, Format, Record, RecordId, RecordParser};
 pub use parser::{TextSettings, parse_syslog};
 
 /// Every parser behind one door: the record's format decides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parsers {
     pub settings: TextSettings,
 }

@@ -20,10 +20,7 @@ use monban_ingest::file::{self, FileRecords, InputFile};
 use monban_ingest::{Parsers, TextSettings};
 use serde_json::{Map, Value};
 
-/// Something in the input could not be read.
-const EXIT_DAMAGE: u8 = 3;
-/// We could not do what was asked.
-const EXIT_FAILED: u8 = 2;
+use crate::verbs::{EXIT_DAMAGE, EXIT_FAILED};
 
 /// What the output shows of the event that matched.
 const SHOWN: [Field; 6] =
@@ -57,6 +54,11 @@ enum OutputFormat {
 }
 
 pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
+    let (loaded, tally) = hunt(args, io::stdout().lock())?;
+    Ok(report(&loaded, &tally))
+}
+
+fn hunt(args: &DetectArgs, writer: impl Write) -> anyhow::Result<(LoadReport, Tally)> {
     let (rules, loaded) = SigmaRules::load_dirs(&args.rules).context("load rules")?;
     let (files, passed_over) = file::find(&args.paths)?;
     if args.verbose {
@@ -64,14 +66,14 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
             eprintln!("{}: 対象外の形式のため読み飛ばしました", path.display());
         }
     }
-    let output = Output { args, rules: &rules, writer: BufWriter::new(io::stdout().lock()), by_rule: BTreeMap::new() };
+    let output = Output { args, rules: &rules, writer: BufWriter::new(writer), by_rule: BTreeMap::new() };
     let parsers = Parsers { settings: TextSettings { zone: args.tz } };
     let mut hunt = Hunt { rules: &rules, parsers, output, tally: Tally::default(), hits: Vec::new() };
     for file in &files {
         hunt.file(file)?;
     }
     hunt.output.finish()?;
-    Ok(report(&loaded, &hunt.tally))
+    Ok((loaded, hunt.tally))
 }
 
 /// What the run came to.
@@ -97,15 +99,15 @@ fn report(loaded: &LoadReport, tally: &Tally) -> ExitCode {
     }
 }
 
-struct Hunt<'a> {
+struct Hunt<'a, W: Write> {
     rules: &'a SigmaRules,
     parsers: Parsers,
-    output: Output<'a>,
+    output: Output<'a, W>,
     tally: Tally,
     hits: Vec<RuleIndex>,
 }
 
-impl Hunt<'_> {
+impl<W: Write> Hunt<'_, W> {
     /// A file that cannot be read to its end is told and leaves the others to be read; only writing may end the run.
     fn file(&mut self, file: &InputFile) -> anyhow::Result<()> {
         let path = file.path.display();
@@ -178,14 +180,14 @@ struct Matches {
     last: DateTime<Utc>,
 }
 
-struct Output<'a> {
+struct Output<'a, W: Write> {
     args: &'a DetectArgs,
     rules: &'a SigmaRules,
-    writer: BufWriter<io::StdoutLock<'static>>,
+    writer: BufWriter<W>,
     by_rule: BTreeMap<RuleIndex, Matches>,
 }
 
-impl Output<'_> {
+impl<W: Write> Output<'_, W> {
     fn matched(&mut self, rule: RuleIndex, event: &Event) -> io::Result<()> {
         if self.args.each_match {
             let mut object = self.rule_object(rule);
@@ -236,5 +238,65 @@ impl Output<'_> {
                 writeln!(self.writer, "{}", values.join("  "))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+    use std::fs;
+
+    use super::*;
+
+    const RULE: &str = "title: ログの消去\nid: demo-1\nlogsource: {product: monban}\ndetection:\n  selection: {message|contains: \
+                        公開鍵}\n  condition: selection\nlevel: high\n";
+
+    fn run_over(files: &[(&str, &[u8])], each_match: bool) -> (Vec<Value>, Tally) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("logs")).unwrap();
+        fs::write(dir.path().join("rule.yml"), RULE).unwrap();
+        for (name, bytes) in files {
+            fs::write(dir.path().join("logs").join(name), bytes).unwrap();
+        }
+        let args = DetectArgs {
+            rules: vec![dir.path().join("rule.yml")],
+            each_match,
+            format: OutputFormat::Jsonl,
+            tz: chrono_tz::Asia::Tokyo,
+            verbose: false,
+            paths: vec![dir.path().join("logs")],
+        };
+        let mut written = Vec::new();
+        let (loaded, tally) = hunt(&args, &mut written).unwrap();
+        assert_eq!((loaded.loaded, loaded.failed.len()), (1, 0));
+        let lines = String::from_utf8(written).unwrap();
+        (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), tally)
+    }
+
+    const LINES: &[u8] =
+        "<38>Oct 25 12:00:00 fs01 sshd[7]: 公開鍵\n\n<38>Oct 25 12:00:09 fs01 sshd[7]: 公開鍵 2\nother\n".as_bytes();
+
+    #[test]
+    fn each_match_is_a_line_that_names_its_file() {
+        let (found, tally) = run_over(&[("b.log", LINES), ("note.md", "公開鍵".as_bytes())], true);
+        assert_eq!((found.len(), tally.read, tally.damaged), (2, 3, 0));
+        assert_eq!((&found[0]["rule.id"], &found[0]["rule.title"]), (&"demo-1".into(), &"ログの消去".into()));
+        assert!(found[0]["log.file.path"].as_str().unwrap().ends_with("b.log"));
+    }
+
+    #[test]
+    fn without_it_each_rule_is_a_line_with_its_count() {
+        let (found, _) = run_over(&[("b.log", LINES), ("a.txt", LINES)], false);
+        assert_eq!((found.len(), &found[0]["count"]), (1, &4.into()));
+        assert!(found[0]["first"].as_str() < found[0]["last"].as_str());
+    }
+
+    #[test]
+    fn damage_is_counted_and_does_not_end_the_run() {
+        let (found, tally) = run_over(&[("a.evtx", b""), ("b.evtx", &[7; 70_000]), ("c.log", LINES)], true);
+        assert_eq!((found.len(), tally.failed), (2, 0));
+        assert!(tally.damaged >= 3, "{tally:?}");
+        assert_eq!(report(&LoadReport::default(), &tally), ExitCode::from(EXIT_DAMAGE));
     }
 }

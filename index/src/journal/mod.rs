@@ -33,6 +33,7 @@ pub use codec::Entry;
 pub use tail::{Tail, TailItem};
 
 use lookup::Lookup;
+use crate::partition::{ReadRecordError, RecordSource};
 use segment::{Family, Segments};
 use writer::{Job, Queues, Writer};
 
@@ -217,6 +218,17 @@ impl RecordSink for Journal {
             return done(Ok(self.durable()));
         }
         self.queue(lane, Job::records(records, done));
+    }
+}
+
+/// The journal as searches read it: records only.
+impl RecordSource for Journal {
+    fn read(&self, id: RecordId) -> Result<Option<Record>, ReadRecordError> {
+        match self.read(id) {
+            Ok(Some(Entry::Record(record))) => Ok(Some(record)),
+            Ok(_) => Ok(None),
+            Err(error) => Err(ReadRecordError { id, source: Box::new(error) }),
+        }
     }
 }
 

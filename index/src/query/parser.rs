@@ -278,10 +278,7 @@ impl Parser<'_> {
             return;
         }
         let at = self.cursor.behind_space(from);
-        let length = match self.next(None) {
-            Next::Or(length) | Next::And(length) => length,
-            _ => return,
-        };
+        let (Next::Or(length) | Next::And(length)) = self.next(None) else { return };
         self.leading(at, length);
     }
 

@@ -31,13 +31,16 @@ pub(crate) struct Plan {
     pub(crate) search: Box<dyn Search>,
     /// The search gives exactly the matches; else it gives more, and each must be verified on its whole event.
     pub(crate) exact: bool,
+    /// The search matches every event.
+    pub(crate) all: bool,
 }
 
 /// Plans a query.
 pub(crate) fn plan(query: &Query) -> Plan {
     let mut exact = true;
-    let search = part(&lower(query), false, &mut exact).into_search();
-    Plan { search, exact }
+    let part = part(&lower(query), false, &mut exact);
+    let all = exact && matches!(part, Part::All);
+    Plan { search: part.into_search(), exact, all }
 }
 
 enum Part {
@@ -149,8 +152,8 @@ fn field_part(field: &QueryField, test: &Test) -> Option<Part> {
         QueryField::Known(Field::UserRaw) => Some(written_account(test)),
         QueryField::Known(field) => column_part(*field, test),
         QueryField::Word => Some(word(&ValueTest::new(None, test))),
-        QueryField::Native(_) | QueryField::Raw => None,
-        QueryField::AnyUser | QueryField::AnyIp | QueryField::Device => None,
+        // Only the record knows the first two; the others were replaced by the fields they stand for.
+        QueryField::Native(_) | QueryField::Raw | QueryField::AnyUser | QueryField::AnyIp | QueryField::Device => None,
     }
 }
 
@@ -171,7 +174,7 @@ fn time(test: ValueTest) -> Part {
     if let ValueTest::Time(range) = &test {
         // Columns keep microseconds: a bound between two of them lies before the later one.
         let micros = |time: chrono::DateTime<chrono::Utc>| {
-            time.timestamp_micros() + i64::from(time.timestamp_subsec_nanos() % 1_000 > 0)
+            time.timestamp_micros() + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000))
         };
         let from = range.from.map_or(Bound::Unbounded, |time| Bound::Included(micros(time)));
         let to = range.to.map_or(Bound::Unbounded, |time| Bound::Excluded(micros(time)));

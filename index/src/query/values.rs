@@ -104,7 +104,7 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
         return Ok(Test::Exactly(text.to_owned()));
     }
     if !typed.quoted && text.contains(['*', '?']) {
-        return Ok(Test::Wildcard(typed.folded()));
+        return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
     }
     let folded = typed.folded();
     let word = match field {
@@ -158,6 +158,11 @@ fn starred(folded: &str) -> Option<Query> {
         Query::Text(TextTest { text: (*piece).to_owned(), phrase: false, prefix })
     };
     Some(conjunction(pieces.iter().enumerate().map(piece).collect()))
+}
+
+/// Signs of the language inside a pattern, where folding made them, stand for any one character.
+fn plain_sign(char: char) -> char {
+    if char.is_whitespace() || "()\"',、&|<>=[{!".contains(char) { '?' } else { char }
 }
 
 fn is_text(char: char) -> bool {
@@ -268,13 +273,12 @@ fn number(text: &str, unit: i64) -> Option<i64> {
     let digits_end = folded.find(|char: char| !char.is_ascii_digit() && char != '-').unwrap_or(folded.len());
     let (digits, suffix) = (folded.get(..digits_end)?, folded.get(digits_end..)?);
     let factor: i64 = match (suffix, unit) {
-        ("", _) => unit,
+        ("", _) | ("s" | "秒", 2..) => unit,
         ("k" | "kb", 1) => 1_000,
         ("m" | "mb", 1) => 1_000_000,
         ("g" | "gb", 1) => 1_000_000_000,
-        ("s" | "秒", _) => unit,
-        ("m" | "分", _) => unit.checked_mul(60)?,
-        ("h" | "時間", _) => unit.checked_mul(3_600)?,
+        ("m" | "分", 2..) => unit.checked_mul(60)?,
+        ("h" | "時間", 2..) => unit.checked_mul(3_600)?,
         _ => return None,
     };
     digits.parse::<i64>().ok()?.checked_mul(factor)
@@ -403,7 +407,7 @@ fn instant(from: DateTime<Utc>, length: TimeDelta) -> Option<Moment> {
     Some(Moment { from, to: from.checked_add_signed(length)? })
 }
 
-/// ``, `-7d`, `+1h`.
+/// What follows `now`: nothing, `-7d`, `+1h`.
 fn relative(offset: &str) -> Option<TimeDelta> {
     if offset.is_empty() {
         return Some(TimeDelta::zero());

@@ -35,7 +35,7 @@ fn killed_between_commits() {
     replay(&mut partitions, &journal, 30);
     partitions.commit(RecordId(30)).unwrap();
     replay(&mut partitions, &journal, 45);
-    assert_eq!(partitions.uncommitted(), 15 + 0);
+    assert_eq!(partitions.uncommitted(), 15);
     drop(partitions);
     let mut partitions = Partitions::open(dir.path()).unwrap();
     assert_eq!(partitions.position(), RecordId(30));
@@ -178,6 +178,57 @@ fn a_discarded_index_is_rebuilt() {
     replay(&mut partitions, &journal, 30);
     partitions.commit(RecordId(30)).unwrap();
     assert_once(&partitions, &journal, 30);
+}
+
+#[test]
+fn what_is_past_its_retention_stays_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(60);
+    let mut partitions = Partitions::open(dir.path()).unwrap();
+    replay(&mut partitions, &journal, 60);
+    partitions.commit(RecordId(60)).unwrap();
+    let limit = at("2026-10-01T00:00:00+09:00");
+    let removed = partitions.remove_before(limit).unwrap();
+    assert!(
+        removed.len() > 4 && removed.iter().all(|name| name.starts_with("odd-") && !dir.path().join(name).is_dir())
+    );
+    drop(partitions);
+    let mut partitions = Partitions::open(dir.path()).unwrap();
+    assert_eq!(partitions.position(), RecordId(60));
+    for event in &journal {
+        partitions.add(event).unwrap();
+    }
+    partitions.commit(RecordId(60)).unwrap();
+    let mut ids = all_ids(&store(partitions.reader(), &journal), &Query::All, 1_000);
+    ids.sort();
+    let kept: Vec<EventId> = journal.iter().filter(|event| event.time() >= limit).map(|event| event.id).collect();
+    assert_eq!(ids, kept);
+}
+
+#[test]
+fn busy_days_close_into_one_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = at("2026-10-05T00:00:00+09:00");
+    let journal: Vec<Event> =
+        (1..=40).map(|record| event(record, start + TimeDelta::hours(i64::try_from(record).unwrap() * 2), 0)).collect();
+    let mut partitions = Partitions::open(dir.path()).unwrap();
+    for event in &journal {
+        partitions.add(event).unwrap();
+        partitions.commit(event.id.record).unwrap();
+    }
+    assert_once(&partitions, &journal, 40);
+    drop(partitions);
+    let mut partitions = Partitions::open(dir.path()).unwrap();
+    let closed = partitions.reader().within(TimeRange::between(start, start + TimeDelta::hours(1)));
+    let segments: Vec<usize> =
+        closed.iter().map(|partition| partition.searcher().unwrap().segment_readers().len()).collect();
+    assert_eq!(segments.last(), Some(&1), "{segments:?}");
+    // A late event for the closed day.
+    let mut journal = journal;
+    journal.push(event(41, start + TimeDelta::hours(3), 0));
+    replay(&mut partitions, &journal, 41);
+    partitions.commit(RecordId(41)).unwrap();
+    assert_once(&partitions, &journal, 41);
 }
 
 #[test]
