@@ -11,7 +11,12 @@ use crate::routes::gated_addresses;
 
 fn real(path: &str, site: &Site) -> String {
     let id = if path.contains("findings") { site.finding.to_string() } else { "1-0".to_owned() };
-    path.replace("{id}", &id).replace("{month}", "2026-10")
+    let parts = path.split('/').map(|part| match part {
+        _ if !part.starts_with('{') => part,
+        "{month}" => "2026-10",
+        _ => id.as_str(),
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// Addresses that only take POST are asked that way.

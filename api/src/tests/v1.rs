@@ -148,3 +148,21 @@ async fn the_months_figures_can_be_counted_again_over_the_api() {
     }
     assert!(checked >= 5, "{checked}");
 }
+
+#[tokio::test]
+async fn the_description_names_every_address_there_is() {
+    let site = Site::new();
+    let body = site.get("/api/v1/openapi.json", &all(&site)).await.json();
+    let described: Vec<String> =
+        body["paths"].as_object().unwrap().keys().map(|path| format!("/api/v1{path}")).collect();
+    let mut offered: Vec<String> = crate::routes::gated_addresses()
+        .into_iter()
+        .map(|(path, _)| path.to_owned())
+        .filter(|path| path.starts_with("/api/v1/") && !path.ends_with("openapi.json"))
+        .collect();
+    offered.sort();
+    assert_eq!(described, offered);
+    let reasons = &body["components"]["schemas"]["Decision"]["properties"]["reason"]["enum"];
+    let known: Vec<&str> = reasons.as_array().unwrap().iter().skip(1).map(|reason| reason.as_str().unwrap()).collect();
+    assert_eq!(known, crate::view::words::REASONS);
+}
