@@ -69,13 +69,13 @@ fn login(event: &Event) -> Option<(Login, LoginKind)> {
     };
     let kind = device_login_kind(event)?;
     // A VPN's success is its session: the line that says "authenticated" comes before it and would count twice.
-    match (kind, login, event.action?) {
-        (LoginKind::Vpn, Login::Success, Action::SessionStart) => Some((login, kind)),
-        (LoginKind::Vpn, Login::Success, Action::Login) if !session_follows(event) => Some((login, kind)),
-        (LoginKind::Vpn, Login::Failure, Action::Login | Action::SessionStart) => Some((login, kind)),
-        (LoginKind::Device | LoginKind::Host, _, Action::Login) => Some((login, kind)),
-        _ => None,
-    }
+    let counts = match (kind, login, event.action?) {
+        (LoginKind::Vpn, Login::Success, Action::Login) => !session_follows(event),
+        (LoginKind::Vpn, _, Action::Login | Action::SessionStart) => true,
+        (LoginKind::Device | LoginKind::Host, _, action) => action == Action::Login,
+        _ => false,
+    };
+    counts.then_some((login, kind))
 }
 
 /// Families that report an authentication and then, in a line of its own, the session it opened.
@@ -102,7 +102,7 @@ fn is_asa_remote_access(event: &Event) -> bool {
     event.module.as_deref() == Some("cisco") && event.code.as_deref().is_some_and(|code| code.starts_with("1130"))
 }
 
-/// A FortiGate's `subtype=user` lines are users passing the firewall, not administrators entering it.
+/// A `FortiGate`'s `subtype=user` lines are users passing the firewall, not administrators entering it.
 fn is_firewall_user(event: &Event) -> bool {
     event.module.as_deref() == Some("fortinet")
         && event.native.get("subtype").is_some_and(|subtype| subtype.starts_with("user"))

@@ -58,11 +58,11 @@ pub(crate) struct Found<'a> {
 
 impl Gather {
     /// Takes what was found; events that the finding holds already are left out.
-    pub(crate) fn add(&mut self, slots: &Slots, found: Found<'_>) {
+    pub(crate) fn add(&mut self, slots: &Slots, found: &Found<'_>) {
         let voice = found.voice;
         let (subject, object) = (voice.subject(found.values).to_owned(), voice.object(found.values).to_owned());
         let id = Finding::make_id(&voice.rule_id, &subject, &object, found.at, 0);
-        let serial = self.serial(&id, &found);
+        let serial = self.serial(&id, found);
         let fresh: Vec<(DateTime<Utc>, EventId)> = found
             .evidence
             .iter()
@@ -79,8 +79,7 @@ impl Gather {
             state.first = state.first.min(*time);
             state.last = state.last.max(*time);
         }
-        state.severity =
-            state.severity.max(voice.severity(found.values, found.evidence_values.iter().copied(), state.count));
+        state.severity = state.severity.max(voice.severity(found.values, &found.evidence_values, state.count));
         let spoken = Spoken {
             subject: &subject,
             object: &object,

@@ -277,8 +277,7 @@ impl Extras {
             None => AsWritten::default(),
         };
         let slot_list = |fields: Option<&OneOrMany>, default: &[&str], slots: &mut Slots| -> Vec<usize> {
-            let named =
-                fields.map(OneOrMany::texts).unwrap_or_else(|| default.iter().map(|&name| name.to_owned()).collect());
+            let named = fields.map_or_else(|| default.iter().map(|&name| name.to_owned()).collect(), OneOrMany::texts);
             named.iter().map(|name| slots.slot(name)).collect()
         };
         let version = written.version.as_ref().map_or_else(|| head.version.to_owned(), Scalar::text);
@@ -414,16 +413,11 @@ impl Voice {
     }
 
     /// The first level that holds, else the rule's own. `any` are the values of other events of the evidence.
-    pub(crate) fn severity<'a>(
-        &self,
-        values: &Values,
-        any: impl Iterator<Item = &'a Values> + Clone,
-        count: u64,
-    ) -> Severity {
+    pub(crate) fn severity(&self, values: &Values, any: &[&Values], count: u64) -> Severity {
         let holds = |level: &&Level| {
             let by_any = level.when_any.is_empty()
                 || meets(&level.when_any, values)
-                || any.clone().any(|values| meets(&level.when_any, values));
+                || any.iter().any(|values| meets(&level.when_any, values));
             level.count <= count && meets(&level.when, values) && by_any
         };
         self.levels.iter().find(holds).map_or(self.severity, |level| level.severity)

@@ -206,7 +206,7 @@ impl<'a> Assembly<'a> {
         let references = &self.references;
         let find =
             |wanted: &str| references.iter().position(|(name, id)| name.as_deref() == Some(wanted) || id == wanted);
-        let (plan, results) = Plan::build(drafts.collect(), &mut self.slots, &find);
+        let (plan, results) = Plan::build(&drafts.collect::<Vec<_>>(), &mut self.slots, &find);
         self.quiet_inputs(&plan);
         let mut node_voices: Vec<Option<Voice>> = plan.nodes.iter().map(|_| None).collect();
         for (waiting, result) in std::mem::take(&mut self.waiting).into_iter().zip(results) {
@@ -252,10 +252,10 @@ impl<'a> Assembly<'a> {
                     .any(|reference| Some(reference.as_str()) == name || reference == id)
             };
             let mut referring = self.waiting.iter().filter(refers).peekable();
-            if !plan.nodes.is_empty() && referring.peek().is_some() && !referring.any(|waiting| waiting.rule.generate) {
-                if let Some(voice) = meaning.voice.take() {
-                    self.infos.retain(|info| info.id != voice.rule_id || !info.texts.what.is_empty());
-                }
+            let quiet =
+                !plan.nodes.is_empty() && referring.peek().is_some() && !referring.any(|waiting| waiting.rule.generate);
+            if let Some(voice) = meaning.voice.take_if(|_| quiet) {
+                self.infos.retain(|info| info.id != voice.rule_id || !info.texts.what.is_empty());
             }
         }
     }

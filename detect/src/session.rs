@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const OPEN_SESSIONS_MAX: usize = 10_000;
 /// A session not heard of for so long is not open any more, whatever the device forgot to say.
 const OPEN_FOR_MAX: TimeDelta = TimeDelta::days(7);
-/// A second start line of one connection (a FortiGate reports web login, then tunnel) comes within seconds.
+/// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 /// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
 const DIAL_WITHIN: TimeDelta = TimeDelta::seconds(60);

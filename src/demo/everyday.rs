@@ -270,7 +270,7 @@ impl Player<'_> {
         let home = person.home;
         let remote = Ipv4Addr::new(10, 20, 40, 200 + u8::try_from(slot).unwrap_or(1));
         let stay = self.rng.between(600, 4000) * SECOND;
-        let lines: [(u64, &[&dyn Part]); 6] = [
+        let lines: [(u64, &[&dyn Part]); 7] = [
             (0, &[&"[IKE] respond ISAKMP phase to ", &home]),
             (SECOND, &[&"[L2TP] TUNNEL[", &slot, &"] connected from ", &home]),
             (SECOND + SECOND / 3, &[&"[L2TP] TUNNEL[", &slot, &"] tunnel 4021 established"]),
@@ -278,6 +278,10 @@ impl Player<'_> {
             (
                 2 * SECOND + SECOND / 2,
                 &[&"PP[ANONYMOUS0", &slot, &"] PPP/IPCP up  (Local: 10.20.40.1, Remote: ", &remote, &")"],
+            ),
+            (
+                stay - SECOND,
+                &[&"PP[ANONYMOUS0", &slot, &"] PPP/IPCP down  (Local: 10.20.40.1, Remote: ", &remote, &")"],
             ),
             (stay, &[&"[L2TP] TUNNEL[", &slot, &"] disconnect tunnel 4021 complete"]),
         ];

@@ -21,21 +21,37 @@ pub(super) struct Device {
     pub(super) ip: Ipv4Addr,
     pub(super) transport: Transport,
     pub(super) port: u16,
+    pub(super) framing: Framing,
     /// From the event to its receipt. Constant, so that receipt keeps the device's own order.
     delay: u64,
+}
+
+/// How a message is told apart from the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// One datagram, one request.
+    Whole,
+    /// TCP with a line feed after each message.
+    Line,
+    /// TCP with the octet count before each message.
+    Counted,
 }
 
 impl Device {
     const fn syslog(name: &'static str, ip: [u8; 4], delay: u64) -> Self {
         let [a, b, c, d] = ip;
         let ip = Ipv4Addr::new(a, b, c, d);
-        Self { name, computer: name, ip, transport: Transport::Udp, port: 514, delay }
+        Self { name, computer: name, ip, transport: Transport::Udp, port: 514, framing: Framing::Whole, delay }
+    }
+
+    const fn over_tcp(self, framing: Framing) -> Self {
+        Self { transport: Transport::Tcp, port: 40_514, framing, ..self }
     }
 
     const fn windows(name: &'static str, computer: &'static str, ip: [u8; 4], delay: u64) -> Self {
         let [a, b, c, d] = ip;
         let ip = Ipv4Addr::new(a, b, c, d);
-        Self { name, computer, ip, transport: Transport::Http, port: 52_100, delay }
+        Self { name, computer, ip, transport: Transport::Http, port: 52_100, framing: Framing::Whole, delay }
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
@@ -64,8 +80,8 @@ pub(super) const KYUSHOKU01: Device = Device::windows("KYUSHOKU01", "KYUSHOKU01"
 pub(super) const KYUSHOKU_APP: Device = Device::syslog("KYUSHOKU01", [10, 20, 1, 24], 300 * MS);
 pub(super) const PACS01: Device = Device::syslog("PACS01", [10, 20, 1, 23], 40 * MS);
 pub(super) const FILE01: Device = Device::syslog("FILE01", [10, 20, 1, 31], 80 * MS);
-pub(super) const BK01: Device = Device::syslog("BK01", [10, 20, 1, 32], 45 * MS);
-pub(super) const AV01: Device = Device::syslog("AV01", [10, 20, 1, 33], 90 * MS);
+pub(super) const BK01: Device = Device::syslog("BK01", [10, 20, 1, 32], 45 * MS).over_tcp(Framing::Counted);
+pub(super) const AV01: Device = Device::syslog("AV01", [10, 20, 1, 33], 90 * MS).over_tcp(Framing::Line);
 /// Nobody registered it.
 pub(super) const PRINTER: Device = Device::syslog("PRN-3F-EAST", [10, 20, 9, 77], 10 * MS);
 

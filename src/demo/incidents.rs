@@ -12,7 +12,7 @@ use super::hospital::{
     ADMIN_PC, BK01, DC01, DOMAIN, Device, EMR01, FGT_HONKAN, FILE01, IJI01, Job, KYUSHOKU01, PACS01, PRINTER, Person,
 };
 use super::line::Part;
-use super::moment::{At, Day, HOUR, MINUTE, SECOND};
+use super::moment::{At, DAY, Day, HOUR, MINUTE, SECOND};
 use super::windows::{self, Logon};
 use super::wire::{self, Dial};
 use super::{Item, Out, Planted, World};
@@ -70,7 +70,8 @@ fn kitchen_support_on_a_sunday(world: &World, out: &mut Out) -> Planted {
         day: day_number(&day),
         at_range: range(start.minus(MINUTE), day.at(2, 52, 0)),
         text_ja: "給食サポートが日曜 02:14 に申請なしで接続し、02:21 に医事会計サーバへリモートデスクトップ（翌日に事後承認）",
-        rules: vec!["VP-09", "VP-10"],
+        // A vendor's hour does not matter, its ticket does: so VP-10 and not VP-09.
+        rules: vec!["VP-10"],
         query: "user:(kyushoku-sup OR kyushoku)",
     }
 }
@@ -335,12 +336,19 @@ fn disabled_accounts(world: &World, out: &mut Out) -> Planted {
 fn unknown_printer(world: &World, out: &mut Out) -> Planted {
     let day = world.day(28);
     let start = day.at(10, 12, 3);
-    let texts =
-        ["printer: warming up", "printer: network ready", "printer: job 1 printed 2 pages", "printer: toner low"];
-    for (turn, text) in (0_u64..).zip(texts) {
-        let at = start.plus(turn * 11 * MINUTE);
-        let parts: &[&dyn Part] = &[&text];
+    let mut says = |at: At, text: &str| {
+        let parts: &[&dyn Part] = &[&"printer: ", &text];
         out.syslog(&PRINTER, at, wire::bsd(&PRINTER, at, 134, parts));
+    };
+    for (turn, text) in (0_u64..).zip(["warming up", "network ready", "job 1 printed 2 pages", "toner low"]) {
+        says(start.plus(turn * 11 * MINUTE), text);
+    }
+    // It stays, or its silence would be one more thing to look at.
+    let end = day.start.plus((world.days.len() as u64 + 1 - day.number) * DAY);
+    let mut at = start.plus(4 * HOUR);
+    while at < end {
+        says(at, "idle");
+        at = at.plus(4 * HOUR);
     }
     Planted {
         day: day_number(&day),

@@ -26,7 +26,7 @@ use monban_event::time::Month;
 use monban_event::{Format, Transport};
 
 pub(crate) use context::ContextFiles;
-use hospital::{Device, FGT_HONKAN, FILE01, Hospital, KYUSHOKU01, PACS01};
+use hospital::{Device, FGT_HONKAN, FILE01, Framing, Hospital, KYUSHOKU01, PACS01};
 pub(crate) use list::print_list;
 use moment::{At, Day, SECOND};
 use windows::{Log, Numbered};
@@ -39,6 +39,7 @@ pub(crate) struct Delivery {
     pub(crate) peer: SocketAddr,
     pub(crate) transport: Transport,
     pub(crate) format: Format,
+    /// With the framing of its transport: over TCP a line feed after the message or an octet count before it.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -244,6 +245,11 @@ impl Deliveries<'_> {
         let Item { at, device, mut bytes, log } = item;
         if let Some(log) = log {
             windows::finish(&mut bytes, self.record_number(device, log));
+        }
+        match device.framing {
+            Framing::Whole => {}
+            Framing::Line => bytes.push(b'\n'),
+            Framing::Counted => bytes = [format!("{} ", bytes.len()).into_bytes(), bytes].concat(),
         }
         let format = if log.is_some() { Format::Json } else { Format::Syslog };
         Delivery { at: at.utc(), peer: device.peer(), transport: device.transport, format, bytes }

@@ -18,8 +18,16 @@ fn played() -> &'static [Delivery] {
     &PLAYED
 }
 
+/// The message without the framing of TCP.
 fn text(delivery: &Delivery) -> String {
-    String::from_utf8_lossy(&delivery.bytes).into_owned()
+    let text = String::from_utf8_lossy(&delivery.bytes).into_owned();
+    if delivery.transport != Transport::Tcp {
+        return text;
+    }
+    match text.split_once(' ') {
+        Some((count, message)) if count.parse() == Ok(message.len()) => message.to_owned(),
+        _ => text.strip_suffix('\n').unwrap().to_owned(),
+    }
 }
 
 /// Lines of the small demo within an incident's time.

@@ -20,7 +20,7 @@ const P99_FACTOR: i64 = 4;
 const WAIT_MAX: TimeDelta = TimeDelta::days(35);
 /// Sources watched. A hospital has some hundred; a flood of forged senders must not grow memory.
 const SOURCES_MAX: usize = 5_000;
-/// Without any record for so long between two ticks it was we who were away, and nobody is called silent for it.
+/// Without tick or record for so long it was we who were away, and nobody is called silent for it.
 const AWAY: TimeDelta = TimeDelta::minutes(10);
 /// Buckets of gap lengths, four to each doubling of a second: 2^30 s is more than [`WAIT_MAX`].
 const BUCKETS: u32 = 120;
@@ -87,8 +87,8 @@ impl Kind {
 pub(crate) struct Silences {
     sources: BTreeMap<String, Source>,
     changed: Vec<Silence>,
-    last_tick_us: Option<i64>,
-    heard_since_tick: bool,
+    /// The latest tick or record: until then we were there.
+    awake_us: i64,
     /// When we came back; silence before it is not the sources'.
     back_us: i64,
 }
@@ -100,15 +100,15 @@ impl Silences {
         if event.file_path.is_some() || name.starts_with("file:") {
             return None;
         }
-        self.heard_since_tick = true;
         let now_us = arrival.timestamp_micros();
+        self.wake(now_us);
         let Some(source) = self.sources.get(name) else {
             self.meet(name, event, now_us);
             return None;
         };
         let gap = now_us.saturating_sub(source.last_us.max(self.back_us));
-        let missed = !source.open && gap > self.wait(missing, name, source);
-        let finding = missed.then(|| self.finding(missing, name, source, now_us));
+        let missed = !source.open && source.is_overdue(missing, name, gap);
+        let finding = missed.then(|| source.finding(missing, name, now_us));
         let was_silent = source.open || missed;
         if was_silent {
             self.changed.push(Silence { source: name.to_owned(), from: from_us(source.last_us), to: Some(arrival) });
@@ -122,13 +122,9 @@ impl Silences {
     /// Looks for sources that are overdue at `now`.
     pub(crate) fn tick(&mut self, missing: Missing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
         let now_us = now.timestamp_micros();
-        let since_tick = self.last_tick_us.map_or(0, |last| now_us.saturating_sub(last));
-        if since_tick > micros(AWAY) && !self.heard_since_tick {
-            self.back_us = now_us;
-        }
-        (self.last_tick_us, self.heard_since_tick) = (Some(now_us), false);
+        self.wake(now_us);
         let overdue = |(name, source): &(&String, &Source)| {
-            !source.open && now_us.saturating_sub(source.last_us.max(self.back_us)) > self.wait(missing, name, source)
+            !source.open && source.is_overdue(missing, name, now_us.saturating_sub(source.last_us.max(self.back_us)))
         };
         let names: Vec<String> = self.sources.iter().filter(overdue).map(|(name, _)| name.clone()).collect();
         names.into_iter().filter_map(|name| self.open(missing, &name, now_us)).collect()
@@ -138,8 +134,16 @@ impl Silences {
         std::mem::take(&mut self.changed)
     }
 
+    /// We are here. If we were not for a while, the sources have nothing to answer for.
+    fn wake(&mut self, now_us: i64) {
+        if now_us.saturating_sub(self.awake_us) > micros(AWAY) {
+            self.back_us = now_us;
+        }
+        self.awake_us = self.awake_us.max(now_us);
+    }
+
     fn open(&mut self, missing: Missing<'_>, name: &str, now_us: i64) -> Option<Finding> {
-        let finding = self.finding(missing, name, self.sources.get(name)?, now_us);
+        let finding = self.sources.get(name)?.finding(missing, name, now_us);
         let source = self.sources.get_mut(name)?;
         source.open = true;
         self.changed.push(Silence { source: name.to_owned(), from: from_us(source.last_us), to: None });
@@ -154,16 +158,19 @@ impl Silences {
             Source { last_us: now_us, last_event: event.id, kind: Kind::of(event), open: false, gaps: BTreeMap::new() };
         self.sources.insert(name.to_owned(), source);
     }
+}
 
-    /// How long the source may be silent, µs.
-    fn wait(&self, missing: Missing<'_>, name: &str, source: &Source) -> i64 {
+impl Source {
+    /// Whether it has been silent for longer than it may. What it taught is asked last: it costs, and is rarely needed.
+    fn is_overdue(&self, missing: Missing<'_>, name: &str, gap_us: i64) -> bool {
         let stated = missing.context.calendar().source(name).and_then(|note| note.expected);
-        let expected = stated.unwrap_or_else(|| missing.absence.after(source.kind.as_str()));
-        micros(expected).max(source.p99_us().saturating_mul(P99_FACTOR).min(micros(WAIT_MAX)))
+        let expected = stated.unwrap_or_else(|| missing.absence.after(self.kind.as_str()));
+        let learned = || self.p99_us().saturating_mul(P99_FACTOR).min(micros(WAIT_MAX));
+        gap_us > micros(expected) && gap_us > learned()
     }
 
-    fn finding(&self, missing: Missing<'_>, name: &str, source: &Source, now_us: i64) -> Finding {
-        let (from, now) = (from_us(source.last_us), from_us(now_us));
+    fn finding(&self, missing: Missing<'_>, name: &str, now_us: i64) -> Finding {
+        let (from, now) = (from_us(self.last_us), from_us(now_us));
         let calendar = missing.context.calendar();
         let plan = calendar.planned_stop(name, from, now);
         let shown =
@@ -171,7 +178,7 @@ impl Silences {
         let row = missing.slots.row(&[
             ("monban.source", name.to_owned()),
             ("absence.name", shown.to_owned()),
-            ("absence.kind", source.kind.as_str().to_owned()),
+            ("absence.kind", self.kind.as_str().to_owned()),
             ("absence.planned", plan.is_some().to_string()),
             ("absence.span", span_text(now - from)),
             ("absence.reason", plan.map_or("計画停止の登録はありません", |plan| plan.reason.as_str()).to_owned()),
@@ -183,19 +190,17 @@ impl Silences {
             rule_id: voice.rule_id.clone(),
             rule_title: voice.title.clone(),
             rule_version: voice.version.clone(),
-            severity: voice.severity(&row, std::iter::empty(), 1),
+            severity: voice.severity(&row, &[], 1),
             subject: name.to_owned(),
             object: String::new(),
             first: from,
             last: now,
             count: 1,
             summary: voice.summary(missing.slots, &row, &spoken),
-            evidence: vec![source.last_event],
+            evidence: vec![self.last_event],
         }
     }
-}
 
-impl Source {
     fn hear(&mut self, event: &Event, now_us: i64) {
         let day = jst_date(from_us(now_us)).num_days_from_ce();
         let gap = now_us.saturating_sub(self.last_us);

@@ -111,7 +111,7 @@ fn finding(missing: Missing<'_>, month: Month, now: DateTime<Utc>, stale: &[Stal
         rule_id: voice.rule_id.clone(),
         rule_title: voice.title.clone(),
         rule_version: voice.version.clone(),
-        severity: voice.severity(&row, std::iter::empty(), count),
+        severity: voice.severity(&row, &[], count),
         subject: SUBJECT.to_owned(),
         first: month.start(),
         last: now,

@@ -178,7 +178,7 @@ impl Calendar {
     pub(super) fn read(bytes: &[u8], complaints: &mut Vec<Complaint>) -> Self {
         let decoded = text::decode(bytes);
         match toml::from_str::<AsWritten>(&decoded.text) {
-            Ok(written) => Reader { complaints }.calendar(written),
+            Ok(written) => Reader { complaints }.calendar(&written),
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start);
                 let line = 1 + decoded.text.bytes().take(start).filter(|&byte| byte == b'\n').count() as u64;
@@ -279,7 +279,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn calendar(mut self, written: AsWritten) -> Calendar {
+    fn calendar(mut self, written: &AsWritten) -> Calendar {
         let mut calendar = Calendar {
             inside: self.nets("inside", &written.inside),
             vpn_pool: self.nets("vpn_pool", &written.vpn_pool),

@@ -16,7 +16,10 @@ pub fn name(date: NaiveDate) -> Option<&'static str> {
 fn named_by_law(date: NaiveDate) -> Option<&'static str> {
     let (year, month, day) = (date.year(), date.month(), date.day());
     if let Some(name) = special(year, month, day) {
-        return name;
+        return match name {
+            Special::Named(name) => Some(name),
+            Special::Moved => None,
+        };
     }
     let found = match (month, day) {
         (1, 1) => "元日",
@@ -47,16 +50,26 @@ fn named_by_law(date: NaiveDate) -> Option<&'static str> {
     Some(found)
 }
 
-/// Days moved or added by special laws: the accession of 2019, the Olympic years 2020 and 2021. `Some(None)` is a day
-/// that would be a holiday but was moved away.
-fn special(year: i32, month: u32, day: u32) -> Option<Option<&'static str>> {
+/// 海の日, 山の日 and スポーツの日 of the Olympic years, where they would have been.
+const MOVED: [(i32, u32, u32); 6] =
+    [(2020, 7, 20), (2020, 8, 11), (2020, 10, 12), (2021, 7, 19), (2021, 8, 11), (2021, 10, 11)];
+
+/// What a special law made of a day.
+enum Special {
+    Named(&'static str),
+    /// It would be a holiday, but was moved away.
+    Moved,
+}
+
+/// Days moved or added by special laws: the accession of 2019, the Olympic years 2020 and 2021.
+fn special(year: i32, month: u32, day: u32) -> Option<Special> {
     match (year, month, day) {
-        (2019, 5, 1) => Some(Some("天皇の即位の日")),
-        (2019, 10, 22) => Some(Some("即位礼正殿の儀の行われる日")),
-        (2020, 7, 23) | (2021, 7, 22) => Some(Some("海の日")),
-        (2020, 7, 24) | (2021, 7, 23) => Some(Some("スポーツの日")),
-        (2020, 8, 10) | (2021, 8, 8) => Some(Some("山の日")),
-        (2020, 7, 20) | (2020, 8, 11) | (2020, 10, 12) | (2021, 7, 19) | (2021, 8, 11) | (2021, 10, 11) => Some(None),
+        (2019, 5, 1) => Some(Special::Named("天皇の即位の日")),
+        (2019, 10, 22) => Some(Special::Named("即位礼正殿の儀の行われる日")),
+        (2020, 7, 23) | (2021, 7, 22) => Some(Special::Named("海の日")),
+        (2020, 7, 24) | (2021, 7, 23) => Some(Special::Named("スポーツの日")),
+        (2020, 8, 10) | (2021, 8, 8) => Some(Special::Named("山の日")),
+        day if MOVED.contains(&day) => Some(Special::Moved),
         _ => None,
     }
 }

@@ -87,22 +87,24 @@ impl Context {
     /// Reads what there is. Every complaint of every file, in the order roster, allow, vendors, calendar.
     pub fn read(texts: &ContextTexts) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
-        let mut context = Self { roster_known: texts.roster.is_some(), ..Self::default() };
-        if let Some(bytes) = &texts.roster {
+        let (roster, allow) = (given(texts.roster.as_ref()), given(texts.allow.as_ref()));
+        let (vendors, calendar) = (given(texts.vendors.as_ref()), given(texts.calendar.as_ref()));
+        let mut context = Self { roster_known: roster.is_some(), ..Self::default() };
+        if let Some(bytes) = roster {
             context.people = roster::read(bytes, &mut complaints);
         }
-        if let Some(bytes) = &texts.allow {
+        if let Some(bytes) = allow {
             context.allowed = allow::read(bytes, &mut complaints);
         }
-        if let Some(bytes) = &texts.vendors {
+        if let Some(bytes) = vendors {
             let (vendors, allowed) = vendors::read(bytes, &mut complaints);
             context.vendors = vendors;
             context.allowed.extend(allowed);
         }
-        if let Some(bytes) = &texts.calendar {
+        if let Some(bytes) = calendar {
             context.calendar = Calendar::read(bytes, &mut complaints);
         }
-        context.allow_known = texts.allow.is_some() || !context.allowed.is_empty();
+        context.allow_known = allow.is_some() || !context.allowed.is_empty();
         context.link_accounts();
         (context, complaints)
     }
@@ -153,7 +155,7 @@ impl Context {
     pub fn person(&self, account: &str, day: NaiveDate) -> Option<&Person> {
         let rows = self.people_by_account.get(account)?;
         let people = || rows.iter().filter_map(|&row| self.people.get(row));
-        people().find(|person| person.state_on(day) != AccountState::Retired).or_else(|| people().last())
+        people().find(|person| person.state_on(day) != AccountState::Retired).or_else(|| people().next_back())
     }
 
     /// Who `account` (a key) is at `time`.
@@ -228,6 +230,11 @@ impl Context {
     }
 }
 
+/// An empty file is a file that was withdrawn, not a hospital without staff.
+fn given(bytes: Option<&Vec<u8>>) -> Option<&[u8]> {
+    bytes.map(Vec::as_slice).filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace))
+}
+
 /// Accounts of the operating system itself: machines, and the names Windows uses for its own parts in every language.
 pub fn is_system(account: &str) -> bool {
     let key = account::fold(account);
@@ -272,6 +279,13 @@ mod tests {
         let facts = context.account("yamada", at("2026-10-06T02:00:00+09:00"));
         assert_eq!((facts.class, facts.state), (AccountClass::Unknown, None));
         assert!(!context.allow_list_known());
+    }
+
+    #[test]
+    fn an_empty_file_is_no_file() {
+        let (context, complaints) = context([Some(" \r\n"), Some(""), Some(""), Some("")]);
+        assert_eq!(complaints, []);
+        assert!(!context.roster_known() && !context.allow_list_known());
     }
 
     #[test]

@@ -10,7 +10,7 @@ const RANGE_SUBNETS_MAX: usize = 64;
 
 /// The networks `text` means; `None` when it is not an address.
 pub(super) fn parse(text: &str) -> Option<Vec<IpNet>> {
-    let folded = fold(text.trim()).replace('〜', "-").replace('~', "-");
+    let folded = fold(text.trim()).replace(['〜', '~'], "-");
     if let Ok(net) = folded.parse::<IpNet>() {
         return Some(vec![net.trunc()]);
     }

@@ -123,7 +123,7 @@ impl Plan {
     /// Builds the nodes of `drafts` that can be built; the others are answered with the reason. `find_rule` resolves
     /// ids and names of detection rules. The second list tells, per draft, its node.
     pub(crate) fn build(
-        drafts: Vec<Draft<'_>>,
+        drafts: &[Draft<'_>],
         slots: &mut Slots,
         find_rule: &dyn Fn(&str) -> Option<usize>,
     ) -> (Self, Vec<Result<usize, BuildError>>) {
@@ -136,7 +136,7 @@ impl Plan {
                 if results.get(index).is_some_and(Option::is_some) {
                     continue;
                 }
-                let lookup = |reference: &str| resolve(reference, &drafts, &results, find_rule);
+                let lookup = |reference: &str| resolve(reference, drafts, &results, find_rule);
                 let outcome = match resolve_all(draft, &lookup) {
                     Ok(Some(inputs)) => Some(node(draft, inputs, &lookup, slots).map(|node| plan.push(node))),
                     Ok(None) => None,
@@ -150,7 +150,7 @@ impl Plan {
                 break;
             }
         }
-        plan.silence_inner(&drafts, &results);
+        plan.silence_inner(drafts, &results);
         (plan, results.into_iter().map(|result| result.unwrap_or(Err(BuildError::Circle))).collect())
     }
 

@@ -203,7 +203,7 @@ impl Correlator {
         let mut evidence = Evidence::default();
         match news {
             News::Joined { at, joined, step } if node.is_evidence(step, joined == at) => {
-                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence)
+                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence);
             }
             News::Joined { .. } => return None,
             News::Complete(at) => {

@@ -31,19 +31,23 @@ struct Sample {
     value: u64,
 }
 
+/// What a window of samples that ends with one gives as evidence.
+type Complete<'a> = &'a dyn Fn(&[Sample], &Sample) -> Option<Vec<u64>>;
+
 /// Evidence per correlation, key and day, as a set.
 type Found = BTreeMap<(usize, u64, i64), BTreeSet<u64>>;
 
-fn plan(yaml: &str, any_of: Vec<WindowTest>) -> (Plan, Slots) {
+fn plan(yaml: &str, any_of: &[WindowTest]) -> (Plan, Slots) {
     let mut slots = Slots::default();
     for name in ["key", "value"] {
         slots.slot(name);
     }
     let parsed = parse_sigma_yaml(yaml).expect("YAML");
     assert_eq!(parsed.errors, [""; 0]);
-    let draft = |rule| Draft { rule, name: format!("{yaml:p}"), any_of: any_of.clone(), ratio: None };
-    let drafts = parsed.correlations.iter().map(|rule| Draft { name: rule.title.clone(), ..draft(rule) }).collect();
-    let (plan, results) = Plan::build(drafts, &mut slots, &|name| RULES.iter().position(|known| *known == name));
+    let draft = |rule| Draft { rule, name: format!("{yaml:p}"), any_of: any_of.to_vec(), ratio: None };
+    let drafts =
+        parsed.correlations.iter().map(|rule| Draft { name: rule.title.clone(), ..draft(rule) }).collect::<Vec<_>>();
+    let (plan, results) = Plan::build(&drafts, &mut slots, &|name| RULES.iter().position(|known| *known == name));
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     (plan, slots)
 }
@@ -89,7 +93,7 @@ fn run(plan: &Plan, stream: &[Sample], day: i64) -> Found {
 }
 
 /// Every window of every event, by the definition.
-fn reference(all: &[Sample], span: i64, day: i64, complete: &dyn Fn(&[Sample], &Sample) -> Option<Vec<u64>>) -> Found {
+fn reference(all: &[Sample], span: i64, day: i64, complete: Complete<'_>) -> Found {
     let mut sorted = all.to_vec();
     sorted.sort_by_key(|sample| (sample.time, sample.id));
     let mut found = Found::new();
@@ -109,8 +113,8 @@ fn stream(seed: u64, count: u64) -> Vec<Sample> {
     let mut random = Random(seed);
     let mut time = 0;
     let samples = (1..=count).map(|id| {
-        time += random.below(40) as i64 * SECOND;
-        Sample { time, id, rule: random.below(2) as usize, key: random.below(3), value: random.below(6) }
+        time += random.below(40).cast_signed() * SECOND;
+        Sample { time, id, rule: usize::from(random.below(2) == 1), key: random.below(3), value: random.below(6) }
     });
     samples.collect()
 }
@@ -120,14 +124,14 @@ fn orders(stream: &[Sample], seed: u64) -> Vec<Vec<Sample>> {
     let mut random = Random(seed ^ 0x5eed);
     let mut late = stream.to_vec();
     late.sort_by_cached_key(|sample| {
-        sample.time + if random.below(5) == 0 { random.below(540) as i64 * SECOND } else { 0 }
+        sample.time + if random.below(5) == 0 { random.below(540).cast_signed() * SECOND } else { 0 }
     });
     let mut shuffled = stream.to_vec();
     shuffled.sort_by_cached_key(|_| random.below(1 << 30));
     vec![stream.to_vec(), late, shuffled]
 }
 
-fn check(yaml: &str, any_of: Vec<WindowTest>, span: i64, complete: &dyn Fn(&[Sample], &Sample) -> Option<Vec<u64>>) {
+fn check(yaml: &str, any_of: &[WindowTest], span: i64, complete: Complete<'_>) {
     let (plan, _) = plan(yaml, any_of);
     let emitting = plan.nodes.len() - 1;
     let mut findings = 0;
@@ -153,7 +157,7 @@ fn ids<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<u64> {
 #[test]
 fn event_count_equals_the_reference() {
     let yaml = correlation("a", "event_count", "fail", "  timespan: 5m\n  condition: {gte: 5}");
-    check(&yaml, Vec::new(), 300 * SECOND, &|window, end| {
+    check(&yaml, &[], 300 * SECOND, &|window, end| {
         let fails: Vec<&Sample> = window.iter().filter(|sample| sample.rule == 0).collect();
         (end.rule == 0 && fails.len() >= 5).then(|| ids(fails))
     });
@@ -162,7 +166,7 @@ fn event_count_equals_the_reference() {
 #[test]
 fn value_count_equals_the_reference() {
     let yaml = correlation("a", "value_count", "fail", "  timespan: 5m\n  condition: {gte: 4, field: value}");
-    check(&yaml, Vec::new(), 300 * SECOND, &|window, end| {
+    check(&yaml, &[], 300 * SECOND, &|window, end| {
         let fails: Vec<&Sample> = window.iter().filter(|sample| sample.rule == 0).collect();
         let distinct: BTreeSet<u64> = fails.iter().map(|sample| sample.value).collect();
         (end.rule == 0 && distinct.len() >= 4).then(|| ids(fails))
@@ -172,7 +176,7 @@ fn value_count_equals_the_reference() {
 #[test]
 fn temporal_equals_the_reference() {
     let yaml = correlation("a", "temporal", "fail, ok", "  timespan: 30s");
-    check(&yaml, Vec::new(), 30 * SECOND, &|window, _| {
+    check(&yaml, &[], 30 * SECOND, &|window, _| {
         let has = |rule: usize| window.iter().any(|sample| sample.rule == rule);
         (has(0) && has(1)).then(|| ids(window))
     });
@@ -181,7 +185,7 @@ fn temporal_equals_the_reference() {
 #[test]
 fn temporal_ordered_equals_the_reference() {
     let yaml = correlation("a", "temporal_ordered", "fail, ok", "  timespan: 60s");
-    check(&yaml, Vec::new(), 60 * SECOND, &|window, end| {
+    check(&yaml, &[], 60 * SECOND, &|window, end| {
         let fails: Vec<&Sample> = window.iter().filter(|sample| sample.rule == 0).collect();
         (end.rule == 1 && !fails.is_empty()).then(|| ids(fails.into_iter().chain([end])))
     });
@@ -192,7 +196,7 @@ fn a_correlation_over_a_correlation_equals_the_reference() {
     let inner = correlation("inner", "event_count", "fail", "  timespan: 3m\n  condition: {gte: 4}");
     let outer = correlation("outer", "temporal_ordered", "inner, ok", "  timespan: 2m");
     let yaml = format!("{inner}---\n{outer}");
-    let (plan, _) = plan(&yaml, Vec::new());
+    let (plan, _) = plan(&yaml, &[]);
     let (inner_span, outer_span) = (180 * SECOND, 120 * SECOND);
     for seed in 1..=12 {
         let stream = stream(seed, 300);
@@ -222,7 +226,7 @@ fn a_window_test_holds_back_what_it_should() {
     let yaml = correlation("a", "event_count", "fail", "  timespan: 5m\n  condition: {gte: 5}");
     let tests =
         vec![WindowTest::Distinct { slot: 1, gte: 4 }, WindowTest::Holds { slot: 1, values: vec!["5".to_owned()] }];
-    check(&yaml, tests, 300 * SECOND, &|window, end| {
+    check(&yaml, &tests, 300 * SECOND, &|window, end| {
         let fails: Vec<&Sample> = window.iter().filter(|sample| sample.rule == 0).collect();
         let distinct: BTreeSet<u64> = fails.iter().map(|sample| sample.value).collect();
         let passes = distinct.len() >= 4 || distinct.contains(&5);
@@ -233,14 +237,14 @@ fn a_window_test_holds_back_what_it_should() {
 #[test]
 fn a_flood_stays_within_bounds_and_is_told() {
     let yaml = correlation("a", "event_count", "fail", "  timespan: 5m\n  condition: {gte: 5}");
-    let (plan, _) = plan(&yaml, Vec::new());
+    let (plan, _) = plan(&yaml, &[]);
     let flood: Vec<Sample> =
-        (1..=20_000).map(|id| Sample { time: id as i64 * 1_000, id, rule: 0, key: 0, value: id }).collect();
+        (1..=20_000_u64).map(|id| Sample { time: id.cast_signed() * 1_000, id, rule: 0, key: 0, value: id }).collect();
     let found = run(&plan, &flood, i64::MAX / 4);
     assert_eq!(found.values().map(BTreeSet::len).collect::<Vec<_>>(), [20_000]);
     let mut correlator = Correlator::default();
     for id in 1..=120_000_u64 {
-        let hit = Hit::new(id as i64, id as i64, vec![Some(id.to_string()), None]);
+        let hit = Hit::new(id.cast_signed(), id.cast_signed(), vec![Some(id.to_string()), None]);
         correlator.observe(&plan, &[0], (EventId::new(RecordId(id), 0), hit), &|_, _, _| true);
     }
     assert!(correlator.held() <= NODE_HITS_MAX, "{}", correlator.held());
@@ -254,8 +258,8 @@ fn what_cannot_be_exact_is_refused() {
             .correlations
             .iter()
             .map(|rule| Draft { rule, name: "a".into(), any_of: Vec::new(), ratio: None })
-            .collect();
-        let (_, results) = Plan::build(drafts, &mut Slots::default(), &|name| (name == "fail").then_some(0));
+            .collect::<Vec<_>>();
+        let (_, results) = Plan::build(&drafts, &mut Slots::default(), &|name| (name == "fail").then_some(0));
         results.into_iter().map(|result| result.err().map(|error| error.to_string())).collect::<Vec<_>>()
     };
     for (kind, rest) in [
@@ -277,7 +281,7 @@ fn what_cannot_be_exact_is_refused() {
         .correlations
         .iter()
         .map(|rule| Draft { rule, name: rule.title.clone(), any_of: Vec::new(), ratio: None })
-        .collect();
-    let (plan, results) = Plan::build(drafts, &mut Slots::default(), &|name| (name == "fail").then_some(0));
+        .collect::<Vec<_>>();
+    let (plan, results) = Plan::build(&drafts, &mut Slots::default(), &|name| (name == "fail").then_some(0));
     assert_eq!((plan.nodes.len(), results.iter().filter(|result| result.is_err()).count()), (0, 2));
 }

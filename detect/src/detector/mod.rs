@@ -133,7 +133,9 @@ impl Detector {
                     self.state.unused.entry(id).or_default().tick(missing, now).into_iter().collect()
                 }
             };
-            found.into_iter().for_each(|finding| self.state.gather.put(finding));
+            for finding in found {
+                self.state.gather.put(finding);
+            }
         }
     }
 
@@ -147,6 +149,9 @@ impl Detector {
     }
 
     /// Everything remembered, for a restart that changes nothing. Belongs to the journal position the caller is at.
+    ///
+    /// # Panics
+    /// Never: every part of the state has a JSON form.
     pub fn snapshot(&self) -> Vec<u8> {
         serde_json::to_vec(&Snapshot { version: SNAPSHOT_VERSION, state: &self.state })
             .expect("the state has a JSON form")
@@ -171,8 +176,9 @@ impl Detector {
             let id = voice.rule_id.as_str();
             match absence.of {
                 AbsenceOf::Sources => {
-                    let finding = entry(&mut self.state.silences, id).observe(missing, event);
-                    finding.into_iter().for_each(|finding| self.state.gather.put(finding));
+                    if let Some(finding) = entry(&mut self.state.silences, id).observe(missing, event) {
+                        self.state.gather.put(finding);
+                    }
                 }
                 AbsenceOf::Accounts => entry(&mut self.state.unused, id).observe(event),
             }
@@ -198,7 +204,7 @@ impl Detector {
                 distinct: 1,
                 arrival_us,
             };
-            self.state.gather.add(&rules.slots, found);
+            self.state.gather.add(&rules.slots, &found);
         }
         let hit = Hit::new(event.time().timestamp_micros(), arrival_us, values);
         let same = |node: usize, a: &Hit, b: &Hit| is_same_finding(rules, node, a, b);
@@ -233,7 +239,7 @@ impl Detector {
             distinct,
             arrival_us: self.state.clock_us,
         };
-        self.state.gather.add(&rules.slots, found);
+        self.state.gather.add(&rules.slots, &found);
     }
 }
 

@@ -359,6 +359,35 @@ mod tests {
         assert_eq!(batch.len(), fits.min(BATCH_RECORDS_MAX));
     }
 
+    /// Nobody reads while more comes than the kernel holds: what it drops is told with the next datagram.
+    #[test]
+    fn the_kernels_drops_are_counted() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        prepare(&socket).unwrap();
+        setsockopt(&socket, sockopt::RcvBuf, &4096).unwrap();
+        let (target, sender) = (socket.local_addr().unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let reader = Reader {
+            socket,
+            maker: RecordMaker { clock: Arc::new(SystemClock), origin: Origin::Live },
+            ring: Arc::default(),
+            stats: Arc::default(),
+            stop: Arc::default(),
+        };
+        let mut buffers = vec![vec![0; DATAGRAM_BYTES_MAX]; FETCH_MAX];
+        let mut dropped_seen = 0;
+        for _ in 0..2 {
+            for _ in 0..200 {
+                sender.send_to(b"<13>x", target).unwrap();
+            }
+            while reader.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT, &mut dropped_seen) > 0 {}
+        }
+        sender.send_to(b"<13>last", target).unwrap();
+        assert_eq!(reader.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT, &mut dropped_seen), 1);
+        let counts = reader.stats.counts();
+        assert!(counts.kernel_dropped > 0 && counts.received > 1);
+        assert_eq!(counts.received + counts.kernel_dropped, 401);
+    }
+
     #[test]
     fn an_address_that_is_taken_is_named() {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
