@@ -14,6 +14,8 @@ const NEEDED: [(&str, &str); 3] = [("rsyslogd", "rsyslog"), ("logger", "bsdutils
 /// Parsers that are measured, and what they must reach on lines of others.
 const SYSLOG_BAR: &str =
     "--only fortinet_fortigate yamaha cisco_asa linux_sshd --min-right 92 --max-wrong 2 --max-invented 5";
+/// The version whose configuration deny.toml is written for.
+const CARGO_DENY: &str = "0.20.2";
 /// Of 202 pairs 172 say how often the rule must match.
 const SIGMA_BAR: &str = "--min-found 190 --min-exact 165";
 
@@ -68,7 +70,7 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
     parts.run("form", || run(&mut cargo(&["fmt", "--all", "--", "--check"])))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     parts.run("lints", || run(&mut cargo(&clippy)))?;
-    parts.run("licences and bans", licences)?;
+    parts.run("licences and bans", || licences(options.install))?;
     if options.shared.join("tools").is_dir() {
         parts.run("release build", || run(&mut cargo(&["build", "--release", "--locked", "--package", "monban"])))?;
         parts.run("score: parsers", || score(&options.shared, "score_syslog.py", SYSLOG_BAR))?;
@@ -96,14 +98,22 @@ fn tools(install: bool) -> Result<()> {
     run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-/// cargo-deny where it is there. tests/tidy.rs checks licences and bans of what is built here in any case, so its
-/// absence is told and is no failure.
-fn licences() -> Result<()> {
-    if !succeeds("cargo", &["deny", "--version"]) {
-        say("cargo-deny is not installed; tests/tidy.rs holds the same lists against what is built here");
+/// cargo-deny looks at every platform. Where it cannot be had, that is told and is no failure: tests/tidy.rs holds the
+/// same lists against what is built here.
+fn licences(install: bool) -> Result<()> {
+    let is_there = || succeeds("cargo", &["deny", "--version"]);
+    if install && !is_there() {
+        say("installing cargo-deny, about three CPU minutes, once");
+        let wanted = ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet"];
+        if let Err(error) = run(&mut cargo(&wanted)) {
+            say(&format!("{error:#}"));
+        }
+    }
+    if !is_there() {
+        say("cargo-deny is not installed; tests/tidy.rs checks licences, bans and sources of what is built here");
         return Ok(());
     }
-    run(&mut cargo(&["deny", "check", "bans", "licenses", "sources"]))
+    run(&mut cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))
 }
 
 fn tests() -> Result<()> {
