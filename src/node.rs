@@ -259,5 +259,5 @@ fn open_partitions(dir: &Path, last: RecordId) -> Result<Partitions, NodeError> 
 
 fn enrichment(context: &SharedContext) -> Arc<dyn Fn(&mut Event) + Send + Sync> {
     let context = context.clone();
-    Arc::new(move |event| monban_detect::enrich::enrich(&context.get(), event))
+    Arc::new(move |event| monban_detect::enrich(&context.get(), event))
 }

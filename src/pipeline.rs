@@ -32,6 +32,8 @@ const IDLE: Duration = Duration::from_millis(500);
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// … or after this many events: more would hold memory and save nothing.
 const COMMIT_EVENTS: usize = 50_000;
+/// The detector's state is kept this often; a start observes again what came after it, which costs little.
+const SNAPSHOT_EVERY: Duration = Duration::from_mins(1);
 /// Rules about silence look at the clock this often.
 const TICK: TimeDelta = TimeDelta::seconds(60);
 /// Fewer records than this are parsed faster by one thread than it takes to start another.
@@ -73,6 +75,7 @@ pub(crate) struct Pipeline {
     detector_position: RecordId,
     next_tick: DateTime<Utc>,
     last_commit: Instant,
+    last_snapshot: Instant,
 }
 
 /// What a pipeline is made of.
@@ -113,6 +116,7 @@ impl Pipeline {
             detector_position,
             next_tick: DateTime::<Utc>::MIN_UTC,
             last_commit: Instant::now(),
+            last_snapshot: Instant::now(),
         })
     }
 
@@ -310,13 +314,16 @@ impl Pipeline {
             || self.progress.is_flush_due(self.tail.position())
     }
 
-    /// Makes everything so far searchable, and keeps the detector's state of the same position.
+    /// Makes everything so far searchable.
     fn commit(&mut self) -> Result<(), PipelineError> {
         let position = self.tail.position();
         self.partitions.commit(position)?;
-        let state = self.detector.snapshot();
-        self.ledger
-            .apply(position.max(self.ledger_position), |batch| batch.put_detector_snapshot(position, &state))?;
+        if self.last_snapshot.elapsed() >= SNAPSHOT_EVERY || self.progress.is_stopping() {
+            let state = self.detector.snapshot();
+            let ledger_position = position.max(self.ledger_position);
+            self.ledger.apply(ledger_position, |batch| batch.put_detector_snapshot(position, &state))?;
+            self.last_snapshot = Instant::now();
+        }
         self.last_commit = Instant::now();
         self.progress.committed(position);
         Ok(())
@@ -329,7 +336,7 @@ fn parse_one(parser: &dyn RecordParser, context: &Context, id: RecordId, record:
     let mut events = Vec::new();
     let damage = parser.parse(id, record, &mut events);
     for event in &mut events {
-        monban_detect::enrich::enrich(context, event);
+        monban_detect::enrich(context, event);
     }
     Parsed { id, record: duplicate::facts(record), events, damage }
 }

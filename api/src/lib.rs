@@ -1,15 +1,25 @@
-//! STUB
-use std::sync::Arc;
-use monban_event::*;
-use monban_index::ledger::Ledger;
-pub enum Scope {A}
-impl Scope { pub const ALL: [Scope;1]=[Scope::A]; pub fn parse(_:&str)->Option<Self>{Some(Scope::A)} pub fn as_str(&self)->&'static str{""} }
-pub struct NewToken{pub id:String,pub secret_sha256:String,pub display:String}
-pub fn new_token()->NewToken{NewToken{id:String::new(),secret_sha256:String::new(),display:String::new()}}
-pub struct SetupSecret; impl SetupSecret{pub fn new()->(Self,String){(Self,String::new())} pub fn spent()->Self{Self}}
-#[derive(Default)] pub struct Health { pub journal_durable: RecordId, pub pipeline_position: RecordId, pub lag_ms: u64, pub records_per_second: f64, pub dropped: u64, pub version: String }
-pub struct SiteSettings { pub hospital: String, pub checklist_edition: String, pub secure_cookies: bool }
-pub trait RecordSource: Send + Sync { fn read(&self, id: RecordId) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>>; }
-pub trait RuleTexts: Send+Sync { fn count(&self)->usize; }
-pub struct Services { pub store: Arc<dyn EventStore>, pub ledger: Arc<Ledger>, pub acts: Arc<dyn ActSink>, pub records: Arc<dyn monban_index::partition::RecordSource>, pub rules: Arc<monban_detect::RuleSet>, pub clock: Arc<dyn Clock>, pub settings: Arc<SiteSettings>, pub setup: Arc<SetupSecret>, pub health: Arc<dyn Fn() -> Health + Send + Sync> }
-pub fn router(_: Services)->axum::Router{axum::Router::new()}
+//! HTTP: the pages, `/api/v1`, who may see what, and the trail of who did. The only room that knows HTTP. It holds no
+//! truth of its own: it asks the store and the ledger, and what people decide leaves it as acts. Nothing is served
+//! without a login or a token, on loopback either, except what answers no question about the hospital: liveness, the
+//! login and setup pages and their stylesheet.
+
+mod app;
+mod auth;
+mod language;
+mod limits;
+mod pages;
+mod problem;
+mod routes;
+mod services;
+mod v1;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::password::{PasswordError, hash_password};
+pub use auth::role::{Role, Scope};
+pub use auth::setup::SetupSecret;
+pub use auth::token::{NewToken, new_token};
+pub use routes::router;
+pub use services::{Health, RuleText, RuleTexts, Services, SiteSettings};

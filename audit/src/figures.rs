@@ -81,7 +81,8 @@ pub(crate) fn unparsed(counter: &Counter<'_>, received: u64) -> Result<Figure, A
     let count = counter.count(UNPARSED)?;
     let mut figure = figure("N06", "解析不能", count, definition, UNPARSED);
     let permille = (count * 1000).checked_div(received).unwrap_or(0);
-    figure.parts = vec![Part { label_ja: "収集件数に対して".to_owned(), value: Amount::Tenths(permille), unit: "%" }];
+    figure.parts =
+        vec![Part { label_ja: "収集件数に対して".to_owned(), value: Amount::Tenths(permille), unit: "%" }];
     Ok(figure)
 }
 

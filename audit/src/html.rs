@@ -196,7 +196,8 @@ fn row(index: usize, line: &SourceLine, from: DateTime<Utc>) -> CalendarRow {
         let date = from + TimeDelta::days(i64::try_from(day).unwrap_or(0));
         let stamp = wording::short_stamp(date);
         let (date, _) = stamp.split_once(' ').unwrap_or((&stamp, ""));
-        let title = if count == 0 { format!("{date} 受信なし") } else { format!("{date} {} 件", wording::count(count)) };
+        let title =
+            if count == 0 { format!("{date} 受信なし") } else { format!("{date} {} 件", wording::count(count)) };
         // By the square root, or one noisy day would leave all others the same pale.
         let level = if count == 0 { 0 } else { (count * 25 / best).isqrt().clamp(1, 5) };
         Some(CalendarCell { x: cell_x(day), middle: cell_middle(day), level, title })

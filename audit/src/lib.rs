@@ -12,6 +12,8 @@ mod tables;
 pub mod wording;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use checklist::Edition;

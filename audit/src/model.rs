@@ -70,7 +70,9 @@ impl Serialize for Amount {
         match *self {
             Self::Whole(number) => serializer.serialize_u64(number),
             // A percentage has at most four digits; the division is exact enough to print as it was written.
-            Self::Tenths(tenths) => serializer.serialize_f64(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0),
+            Self::Tenths(tenths) => {
+                serializer.serialize_f64(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
+            }
         }
     }
 }

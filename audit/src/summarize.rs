@@ -145,7 +145,13 @@ fn compare(current: &[Figure], before: &Counter<'_>, known: Known) -> Result<Vec
     Ok(current.iter().filter_map(pair).collect())
 }
 
-fn plain(id: &'static str, name_ja: &'static str, value: u64, unit: &'static str, definition_ja: &'static str) -> Figure {
+fn plain(
+    id: &'static str,
+    name_ja: &'static str,
+    value: u64,
+    unit: &'static str,
+    definition_ja: &'static str,
+) -> Figure {
     let value = Some(Amount::Whole(value));
     Figure { id, name_ja, value, unit, parts: Vec::new(), definition_ja, query: None, note: None }
 }
@@ -172,7 +178,8 @@ fn ledger_figures(
 }
 
 fn source_figure(sources: &[SourceLine]) -> Figure {
-    let definition = "期間の終わりまでに記録のあった機器の数。収集中は、期間内に 1 件以上の記録があり、月末に途絶していない機器";
+    let definition =
+        "期間の終わりまでに記録のあった機器の数。収集中は、期間内に 1 件以上の記録があり、月末に途絶していない機器";
     let mut figure = plain("N02", "対象機器数", sources.len() as u64, "台", definition);
     let count = |test: fn(&SourceLine) -> bool| sources.iter().filter(|line| test(line)).count() as u64;
     figure.parts = vec![part("収集中", count(|line| line.collecting), "台")];
@@ -184,7 +191,8 @@ fn source_figure(sources: &[SourceLine]) -> Figure {
 }
 
 fn coverage_figure(coverage: Coverage) -> Figure {
-    let definition = "（途絶していない時間 ÷ 対象の時間）×100。小数第 2 位以下切り捨て。ファイルで取り込んだ機器は含まない";
+    let definition =
+        "（途絶していない時間 ÷ 対象の時間）×100。小数第 2 位以下切り捨て。ファイルで取り込んだ機器は含まない";
     let mut figure = plain("N03", "収集率", 0, "%", definition);
     let covered = coverage.scope_seconds.saturating_sub(coverage.silent_seconds);
     figure.value = (covered * 1000).checked_div(coverage.scope_seconds).map(Amount::Tenths);
@@ -227,8 +235,7 @@ fn status_figure(findings: &[FindingLine], carry: CarryOver) -> Figure {
     let definition = "未処理（未確認・要対応）で次月に繰り越した検知。前月繰越＋発生−完了＝次月繰越。内訳は N24 の検知の、作成日時での状態";
     let mut figure = plain("N27", "次月繰越", carry.carried_out, "件", definition);
     let of = |status: FindingStatus| findings.iter().filter(|line| line.status == status).count() as u64;
-    figure.parts =
-        FindingStatus::ALL.into_iter().map(|status| part(status.japanese(), of(status), "件")).collect();
+    figure.parts = FindingStatus::ALL.into_iter().map(|status| part(status.japanese(), of(status), "件")).collect();
     figure
 }
 

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn lengths_leave_out_what_is_zero() {
-        for (seconds, text) in [(40, "40 秒"), (1020, "17 分"), (7200, "2 時間"), (3_600_060, "1,000 時間 1 分")] {
+        for (seconds, text) in [(40, "40 秒"), (1020, "17 分"), (7200, "2 時間"), (3_600_060, "1,000 時間 1 分")]
+        {
             assert_eq!(length(TimeDelta::seconds(seconds)), text);
         }
     }

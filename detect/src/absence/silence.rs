@@ -101,7 +101,7 @@ impl Silences {
             return None;
         }
         let now_us = arrival.timestamp_micros();
-        self.awake_us = self.awake_us.max(now_us);
+        self.wake(now_us);
         let Some(source) = self.sources.get(name) else {
             self.meet(name, event, now_us);
             return None;
@@ -122,10 +122,7 @@ impl Silences {
     /// Looks for sources that are overdue at `now`.
     pub(crate) fn tick(&mut self, missing: Missing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
         let now_us = now.timestamp_micros();
-        if now_us.saturating_sub(self.awake_us) > micros(AWAY) {
-            self.back_us = now_us;
-        }
-        self.awake_us = self.awake_us.max(now_us);
+        self.wake(now_us);
         let overdue = |(name, source): &(&String, &Source)| {
             !source.open && source.is_overdue(missing, name, now_us.saturating_sub(source.last_us.max(self.back_us)))
         };
@@ -135,6 +132,14 @@ impl Silences {
 
     pub(crate) fn take(&mut self) -> Vec<Silence> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// We are here. If we were not for a while, the sources have nothing to answer for.
+    fn wake(&mut self, now_us: i64) {
+        if now_us.saturating_sub(self.awake_us) > micros(AWAY) {
+            self.back_us = now_us;
+        }
+        self.awake_us = self.awake_us.max(now_us);
     }
 
     fn open(&mut self, missing: Missing<'_>, name: &str, now_us: i64) -> Option<Finding> {

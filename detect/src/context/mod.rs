@@ -235,11 +235,6 @@ fn given(bytes: Option<&Vec<u8>>) -> Option<&[u8]> {
     bytes.map(Vec::as_slice).filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace))
 }
 
-/// The text of a context file in whatever encoding it was saved.
-pub fn decode(bytes: &[u8]) -> String {
-    text::decode(bytes).text
-}
-
 /// Accounts of the operating system itself: machines, and the names Windows uses for its own parts in every language.
 pub fn is_system(account: &str) -> bool {
     let key = account::fold(account);

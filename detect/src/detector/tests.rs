@@ -400,8 +400,10 @@ fn lg_01_planned_stops_and_our_own_absence_explain() {
         [[planned_stop]]\nsources = ['放射線部門サーバ']\nfrom = '2026-10-14 22:10'\nto = '2026-10-15 08:35'\nreason = '計画停電'\n";
     let mut world = World::with(context(calendar));
     world.send(at("10-14T22:08:00"), alive("host:xray", "windows"));
-    world.send(at("10-14T23:30:00"), alive("host:emr01", "windows"));
-    world.tick(at("10-14T23:31:00"));
+    for minute in 0..20 {
+        world.send(at("10-14T22:10:00") + TimeDelta::minutes(minute * 5), alive("host:emr01", "windows"));
+    }
+    world.tick(at("10-14T23:46:00"));
     assert_eq!(world.found(), [row("LG-01", "informational", "host:xray", 1)]);
     assert!(world.only("LG-01").summary.contains("計画停電"));
     let mut world = World::new();

@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, TimeRange};
-use tantivy::columnar::{Column as FastColumn, StrColumn};
+use tantivy::columnar::Column as FastColumn;
 use tantivy::query::{EnableScoring, Query as Search, Weight};
+use tantivy::schema::Field as Slot;
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, SegmentReader};
 
 use super::document::EventColumns;
 use super::schema::{Column, GROUP_SEPARATOR, columns};
 use super::set::{Partition, PartitionSet};
+use crate::query::plan::Plan;
 
 /// A page is answered before the exact number of all matches is known; counting goes on for at most this long after
 /// the start of the search, then the number is a lower bound and says so.
-const COUNT_TIME: Duration = Duration::from_millis(300);
+const COUNT_TIME: Duration = Duration::from_millis(100);
 
 /// Place in the newest-first order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +46,9 @@ struct Micros {
 impl Micros {
     fn of(range: TimeRange) -> Self {
         // Columns keep microseconds; a bound between two of them lies before the later one.
-        let ceil = |time: DateTime<Utc>| time.timestamp_micros() + i64::from(time.timestamp_subsec_nanos() % 1_000 > 0);
+        let ceil = |time: DateTime<Utc>| {
+            time.timestamp_micros() + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000))
+        };
         Self { from: range.from.map_or(i64::MIN, ceil), to: range.to.map_or(i64::MAX, ceil) }
     }
 
@@ -184,12 +188,12 @@ pub(crate) fn page(set: &PartitionSet, search: &dyn Search, request: &PageReques
         for segment in &opened.segments {
             if request.started.elapsed() > request.budget {
                 pager.page.incomplete_before = Some(bound.min(range.to).max(segment.max));
-                return pager.finish();
+                return Ok(pager.finish());
             }
             pager.take(segment, opened.weight.as_ref())?;
         }
     }
-    pager.finish()
+    Ok(pager.finish())
 }
 
 struct Pager<'a> {
@@ -244,7 +248,7 @@ impl Pager<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> tantivy::Result<Page> {
+    fn finish(mut self) -> Page {
         let best = self.best.into_sorted_vec();
         self.page.more = best.len() > self.request.limit;
         for Reverse((key, segment, document)) in best.into_iter().take(self.request.limit) {
@@ -257,7 +261,7 @@ impl Pager<'_> {
             self.page.hits.retain(|(key, _)| key.micros >= before);
             self.page.total_exact = false;
         }
-        Ok(self.page)
+        self.page
     }
 }
 
@@ -287,86 +291,111 @@ pub(crate) fn count(set: &PartitionSet, search: &dyn Search, range: TimeRange) -
     Ok(count)
 }
 
-/// How often each value of a column occurs.
+/// How often each value of a column occurs. Where every event matches, the dictionaries know it already.
 pub(crate) fn values(
     set: &PartitionSet,
-    search: &dyn Search,
+    plan: &Plan,
     range: TimeRange,
     column: Column,
 ) -> tantivy::Result<BTreeMap<String, u64>> {
     let mut values = BTreeMap::new();
-    every(set, search, range, |segment, weight, range| {
-        let fast = segment.reader.fast_fields();
-        let name = |slot| columns().schema.get_field_name(slot);
+    // Written out at the end: most addresses occur in every partition.
+    let mut addresses: BTreeMap<Ipv6Addr, u64> = BTreeMap::new();
+    every(set, plan.search.as_ref(), range, |segment, weight, range| {
+        let matches = Matches { segment, weight, range, all: plan.all && segment.lies_in(range) };
+        let mut add = |value: &str, count: u64| {
+            if !value.is_empty() {
+                *values.entry(value.to_owned()).or_default() += count;
+            }
+        };
         match column {
-            Column::Grouped { index, slot, .. } => fast.str(name(slot))?.map_or(Ok(()), |column| {
-                let pick = |text: &str| text.split(GROUP_SEPARATOR).nth(index).unwrap_or("").to_owned();
-                texts(segment, weight, range, &column, pick, &mut values)
-            }),
-            Column::Text(slot) => fast
-                .str(name(slot))?
-                .map_or(Ok(()), |column| texts(segment, weight, range, &column, str::to_owned, &mut values)),
-            Column::Address(slot) => {
-                let ips = fast.column_opt::<Ipv6Addr>(name(slot))?;
-                let text = |ip: Ipv6Addr| IpAddr::V6(ip).to_canonical().to_string();
-                ips.map_or(Ok(()), |column| scalars(segment, weight, range, &column, text, &mut values))
+            Column::Grouped { index, slot, .. } => {
+                matches.texts(slot, |text, count| add(text.split(GROUP_SEPARATOR).nth(index).unwrap_or(""), count))
             }
-            Column::Number(slot) => {
-                let numbers = fast.column_opt::<i64>(name(slot))?;
-                let text = |number: i64| number.to_string();
-                numbers.map_or(Ok(()), |column| scalars(segment, weight, range, &column, text, &mut values))
-            }
+            Column::Text(slot) => matches.texts(slot, add),
+            Column::Address(slot) => matches.addresses(slot, |ip, count| *addresses.entry(ip).or_default() += count),
+            Column::Number(slot) => matches.numbers(slot, |number, count| add(&number.to_string(), count)),
             Column::Time => Ok(()),
         }
     })?;
+    values.extend(addresses.into_iter().map(|(ip, count)| (IpAddr::V6(ip).to_canonical().to_string(), count)));
     Ok(values)
 }
 
-fn texts(
-    segment: &Segment,
-    weight: &dyn Weight,
+/// The matches of one segment, to be counted by value.
+struct Matches<'a> {
+    segment: &'a Segment,
+    weight: &'a dyn Weight,
     range: Micros,
-    column: &StrColumn,
-    pick: impl Fn(&str) -> String,
-    values: &mut BTreeMap<String, u64>,
-) -> tantivy::Result<()> {
-    let mut counts = vec![0_u64; column.num_terms()];
-    segment.each(weight, range, |document, _| {
-        let place = column.ords().first(document).and_then(|ord| usize::try_from(ord).ok());
-        if let Some(count) = place.and_then(|ord| counts.get_mut(ord)) {
-            *count += 1;
-        }
-    })?;
-    let mut text = String::new();
-    for (ord, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        text.clear();
-        column.ord_to_str(ord as u64, &mut text)?;
-        let value = pick(&text);
-        if !value.is_empty() {
-            *values.entry(value).or_default() += count;
-        }
-    }
-    Ok(())
+    /// Every event of the segment matches.
+    all: bool,
 }
 
-fn scalars<T: Ord + Copy + PartialOrd + std::fmt::Debug + Send + Sync + 'static>(
-    segment: &Segment,
-    weight: &dyn Weight,
-    range: Micros,
-    column: &FastColumn<T>,
-    text: impl Fn(T) -> String,
-    values: &mut BTreeMap<String, u64>,
-) -> tantivy::Result<()> {
-    let mut counts: BTreeMap<T, u64> = BTreeMap::new();
-    segment.each(weight, range, |document, _| {
-        if let Some(value) = column.first(document) {
-            *counts.entry(value).or_default() += 1;
+impl Matches<'_> {
+    fn texts(&self, slot: Slot, mut add: impl FnMut(&str, u64)) -> tantivy::Result<()> {
+        if self.all {
+            return self.terms(slot, |term, count| add(std::str::from_utf8(term).unwrap_or(""), count));
         }
-    })?;
-    for (value, count) in counts {
-        *values.entry(text(value)).or_default() += count;
+        let fast = self.segment.reader.fast_fields();
+        let Some(column) = fast.str(columns().schema.get_field_name(slot))? else { return Ok(()) };
+        let mut counts = vec![0_u64; column.num_terms()];
+        self.segment.each(self.weight, self.range, |document, _| {
+            let place = column.ords().first(document).and_then(|ord| usize::try_from(ord).ok());
+            if let Some(count) = place.and_then(|ord| counts.get_mut(ord)) {
+                *count += 1;
+            }
+        })?;
+        let found: Vec<(u64, u64)> = (0..).zip(counts).filter(|(_, count)| *count > 0).collect();
+        // In order of the dictionary: one by one, each would unpack a block of it.
+        let mut next = found.iter();
+        let ords: Vec<u64> = found.iter().map(|(ord, _)| *ord).collect();
+        column.dictionary().sorted_ords_to_term_cb(&ords, |term| {
+            let count = next.next().map_or(0, |(_, count)| *count);
+            add(std::str::from_utf8(term).unwrap_or(""), count);
+        })?;
+        Ok(())
     }
-    Ok(())
+
+    fn addresses(&self, slot: Slot, mut add: impl FnMut(Ipv6Addr, u64)) -> tantivy::Result<()> {
+        if self.all {
+            let address = |term: &[u8]| <[u8; 16]>::try_from(term).map_or(Ipv6Addr::UNSPECIFIED, Ipv6Addr::from);
+            return self.terms(slot, |term, count| add(address(term), count));
+        }
+        let fast = self.segment.reader.fast_fields();
+        let column = fast.column_opt::<Ipv6Addr>(columns().schema.get_field_name(slot))?;
+        column.map_or(Ok(()), |column| self.scalars(&column, add))
+    }
+
+    fn numbers(&self, slot: Slot, add: impl FnMut(i64, u64)) -> tantivy::Result<()> {
+        let fast = self.segment.reader.fast_fields();
+        let column = fast.column_opt::<i64>(columns().schema.get_field_name(slot))?;
+        column.map_or(Ok(()), |column| self.scalars(&column, add))
+    }
+
+    fn terms(&self, slot: Slot, mut add: impl FnMut(&[u8], u64)) -> tantivy::Result<()> {
+        let index = self.segment.reader.inverted_index(slot)?;
+        let mut stream = index.terms().stream()?;
+        while stream.advance() {
+            add(stream.key(), stream.value().doc_freq.into());
+        }
+        Ok(())
+    }
+
+    fn scalars<T: Ord + Copy + std::fmt::Debug + Send + Sync + 'static>(
+        &self,
+        column: &FastColumn<T>,
+        mut add: impl FnMut(T, u64),
+    ) -> tantivy::Result<()> {
+        let mut found = Vec::new();
+        self.segment.each(self.weight, self.range, |document, _| found.extend(column.first(document)))?;
+        found.sort_unstable();
+        for same in found.chunk_by(|a, b| a == b) {
+            if let Some(&value) = same.first() {
+                add(value, same.len() as u64);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Adds one to `buckets[(time - start) / interval]` for each match in the period.

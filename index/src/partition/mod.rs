@@ -11,6 +11,8 @@ mod name;
 mod schema;
 mod search;
 mod set;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 mod verify;
 mod writer;

@@ -182,8 +182,9 @@ impl EventStore for TantivyStore {
     fn top(&self, query: &Query, range: TimeRange, field: Field, n: usize) -> Result<TopValues, StoreError> {
         let plan = plan(query);
         let values = match column_of(field) {
-            Some(column) if plan.exact => collect::values(&self.set, plan.search.as_ref(), range, column)
-                .map_err(|source| engine("values", source))?,
+            Some(column) if plan.exact => {
+                collect::values(&self.set, &plan, range, column).map_err(|source| engine("values", source))?
+            }
             _ => {
                 let mut values = BTreeMap::new();
                 self.each_verified(&plan, query, range, |_, event| {

@@ -81,6 +81,11 @@ impl PartitionSet {
         Arc::clone(partitions.entry(name).or_insert_with(|| Arc::new(Partition::new(&self.dir, name))))
     }
 
+    /// Forgets a partition; searches that run keep what they have open.
+    pub(crate) fn remove(&self, name: PartitionName) {
+        self.partitions.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    }
+
     /// The partitions that may hold events of `range`, latest possible event first.
     pub(crate) fn within(&self, range: TimeRange) -> Vec<Arc<Partition>> {
         let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);

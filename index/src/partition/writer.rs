@@ -20,12 +20,15 @@
 //! wait in memory, and when many wait, the partition with most of them takes the place of the one used longest ago
 //! (commit, drop). Random times in the log thus cost a commit per some hundred events, not per event.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
+use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
 use tantivy::IndexWriter;
@@ -89,11 +92,38 @@ impl Payload {
 
 struct Writer {
     partition: Arc<Partition>,
-    writer: IndexWriter<Document>,
+    tantivy: IndexWriter<Document>,
     /// Documents added since the last commit.
     added: usize,
     /// Rises with each use; the lowest goes first.
     used: u64,
+}
+
+impl Writer {
+    /// Ends the writer; everything in it is committed. What fails here costs speed, not events.
+    fn finish(mut self, merge: bool) {
+        let merged = self.merge_all(merge).and_then(|()| self.tantivy.wait_merging_threads());
+        if let Err(error) = merged.and_then(|()| self.partition.reload()) {
+            tracing::warn!(partition = %self.partition.name, %error, "merging of a closed index partition failed");
+        }
+    }
+
+    fn merge_all(&mut self, merge: bool) -> tantivy::Result<()> {
+        let segments = self.tantivy.index().searchable_segment_ids()?;
+        if merge && segments.len() > 1 {
+            // Segments that a merge of its own has taken meanwhile make this one fail; then that one must do.
+            drop(self.tantivy.merge(&segments).wait());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Partitions {
+    fn drop(&mut self) {
+        while let Some(name) = self.closing.keys().next().copied() {
+            self.await_closing(name);
+        }
+    }
 }
 
 /// The writing side of the search index. One exists per index directory.
@@ -102,6 +132,8 @@ pub struct Partitions {
     manifest: Manifest,
     set: Arc<PartitionSet>,
     writers: BTreeMap<PartitionName, Writer>,
+    /// Days that are being merged into one segment each.
+    closing: BTreeMap<PartitionName, JoinHandle<()>>,
     waiting: BTreeMap<PartitionName, Vec<Document>>,
     /// Up to here each partition on disk holds what belongs to it, by its own commit.
     committed: BTreeMap<PartitionName, EventId>,
@@ -138,6 +170,7 @@ impl Partitions {
             manifest,
             set,
             writers: BTreeMap::new(),
+            closing: BTreeMap::new(),
             waiting: BTreeMap::new(),
             committed: found.committed,
             foreign: found.foreign,
@@ -227,12 +260,37 @@ impl Partitions {
         Ok(())
     }
 
+    /// Deletes the partitions all of whose events happened before `time`: retention. Returns their names. Their
+    /// records are not offered again, because the manifest's position stays.
+    pub fn remove_before(&mut self, time: DateTime<Utc>) -> Result<Vec<String>, PartitionError> {
+        let old = |name: &&PartitionName| name.range().to.is_some_and(|end| end <= time);
+        let names: Vec<PartitionName> = self.committed.keys().filter(old).copied().collect();
+        for &name in &names {
+            self.await_closing(name);
+            self.writers.remove(&name);
+            self.waiting.remove(&name);
+            self.committed.remove(&name);
+            self.set.remove(name);
+        }
+        let removed: Vec<String> = names.iter().map(ToString::to_string).collect();
+        // The manifest forgets them first; else a stop in between would have them rebuilt.
+        self.manifest.partitions.retain(|name| !removed.contains(name));
+        self.manifest.rebuilding.retain(|name, _| !removed.contains(name));
+        let failed = |source| PartitionError::Manifest { path: self.dir.clone(), source };
+        self.manifest.write(&self.dir).map_err(failed)?;
+        for name in &removed {
+            let path = self.dir.join(name);
+            fs::remove_dir_all(&path).map_err(|source| PartitionError::Directory { path, source })?;
+        }
+        Ok(removed)
+    }
+
     fn floor(&self, name: PartitionName) -> EventId {
-        let all = EventId::new(self.manifest.floor(&name.to_string()), u32::MAX);
+        let all = EventId::new(self.manifest.floor(name), u32::MAX);
         self.committed.get(&name).map_or(all, |&own| own.max(all))
     }
 
-    fn open_writers(&self, day: bool) -> usize {
+    pub(super) fn open_writers(&self, day: bool) -> usize {
         self.writers.keys().filter(|name| name.is_day() == day).count()
     }
 
@@ -243,11 +301,11 @@ impl Partitions {
         open.used = uses;
         open.added += 1;
         let failed = |source| PartitionError::Add { name: name.to_string(), source };
-        open.writer.add_document(document).map(|_| ()).map_err(failed)
+        open.tantivy.add_document(document).map(|_| ()).map_err(failed)
     }
 
     fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
-        use std::collections::btree_map::Entry;
+        self.await_closing(name);
         match self.writers.entry(name) {
             Entry::Occupied(open) => Ok(open.into_mut()),
             Entry::Vacant(vacant) => {
@@ -259,14 +317,14 @@ impl Partitions {
                     .num_merge_threads(1)
                     .memory_budget_per_thread(memory)
                     .build();
-                let writer = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
-                Ok(vacant.insert(Writer { partition, writer, added: 0, used: 0 }))
+                let tantivy = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
+                Ok(vacant.insert(Writer { partition, tantivy, added: 0, used: 0 }))
             }
         }
     }
 
     /// Adds what waits, the partition with most of it first.
-    fn add_waiting(&mut self) -> Result<(), PartitionError> {
+    pub(super) fn add_waiting(&mut self) -> Result<(), PartitionError> {
         while let Some(name) = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len()).map(|(&name, _)| name) {
             if !self.writers.contains_key(&name) && self.open_writers(name.is_day()) >= writers_max(name.is_day()) {
                 self.close_oldest(name.is_day())?;
@@ -284,12 +342,21 @@ impl Partitions {
         let same_kind = self.writers.iter().filter(|(name, _)| name.is_day() == day);
         let Some((&name, _)) = same_kind.min_by_key(|(_, open)| open.used) else { return Ok(()) };
         self.commit_one(name, self.last)?;
-        if let Some(closed) = self.writers.remove(&name) {
-            let failed = |source| PartitionError::Commit { name: name.to_string(), source };
-            closed.writer.wait_merging_threads().map_err(failed)?;
-            closed.partition.reload().map_err(failed)?;
+        let Some(closed) = self.writers.remove(&name) else { return Ok(()) };
+        if day {
+            // A day is closed once, and then read for years. Merging a busy one takes seconds.
+            self.closing.insert(name, std::thread::spawn(move || closed.finish(true)));
+        } else {
+            closed.finish(false);
         }
         Ok(())
+    }
+
+    /// Waits until a partition that was closed is free to be opened again.
+    fn await_closing(&mut self, name: PartitionName) {
+        if self.closing.remove(&name).is_some_and(|closing| closing.join().is_err()) {
+            tracing::warn!(partition = %name, "merging of a closed index partition stopped; searches of it stay slower");
+        }
     }
 
     fn commit_one(&mut self, name: PartitionName, at: EventId) -> Result<(), PartitionError> {
@@ -297,7 +364,7 @@ impl Partitions {
         let failed = |source| PartitionError::Commit { name: name.to_string(), source };
         // During a rebuild `at` may lie before what the partition already holds.
         let at = self.committed.get(&name).map_or(at, |&own| own.max(at));
-        let mut prepared = open.writer.prepare_commit().map_err(failed)?;
+        let mut prepared = open.tantivy.prepare_commit().map_err(failed)?;
         prepared.set_payload(&serde_json::to_string(&Payload::of(at)).expect("two numbers are always JSON"));
         prepared.commit().map_err(failed)?;
         open.added = 0;

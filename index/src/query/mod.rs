@@ -7,6 +7,8 @@ mod eval;
 mod explain;
 mod fields;
 mod glob;
+#[cfg(test)]
+mod golden;
 mod lexer;
 mod parser;
 pub(crate) mod plan;

@@ -278,10 +278,7 @@ impl Parser<'_> {
             return;
         }
         let at = self.cursor.behind_space(from);
-        let length = match self.next(None) {
-            Next::Or(length) | Next::And(length) => length,
-            _ => return,
-        };
+        let (Next::Or(length) | Next::And(length)) = self.next(None) else { return };
         self.leading(at, length);
     }
 
@@ -368,6 +365,10 @@ impl Parser<'_> {
                 let (text, span) = self.quoted();
                 match group {
                     Some((target, op)) => self.value(target, *op, &Typed { text, quoted: true, span, to: None }),
+                    None if self.cursor.peek() == Some('*') => {
+                        self.cursor.at += 1;
+                        values::phrase_prefix(&text)
+                    }
                     None => values::text(&text, true),
                 }
             }
@@ -480,7 +481,7 @@ impl Parser<'_> {
     /// Whether an unknown `xx:` is meant as a field. Times, addresses of pages, `sshd[123]:`, paths and a colon at
     /// the end of a word are pasted text.
     fn looks_like_field(&self, from: usize, sign: usize, end: usize) -> bool {
-        let name = self.cursor.slice(from, sign);
+        let name = account::fold(&self.cursor.slice(from, sign));
         let rest = self.cursor.slice(sign + 1, end);
         let wordlike = name.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '.' | '-'));
         let numeric = name.chars().all(|char| char.is_ascii_digit() || matches!(char, '.' | '-'));

@@ -16,7 +16,7 @@ use tantivy::query::{
     PhrasePrefixQuery, PhraseQuery, Query as Search, RangeQuery, Scorer, TermQuery, Weight,
 };
 use tantivy::schema::{Field as Slot, IndexRecordOption};
-use tantivy::{BitSet, DocId, Score, SegmentReader, Term};
+use tantivy::{BitSet, DocId, DocSet, Score, SegmentReader, Term};
 
 use super::eval::{ValueTest, holds_account, lower};
 use crate::partition::text::Phrase;
@@ -31,13 +31,16 @@ pub(crate) struct Plan {
     pub(crate) search: Box<dyn Search>,
     /// The search gives exactly the matches; else it gives more, and each must be verified on its whole event.
     pub(crate) exact: bool,
+    /// The search matches every event.
+    pub(crate) all: bool,
 }
 
 /// Plans a query.
 pub(crate) fn plan(query: &Query) -> Plan {
     let mut exact = true;
-    let search = part(&lower(query), false, &mut exact).into_search();
-    Plan { search, exact }
+    let part = part(&lower(query), false, &mut exact);
+    let all = exact && matches!(part, Part::All);
+    Plan { search: part.into_search(), exact, all }
 }
 
 enum Part {
@@ -102,6 +105,7 @@ fn part(query: &Query, negated: bool, exact: &mut bool) -> Part {
 
 fn leaf(part: Option<Part>, negated: bool, exact: &mut bool) -> Part {
     match part {
+        Some(Part::Is(search)) if negated => Part::Not(Box::new(Excluded(search))),
         Some(part) if negated => part.negate(),
         Some(part) => part,
         None => {
@@ -148,8 +152,8 @@ fn field_part(field: &QueryField, test: &Test) -> Option<Part> {
         QueryField::Known(Field::UserRaw) => Some(written_account(test)),
         QueryField::Known(field) => column_part(*field, test),
         QueryField::Word => Some(word(&ValueTest::new(None, test))),
-        QueryField::Native(_) | QueryField::Raw => None,
-        QueryField::AnyUser | QueryField::AnyIp | QueryField::Device => None,
+        // Only the record knows the first two; the others were replaced by the fields they stand for.
+        QueryField::Native(_) | QueryField::Raw | QueryField::AnyUser | QueryField::AnyIp | QueryField::Device => None,
     }
 }
 
@@ -170,7 +174,7 @@ fn time(test: ValueTest) -> Part {
     if let ValueTest::Time(range) = &test {
         // Columns keep microseconds: a bound between two of them lies before the later one.
         let micros = |time: chrono::DateTime<chrono::Utc>| {
-            time.timestamp_micros() + i64::from(time.timestamp_subsec_nanos() % 1_000 > 0)
+            time.timestamp_micros() + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000))
         };
         let from = range.from.map_or(Bound::Unbounded, |time| Bound::Included(micros(time)));
         let to = range.to.map_or(Bound::Unbounded, |time| Bound::Excluded(micros(time)));
@@ -312,6 +316,55 @@ fn phrase(phrase: &Phrase) -> Part {
             query.set_max_expansions(PHRASE_EXPANSIONS_MAX);
             Part::new(query)
         }
+    }
+}
+
+/// A search that is excluded. Tantivy 0.27 asks an excluded phrase for documents before the one it stands at, which
+/// its fast path for phrases (`seek_danger`) does not allow; this keeps to the plain path.
+#[derive(Debug)]
+struct Excluded(Box<dyn Search>);
+
+impl Clone for Excluded {
+    fn clone(&self) -> Self {
+        Self(self.0.box_clone())
+    }
+}
+
+impl Search for Excluded {
+    fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(ExcludedWeight(self.0.weight(scoring)?)))
+    }
+}
+
+struct ExcludedWeight(Box<dyn Weight>);
+
+impl Weight for ExcludedWeight {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        Ok(Box::new(ConstScorer::new(PlainPath(self.0.scorer(reader, boost)?), boost)))
+    }
+
+    fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+        self.0.explain(reader, doc)
+    }
+}
+
+struct PlainPath(Box<dyn Scorer>);
+
+impl DocSet for PlainPath {
+    fn advance(&mut self) -> DocId {
+        self.0.advance()
+    }
+
+    fn seek(&mut self, target: DocId) -> DocId {
+        self.0.seek(target)
+    }
+
+    fn doc(&self) -> DocId {
+        self.0.doc()
+    }
+
+    fn size_hint(&self) -> u32 {
+        self.0.size_hint()
     }
 }
 

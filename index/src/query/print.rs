@@ -14,9 +14,14 @@ pub fn print(query: &Query) -> String {
         Query::Or(queries) => joined(queries, " OR "),
         Query::Not(query) => format!("NOT {}", operand(query)),
         Query::Field(field, test) => field_text(field, test),
-        Query::Text(test) if test.prefix => format!("{}*", test.text),
+        Query::Text(test) if test.prefix && test.text.chars().all(is_plain) => format!("{}*", test.text),
+        Query::Text(test) if test.prefix => format!("\"{}\"*", test.text),
         Query::Text(test) => format!("\"{}\"", test.text),
     }
+}
+
+fn is_plain(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_'
 }
 
 fn joined(queries: &[Query], word: &str) -> String {

@@ -10,6 +10,7 @@ use monban_event::{Field, FieldKind, account};
 
 use super::complaint::{ErrorCode, QueryError};
 use super::fields::{self, Target};
+use super::parser::conjunction;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -34,7 +35,7 @@ pub(crate) struct Typed {
 
 impl Typed {
     fn folded(&self) -> String {
-        account::fold(self.text.trim())
+        account::fold(&self.text).trim().to_owned()
     }
 
     fn error(&self, code: ErrorCode, message: String) -> QueryError {
@@ -94,7 +95,7 @@ fn one(field: &QueryField, op: Op, typed: &Typed, now: DateTime<Utc>) -> Built {
 fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryError> {
     let text = typed.text.trim();
     if *field == QueryField::Raw {
-        return Ok(Test::Contains(account::fold(text)));
+        return Ok(Test::Contains(typed.folded()));
     }
     if typed.to.is_some() || matches!(op, Op::AtLeast | Op::AtMost | Op::Above | Op::Below) {
         return number_test(op, typed, 1);
@@ -103,9 +104,9 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
         return Ok(Test::Exactly(text.to_owned()));
     }
     if !typed.quoted && text.contains(['*', '?']) {
-        return Ok(Test::Wildcard(account::fold(text)));
+        return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
     }
-    let folded = account::fold(text);
+    let folded = typed.folded();
     let word = match field {
         QueryField::Known(field) => fields::word(*field, &folded),
         _ => None,
@@ -115,14 +116,23 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
 
 /// Text of a word or a phrase, anywhere.
 pub(crate) fn text(text: &str, phrase: bool) -> Query {
-    let folded = account::fold(text.trim());
-    if !phrase && let Some(query) = starred(&folded) {
+    let folded = account::fold(text);
+    let folded = folded.trim();
+    if !phrase && let Some(query) = starred(folded) {
         return query;
     }
-    if folded.chars().any(char::is_alphanumeric) || folded.contains('_') {
-        Query::Text(TextTest { text: folded, phrase, prefix: false })
+    if folded.chars().any(is_text) {
+        Query::Text(TextTest { text: folded.to_owned(), phrase, prefix: false })
     } else {
         Query::All
+    }
+}
+
+/// A phrase whose last word goes on: `"failed pass"*`.
+pub(crate) fn phrase_prefix(typed: &str) -> Query {
+    match text(typed, true) {
+        Query::Text(test) => Query::Text(TextTest { prefix: true, ..test }),
+        other => other,
     }
 }
 
@@ -139,13 +149,24 @@ fn starred(folded: &str) -> Option<Query> {
     if is_word(inner) && (folded.starts_with('*') || inner.contains('*')) {
         return Some(Query::Field(QueryField::Word, Test::Wildcard(folded.to_owned())));
     }
-    // Runs of Japanese are found in the middle of longer ones anyway.
-    let plain: String = inner.chars().map(|char| if char == '*' { ' ' } else { char }).collect();
-    let prefix = folded.ends_with('*') && plain.ends_with(|char: char| char.is_ascii_alphanumeric() || char == '_');
-    if !plain.chars().any(|char| char.is_alphanumeric() || char == '_') {
-        return Some(Query::All);
-    }
-    Some(Query::Text(TextTest { text: plain, phrase: false, prefix }))
+    // Runs of Japanese are found in the middle of longer ones anyway; other signs end a word, and with it a pattern.
+    let pieces: Vec<&str> = folded.split('*').map(str::trim).filter(|piece| piece.chars().any(is_text)).collect();
+    let last = pieces.len().saturating_sub(1);
+    let piece = |(index, piece): (usize, &&str)| {
+        let prefix =
+            index == last && folded.ends_with('*') && piece.ends_with(|char: char| char.is_ascii() && is_text(char));
+        Query::Text(TextTest { text: (*piece).to_owned(), phrase: false, prefix })
+    };
+    Some(conjunction(pieces.iter().enumerate().map(piece).collect()))
+}
+
+/// Signs of the language inside a pattern, where folding made them, stand for any one character.
+fn plain_sign(char: char) -> char {
+    if char.is_whitespace() || "()\"',、&|<>=[{!".contains(char) { '?' } else { char }
+}
+
+fn is_text(char: char) -> bool {
+    char.is_alphanumeric() || char == '_'
 }
 
 fn address(field: &QueryField, op: Op, typed: &Typed) -> Built {
@@ -252,13 +273,12 @@ fn number(text: &str, unit: i64) -> Option<i64> {
     let digits_end = folded.find(|char: char| !char.is_ascii_digit() && char != '-').unwrap_or(folded.len());
     let (digits, suffix) = (folded.get(..digits_end)?, folded.get(digits_end..)?);
     let factor: i64 = match (suffix, unit) {
-        ("", _) => unit,
+        ("", _) | ("s" | "秒", 2..) => unit,
         ("k" | "kb", 1) => 1_000,
         ("m" | "mb", 1) => 1_000_000,
         ("g" | "gb", 1) => 1_000_000_000,
-        ("s" | "秒", _) => unit,
-        ("m" | "分", _) => unit.checked_mul(60)?,
-        ("h" | "時間", _) => unit.checked_mul(3_600)?,
+        ("m" | "分", 2..) => unit.checked_mul(60)?,
+        ("h" | "時間", 2..) => unit.checked_mul(3_600)?,
         _ => return None,
     };
     digits.parse::<i64>().ok()?.checked_mul(factor)
@@ -387,7 +407,7 @@ fn instant(from: DateTime<Utc>, length: TimeDelta) -> Option<Moment> {
     Some(Moment { from, to: from.checked_add_signed(length)? })
 }
 
-/// ``, `-7d`, `+1h`.
+/// What follows `now`: nothing, `-7d`, `+1h`.
 fn relative(offset: &str) -> Option<TimeDelta> {
     if offset.is_empty() {
         return Some(TimeDelta::zero());

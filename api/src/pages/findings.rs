@@ -1,0 +1,278 @@
+//! 検知: the queue by status, and one finding with its reasons, its evidence and the form to decide it.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query as Params};
+use axum::response::{IntoResponse, Redirect};
+use monban_audit::wording;
+use monban_event::act::Deed;
+use monban_event::{FindingId, FindingStatus, Severity};
+use monban_index::ledger::{FindingDetail, FindingFilter, FindingRow, ReviewRow};
+use serde::Deserialize;
+
+use super::frame::{Frame, Page};
+use super::html;
+use crate::app::{Answer, Visit};
+use crate::auth::role::Scope;
+use crate::limits::{FINDINGS_SHOWN, NOTE_BYTES_MAX};
+use crate::problem::Problem;
+use crate::services::RuleText;
+use crate::view::{link, words};
+
+#[derive(Template)]
+#[template(path = "findings.html")]
+struct FindingsPage {
+    frame: Frame,
+    tabs: Vec<Tab>,
+    cards: Vec<Card>,
+    total: String,
+    left_out: usize,
+    rules: usize,
+    filtered: bool,
+}
+
+#[derive(Template)]
+#[template(path = "finding.html")]
+struct FindingPage {
+    frame: Frame,
+    card: Card,
+    evidence: Vec<(String, String)>,
+    evidence_left_out: usize,
+    may_review: bool,
+    statuses: Vec<(&'static str, &'static str, bool)>,
+    reasons: &'static [&'static str],
+    error: Option<String>,
+}
+
+struct Tab {
+    href: String,
+    label: String,
+    current: bool,
+}
+
+struct Card {
+    id: String,
+    href: String,
+    severity: &'static str,
+    class: &'static str,
+    title: String,
+    rule: String,
+    subject: String,
+    object: String,
+    when: String,
+    count: String,
+    summary: String,
+    status: &'static str,
+    status_class: &'static str,
+    text: RuleText,
+    has_text: bool,
+    history: Vec<String>,
+    previous: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    status: String,
+    rule: String,
+    subject: String,
+}
+
+pub(crate) async fn list(visit: Visit, Params(asked): Params<Asked>) -> Answer {
+    visit.run(move |visit| html(&queue(visit, &asked)?)).await
+}
+
+/// Without a choice the page shows what waits for somebody.
+fn queue(visit: &Visit, asked: &Asked) -> Result<FindingsPage, Problem> {
+    let chosen = if asked.status.is_empty() { "open" } else { asked.status.as_str() };
+    let status = FindingStatus::parse(chosen);
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let ledger = visit.app.ledger()?;
+    let filter =
+        FindingFilter { status, rule: some(&asked.rule), subject: some(&asked.subject), ..FindingFilter::default() };
+    let rows = ledger.findings(&filter)?;
+    let mut cards = Vec::new();
+    for row in rows.iter().take(FINDINGS_SHOWN) {
+        if let Some(detail) = ledger.finding(&row.id)? {
+            cards.push(card(visit, &detail));
+        }
+    }
+    Ok(FindingsPage {
+        frame: Frame::of(visit, "検知", Page::Findings)?,
+        tabs: tabs(ledger.finding_counts()?, chosen),
+        total: wording::count(rows.len() as u64),
+        left_out: rows.len().saturating_sub(FINDINGS_SHOWN),
+        cards,
+        rules: visit.app.services.rules.count(),
+        filtered: filter.rule.is_some() || filter.subject.is_some(),
+    })
+}
+
+fn tabs(counts: [u64; 4], chosen: &str) -> Vec<Tab> {
+    let tab = |(status, count): (FindingStatus, u64)| Tab {
+        href: format!("/findings?status={}", status.as_str()),
+        label: format!("{} {}", status_name(status), wording::count(count)),
+        current: chosen == status.as_str(),
+    };
+    let mut tabs: Vec<Tab> = FindingStatus::ALL.into_iter().zip(counts).map(tab).collect();
+    let all = wording::count(counts.iter().sum());
+    tabs.push(Tab {
+        href: "/findings?status=all".to_owned(),
+        label: format!("すべて {all}"),
+        current: chosen == "all",
+    });
+    tabs
+}
+
+fn status_name(status: FindingStatus) -> &'static str {
+    match status {
+        FindingStatus::Confirmed => "確認済（問題なし）",
+        other => other.japanese(),
+    }
+}
+
+fn card(visit: &Visit, detail: &FindingDetail) -> Card {
+    let row = &detail.finding;
+    let text = visit.app.services.rules.text(&row.rule_id);
+    Card {
+        id: row.id.to_string(),
+        href: format!("/findings/{}", row.id),
+        severity: row.severity.japanese(),
+        class: words::severity_class(row.severity),
+        title: row.rule_title.clone(),
+        rule: row.rule_id.to_string(),
+        subject: row.subject.clone(),
+        object: row.object.clone(),
+        when: when(row),
+        count: wording::count(row.count),
+        summary: row.summary.clone(),
+        status: status_name(row.status),
+        status_class: status_class(row.status, row.severity),
+        has_text: text.is_some(),
+        text: text.unwrap_or_default(),
+        history: history(&detail.reviews),
+        previous: detail.previous.as_ref().map(|review| {
+            format!("前回 {}：{}（{}）", wording::minute_stamp(review.at), status_name(review.status), review.reason)
+        }),
+    }
+}
+
+fn when(row: &FindingRow) -> String {
+    let first = wording::short_stamp(row.first);
+    if row.first == row.last { first } else { format!("{first} 〜 {}", wording::short_stamp(row.last)) }
+}
+
+fn status_class(status: FindingStatus, severity: Severity) -> &'static str {
+    match status {
+        FindingStatus::Open => words::severity_class(severity),
+        FindingStatus::ActionNeeded => "mid",
+        FindingStatus::Resolved | FindingStatus::Confirmed => "ok",
+    }
+}
+
+fn history(reviews: &[ReviewRow]) -> Vec<String> {
+    let mut before = FindingStatus::Open;
+    let mut lines = Vec::new();
+    for review in reviews {
+        let note = if review.note.is_empty() { String::new() } else { format!("「{}」", review.note) };
+        lines.push(format!(
+            "{} {}　{} → {}　{}{note}",
+            wording::minute_stamp(review.at),
+            review.by,
+            status_name(before),
+            status_name(review.status),
+            review.reason
+        ));
+        before = review.status;
+    }
+    lines
+}
+
+pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
+    visit
+        .run(move |visit| {
+            let detail = detail(visit, &id)?;
+            visit.act(Deed::Viewed { what: format!("検知 {id}") })?;
+            html(&page(visit, &detail, None)?)
+        })
+        .await
+}
+
+pub(crate) fn detail(visit: &Visit, id: &str) -> Result<FindingDetail, Problem> {
+    let found = visit.app.ledger()?.finding(&FindingId::new(id))?;
+    found.ok_or_else(|| Problem::not_found("この番号の検知はありません。"))
+}
+
+/// Evidence listed on the page; the API gives all of it.
+const EVIDENCE_SHOWN: usize = 20;
+
+fn page(visit: &Visit, detail: &FindingDetail, error: Option<String>) -> Result<FindingPage, Problem> {
+    let shown = detail.evidence.iter().take(EVIDENCE_SHOWN);
+    let next = words::next_statuses(detail.finding.status);
+    let first = next.first().copied();
+    Ok(FindingPage {
+        frame: Frame::of(visit, "検知", Page::Findings)?,
+        card: card(visit, detail),
+        evidence: shown.map(|id| (format!("/events/{id}"), id.to_string())).collect(),
+        evidence_left_out: detail.evidence.len().saturating_sub(EVIDENCE_SHOWN),
+        may_review: visit.who.may(Scope::FindingsReview),
+        statuses: next.iter().map(|status| (status.as_str(), status_name(*status), Some(*status) == first)).collect(),
+        reasons: &words::REASONS,
+        error,
+    })
+}
+
+/// What a person decided.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) note: String,
+}
+
+pub(crate) async fn review(visit: Visit, Path(id): Path<String>, Form(decision): Form<Decision>) -> Answer {
+    visit
+        .run(move |visit| {
+            let finding = detail(visit, &id)?;
+            match decide(visit, &finding, &decision) {
+                Ok(()) => Ok(Redirect::to(&link::with(&format!("/findings/{id}"), &[])).into_response()),
+                Err(problem) if problem.status.is_client_error() => {
+                    let mut response = html(&page(visit, &finding, Some(problem.detail.clone()))?)?;
+                    *response.status_mut() = problem.status;
+                    response.extensions_mut().insert(crate::routes::Worded);
+                    Ok(response)
+                }
+                Err(problem) => Err(problem),
+            }
+        })
+        .await
+}
+
+/// Journals a decision, or says why it cannot be taken.
+pub(crate) fn decide(visit: &Visit, detail: &FindingDetail, decision: &Decision) -> Result<(), Problem> {
+    let status = FindingStatus::parse(&decision.status)
+        .ok_or_else(|| Problem::bad_request("状態は open、action_needed、resolved、confirmed のどれかです。"))?;
+    let (reason, note) = (decision.reason.trim(), decision.note.trim());
+    if !reason.is_empty() && !words::REASONS.contains(&reason) {
+        return Err(Problem::bad_request(format!("理由は次のどれかです：{}", words::REASONS.join("、"))));
+    }
+    if status.is_closed() && reason.is_empty() {
+        return Err(Problem::bad_request("閉じるには理由を選んでください。"));
+    }
+    if reason == "その他" && note.is_empty() {
+        return Err(Problem::bad_request("理由が「その他」のときは、メモに内容を書いてください。"));
+    }
+    if note.len() > NOTE_BYTES_MAX {
+        return Err(Problem::bad_request("メモが長すぎます。"));
+    }
+    let current = detail.finding.status;
+    if !current.may_become(status) {
+        let detail = format!("「{}」から「{}」へは変えられません。", status_name(current), status_name(status));
+        return Err(Problem::conflict(detail));
+    }
+    let finding = detail.finding.id.clone();
+    visit.act(Deed::Review { finding, status, reason: reason.to_owned(), note: note.to_owned() })?;
+    Ok(())
+}

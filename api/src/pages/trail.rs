@@ -1,0 +1,103 @@
+//! 監査証跡: who used this product, when, from where, for what.
+
+use askama::Template;
+use monban_audit::wording;
+use monban_event::TimeRange;
+use monban_event::act::Deed;
+use monban_index::ledger::TrailRow;
+
+use super::frame::{Frame, Page};
+use super::html;
+use crate::app::{Answer, Visit};
+use crate::limits::TRAIL_SHOWN;
+use crate::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "trail.html")]
+struct TrailPage {
+    frame: Frame,
+    lines: Vec<Line>,
+    limit: usize,
+}
+
+struct Line {
+    number: u64,
+    stamp: String,
+    iso: String,
+    by: String,
+    kind: &'static str,
+    what: String,
+}
+
+pub(crate) async fn show(visit: Visit) -> Answer {
+    visit.run(|visit| html(&answer(visit)?)).await
+}
+
+fn answer(visit: &Visit) -> Result<TrailPage, Problem> {
+    let rows = visit.app.ledger()?.trail(TimeRange::default(), TRAIL_SHOWN)?;
+    visit.act(Deed::Viewed { what: "監査証跡".to_owned() })?;
+    let lines = rows.iter().map(line).collect();
+    Ok(TrailPage { frame: Frame::of(visit, "監査証跡", Page::Trail)?, lines, limit: TRAIL_SHOWN })
+}
+
+fn line(row: &TrailRow) -> Line {
+    let (kind, what) = match serde_json::from_str(&row.deed) {
+        Ok(deed) => words(&deed),
+        Err(_) => ("不明", "この版の門番が知らない記録です。".to_owned()),
+    };
+    Line {
+        number: row.record.0,
+        stamp: wording::stamp(row.at),
+        iso: wording::iso(row.at),
+        by: row.by.clone(),
+        kind,
+        what,
+    }
+}
+
+fn words(deed: &Deed) -> (&'static str, String) {
+    match deed {
+        Deed::Epoch { program_version, rules, .. } => ("起動", format!("版 {program_version}　ルール {rules}")),
+        Deed::Context { name, sha256, .. } => {
+            let start: String = sha256.chars().take(12).collect();
+            ("設定", format!("{} を読み込み（SHA-256 {start}…）", context(*name)))
+        }
+        Deed::ImportOpened { path, bytes, .. } => ("取込開始", format!("{path}（{}）", wording::bytes(*bytes))),
+        Deed::ImportClosed { import, damaged } => {
+            ("取込終了", format!("取込 {import}　読めなかった箇所 {} 件", damaged.len()))
+        }
+        Deed::Review { finding, status, reason, note } => {
+            ("確認", format!("検知 {finding} を{}に　{reason}　{note}", status.japanese()))
+        }
+        Deed::SourceNamed { source, name } => ("機器の登録", format!("{source} を「{name}」に")),
+        Deed::TokenCreated { name, scopes, .. } => ("トークン作成", format!("{name}（{}）", scopes.join("、"))),
+        Deed::TokenRevoked { id } => ("トークン失効", id.clone()),
+        Deed::UserCreated { name, role, .. } => {
+            let role = crate::auth::role::Role::parse(role).map_or("不明", crate::auth::role::Role::japanese);
+            ("利用者の作成", format!("{name}（{role}）"))
+        }
+        Deed::LoggedIn { peer } => ("ログイン", format!("{peer} から")),
+        Deed::LoginRefused { account, peer } => ("ログイン拒否", format!("{account}　{peer} から")),
+        Deed::LoggedOut {} => ("ログアウト", String::new()),
+        Deed::Searched { query, hits, .. } => {
+            let query = if query.trim().is_empty() { "（条件なし）" } else { query };
+            ("検索", format!("{query}　{} 件", wording::count(*hits)))
+        }
+        Deed::Viewed { what } => ("閲覧", what.clone()),
+        Deed::Exported { what, form } => ("出力", format!("{what}（{form}）")),
+        Deed::Lost { receiver, reason, count } => {
+            ("受信の損失", format!("{receiver}　{reason}　{} 件", wording::count(*count)))
+        }
+    }
+}
+
+fn context(name: monban_event::act::ContextName) -> &'static str {
+    use monban_event::act::ContextName::{Allow, Calendar, Config, Roster, Vendors};
+    match name {
+        Roster => "名簿",
+        Allow => "許可した接続元",
+        Vendors => "保守事業者",
+        Calendar => "病院カレンダー",
+        Config => "設定ファイル",
+    }
+}

@@ -1,0 +1,64 @@
+//! What the pages and the API are built on, as the program hands it over.
+
+use std::sync::Arc;
+
+use monban_event::{ActSink, Clock, EventStore, RecordId, RuleId};
+use monban_index::ledger::Ledger;
+use monban_index::partition::RecordSource;
+use serde::Serialize;
+
+use crate::auth::setup::SetupSecret;
+
+/// Everything a router needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub store: Arc<dyn EventStore>,
+    pub ledger: Arc<Ledger>,
+    pub acts: Arc<dyn ActSink>,
+    pub records: Arc<dyn RecordSource>,
+    pub rules: Arc<dyn RuleTexts>,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Arc<SiteSettings>,
+    pub setup: Arc<SetupSecret>,
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SiteSettings {
+    /// As it stands on pages and reports.
+    pub hospital: String,
+    /// `R5`, `R6` or `R7`.
+    pub checklist_edition: String,
+    /// Pages are reached by HTTPS: the cookie gets `Secure` and its `__Host-` name. Off only for plain loopback.
+    pub secure_cookies: bool,
+}
+
+/// How the program is doing just now.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Health {
+    pub journal_durable: RecordId,
+    pub pipeline_position: RecordId,
+    pub lag_ms: u64,
+    pub records_per_second: f64,
+    /// Records that a receiver could not take since the start.
+    pub dropped: u64,
+    pub version: String,
+}
+
+/// The four fixed texts of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleText {
+    pub what: String,
+    pub why: String,
+    pub how: String,
+    pub legitimate: String,
+}
+
+/// What the rules in force say about themselves.
+pub trait RuleTexts: Send + Sync {
+    /// `None` for a rule that is no longer there or has no texts (`SigmaHQ`'s have none).
+    fn text(&self, rule: &RuleId) -> Option<RuleText>;
+
+    /// How many rules are in force.
+    fn count(&self) -> usize;
+}

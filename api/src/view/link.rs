@@ -1,0 +1,75 @@
+//! Addresses of our own pages. Everything a page shows is in its address, so every link is built here, encoded.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use monban_audit::wording;
+use monban_event::TimeRange;
+
+/// Percent-encodes everything except RFC 3986's unreserved characters.
+pub(crate) fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    encoded
+}
+
+/// `path?name=value&…` of the pairs that have a value.
+pub(crate) fn with(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut address = path.to_owned();
+    for (index, (name, value)) in pairs.iter().filter(|(_, value)| !value.is_empty()).enumerate() {
+        address.push(if index == 0 { '?' } else { '&' });
+        address.push_str(name);
+        address.push('=');
+        address.push_str(&percent(value));
+    }
+    address
+}
+
+/// The search page for a query over a fixed period.
+pub(crate) fn search(query: &str, range: TimeRange) -> String {
+    let bound = |time: Option<DateTime<Utc>>| time.map(wording::iso).unwrap_or_default();
+    let (from, to) = (bound(range.from), bound(range.to));
+    with("/search", &[("q", query), ("period", "custom"), ("from", &from), ("to", &to)])
+}
+
+/// The search page for what surrounds an instant.
+pub(crate) fn around(query: &str, time: DateTime<Utc>, minutes: i64) -> String {
+    let delta = TimeDelta::minutes(minutes);
+    search(query, TimeRange::between(time - delta, time + delta))
+}
+
+/// Whether an address given by a request stays on this site.
+pub(crate) fn is_local(address: &str) -> bool {
+    let mut characters = address.chars();
+    let starts = characters.next() == Some('/') && !matches!(characters.next(), Some('/' | '\\'));
+    starts && !address.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_leave_their_place() {
+        assert_eq!(
+            with("/search", &[("q", "a&b=#\"<"), ("from", ""), ("to", "１")]),
+            "/search?q=a%26b%3D%23%22%3C&to=%EF%BC%91"
+        );
+    }
+
+    #[test]
+    fn only_addresses_of_this_site_are_local() {
+        for address in ["/", "/search?q=a", "/events/1-0"] {
+            assert!(is_local(address), "{address}");
+        }
+        for address in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb"] {
+            assert!(!is_local(address), "{address}");
+        }
+    }
+}
