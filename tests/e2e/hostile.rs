@@ -9,6 +9,8 @@ use crate::support::random::Random;
 use crate::support::wait::wait_for;
 
 const SEED: u64 = 7_551;
+/// As many as one address may have open without being refused.
+const CONNECTIONS: usize = 30;
 
 /// Random bytes, and damaged shapes of what is known.
 fn junk(random: &mut Random) -> Vec<u8> {
@@ -61,8 +63,8 @@ fn random_bytes_over_tcp_are_kept_line_by_line() {
     let server = site.serve();
     let mut random = Random::seeded(SEED + 1);
     let mut expected = Vec::new();
-    for _ in 0..40 {
-        let bytes: Vec<u8> = (0..20).flat_map(|_| junk(&mut random)).collect();
+    for _ in 0..CONNECTIONS {
+        let bytes: Vec<u8> = (0..30).flat_map(|_| junk(&mut random)).collect();
         TcpStream::connect(server.tcp()).unwrap().write_all(&bytes).unwrap();
         expected.extend(lines_of(&bytes));
     }
@@ -75,13 +77,15 @@ fn random_bytes_over_tcp_are_kept_line_by_line() {
     assert!(kept == expected, "the journal holds other bytes than were sent");
 }
 
-/// What stands between line ends and NULs, without the ends; nothing of it looks like an octet count.
+/// What stands between line feeds and NULs, without the carriage returns beside them; nothing of it looks like an
+/// octet count.
 fn lines_of(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let lines = bytes.split(|byte| matches!(byte, b'\n' | 0)).map(|line| {
-        let end = line.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
-        line[..end].to_vec()
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | 0)).filter_map(|line| {
+        let first = line.iter().position(|&byte| byte != b'\r')?;
+        let last = line.iter().rposition(|&byte| byte != b'\r')?;
+        Some(line[first..=last].to_vec())
     });
-    lines.filter(|line| !line.is_empty()).collect()
+    lines.collect()
 }
 
 #[test]
