@@ -146,7 +146,7 @@ fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: Li
         ledger: Arc::clone(&node.ledger),
         acts: node.clone(),
         records: node.journal.clone(),
-        rules: Arc::clone(&node.rules),
+        rules: node.rules.clone(),
         clock: Arc::clone(&node.clock),
         settings: Arc::new(SiteSettings {
             hospital: config.hospital.clone(),

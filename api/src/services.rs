@@ -62,3 +62,17 @@ pub trait RuleTexts: Send + Sync {
     /// How many rules are in force.
     fn count(&self) -> usize;
 }
+
+impl RuleTexts for monban_detect::RuleSet {
+    fn text(&self, rule: &RuleId) -> Option<RuleText> {
+        let info = self.rules().iter().find(|info| info.id == *rule)?;
+        let texts = info.texts.clone();
+        let text =
+            RuleText { what: texts.what, why: texts.why, how: texts.how, legitimate: texts.legitimate };
+        (text != RuleText::default()).then_some(text)
+    }
+
+    fn count(&self) -> usize {
+        self.rules().len()
+    }
+}

@@ -2,6 +2,8 @@
 //! holds both user and address; one failed login reported by two machines. Owns the memory this needs, all of it
 //! bounded. Works in journal order, because a line can only be joined with lines that are there.
 
+mod book;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
@@ -9,11 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::{Action, Event, Login, LoginKind, VpnSession};
 use serde::{Deserialize, Serialize};
 
-/// Sessions kept open. The largest VPN box of a hospital licenses a few thousand users; above the bound the session
-/// heard of longest ago is let go, its end unknown.
-const OPEN_SESSIONS_MAX: usize = 10_000;
-/// A session not heard of for so long is not open any more, whatever the device forgot to say.
-const OPEN_FOR_MAX: TimeDelta = TimeDelta::days(7);
+use book::{Book, By, Open};
+
 /// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 /// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
@@ -23,23 +22,19 @@ const DIALS_MAX: usize = 64;
 const ROUTERS_MAX: usize = 1_000;
 /// N09: one attempt, reported by the member server and by the domain controller.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
-/// Failed logins remembered. At 1,000 failures a second, two seconds' worth with room to spare.
-const RECENT_FAILURES_MAX: usize = 4_096;
+/// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
+const USER_FAILURES_MAX: usize = 64;
+/// Users whose failures are remembered; a guesser of names must not grow memory.
+const FAILING_USERS_MAX: usize = 2_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sessions {
-    open: BTreeMap<String, Open>,
+    open: Book,
     dials: BTreeMap<String, Router>,
-    failures: VecDeque<Failure>,
+    /// Failed logins by user, oldest first.
+    failures: BTreeMap<String, VecDeque<Failure>>,
     /// Sessions that changed since they were last taken, by key.
     changed: BTreeMap<String, VpnSession>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Open {
-    session: VpnSession,
-    /// The device's own id: a number, or the interface (`PP[ANONYMOUS01]`) of a router.
-    vendor_id: Option<String>,
 }
 
 /// One Yamaha router: tunnels that connected and whose user is not known yet.
@@ -57,7 +52,6 @@ struct Dial {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Failure {
-    user: String,
     source_ip: Option<IpAddr>,
     workstation: Option<String>,
     machine: String,
@@ -148,14 +142,14 @@ impl Sessions {
             after_hours: event.after_hours.unwrap_or(false),
             first_event: event.id,
         };
-        self.make_room(event.time());
         self.changed.insert(session.key.clone(), session.clone());
-        // Interfaces are used again: whoever had this one before is gone, even if nobody said so.
         let vendor_id = event.vpn_session_id.clone();
-        self.open.retain(|_, open| {
-            vendor_id.is_none() || open.vendor_id != vendor_id || open.session.observer != session.observer
-        });
-        self.open.insert(session.key.clone(), Open { session, vendor_id });
+        // Interfaces are used again: whoever had this one before is gone, even if nobody said so.
+        let before = vendor_id.iter().flat_map(|id| self.open.of(&session.observer, By::VendorId(id.clone())));
+        for key in before.map(|open| open.session.key.clone()).collect::<Vec<_>>() {
+            self.open.remove(&key);
+        }
+        self.open.insert(Open { session, vendor_id });
     }
 
     /// The open session this start line belongs to, if it reports one that is there already.
@@ -168,13 +162,10 @@ impl Sessions {
             let no_contradiction = open.vendor_id.is_none() || event.vpn_session_id.is_none();
             let moved_to_tunnel = open.session.assigned_ip.is_none() != event.vpn_assigned_ip.is_none();
             let same_source = open.session.source_ip == event.source_ip;
-            open.session.observer == observer
-                && open.session.user == user
-                && near
-                && same_source
-                && (same_id || no_contradiction || moved_to_tunnel)
+            near && same_source && (same_id || no_contradiction || moved_to_tunnel)
         };
-        self.open.values().find(same).map(|open| open.session.key.clone())
+        let mut of_user = self.open.of(&observer, By::User(user.to_owned()));
+        of_user.find(same).map(|open| open.session.key.clone())
     }
 
     fn assign(&mut self, event: &Event) {
@@ -192,11 +183,10 @@ impl Sessions {
     fn end(&mut self, event: &Event) {
         let Some(key) = self.find(event) else { return };
         self.update(&key, event, |session| session.ended = Some(event.time()));
-        self.open.remove(&key);
     }
 
     fn update(&mut self, key: &str, event: &Event, change: impl FnOnce(&mut VpnSession)) {
-        let Some(open) = self.open.get_mut(key) else { return };
+        let Some(mut open) = self.open.remove(key) else { return };
         let session = &mut open.session;
         session.last_seen = session.last_seen.max(event.time());
         session.source_ip = session.source_ip.or(event.source_ip);
@@ -206,7 +196,10 @@ impl Sessions {
         session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
         change(session);
         open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
-        self.changed.insert(key.to_owned(), session.clone());
+        self.changed.insert(key.to_owned(), open.session.clone());
+        if open.session.ended.is_none() {
+            self.open.insert(open);
+        }
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
@@ -214,22 +207,14 @@ impl Sessions {
     fn find(&self, event: &Event) -> Option<String> {
         let observer = observer(event);
         let user = event.user_name.as_deref();
-        let on_device = || self.open.values().filter(|open| open.session.observer == observer);
         let of_user = |open: &&Open| user.is_none_or(|user| open.session.user == user);
-        let latest = |found: &mut dyn Iterator<Item = &Open>| {
-            found
-                .max_by_key(|open| (open.session.started, open.session.first_event))
-                .map(|open| open.session.key.clone())
+        let latest = |by: By| {
+            let found = self.open.of(&observer, by).filter(of_user);
+            let latest = found.max_by_key(|open| (open.session.started, open.session.first_event));
+            latest.map(|open| open.session.key.clone())
         };
-        let by_id = event
-            .vpn_session_id
-            .as_ref()
-            .and_then(|id| latest(&mut on_device().filter(|open| open.vendor_id.as_ref() == Some(id)).filter(of_user)));
-        let by_address = || {
-            event.vpn_assigned_ip.and_then(|ip| {
-                latest(&mut on_device().filter(|open| open.session.assigned_ip == Some(ip)).filter(of_user))
-            })
-        };
+        let by_id = event.vpn_session_id.clone().and_then(|id| latest(By::VendorId(id)));
+        let by_address = || event.vpn_assigned_ip.and_then(|ip| latest(By::Assigned(ip)));
         let by_user = || user.and_then(|user| self.only_of(&observer, user, event));
         by_id.or_else(by_address).or_else(by_user)
     }
@@ -237,32 +222,14 @@ impl Sessions {
     /// By user alone, where nothing contradicts: the ids must not both be given and differ.
     fn only_of(&self, observer: &str, user: &str, event: &Event) -> Option<String> {
         let fits = |open: &&Open| {
-            open.session.observer == observer
-                && open.session.user == user
-                && (open.vendor_id.is_none() || event.vpn_session_id.is_none())
+            (open.vendor_id.is_none() || event.vpn_session_id.is_none())
                 && (open.session.source_ip.is_none()
                     || event.source_ip.is_none()
                     || open.session.source_ip == event.source_ip)
         };
-        let mut found = self.open.values().filter(fits);
+        let mut found = self.open.of(observer, By::User(user.to_owned())).filter(fits);
         let first = found.next()?;
         found.next().is_none().then(|| first.session.key.clone())
-    }
-
-    fn make_room(&mut self, now: DateTime<Utc>) {
-        if self.open.len() < OPEN_SESSIONS_MAX {
-            return;
-        }
-        self.open.retain(|_, open| now - open.session.last_seen < OPEN_FOR_MAX);
-        while self.open.len() >= OPEN_SESSIONS_MAX {
-            let oldest = self
-                .open
-                .values()
-                .min_by_key(|open| (open.session.last_seen, &open.session.key))
-                .map(|open| open.session.key.clone());
-            let Some(oldest) = oldest else { return };
-            self.open.remove(&oldest);
-        }
     }
 
     fn mark_repeat(&mut self, event: &mut Event) {
@@ -270,34 +237,33 @@ impl Sessions {
             return;
         }
         let (Some(user), Some(machine)) = (event.user_name.clone(), event.device().map(str::to_owned)) else { return };
-        let new = Failure {
-            user,
-            source_ip: event.source_ip,
-            workstation: event.source_domain.clone(),
-            machine,
-            at: event.time(),
-        };
-        if self.failures.iter().rev().any(|old| old.is_same_attempt(&new)) {
+        let (source_ip, workstation) = (event.source_ip, event.source_domain.clone());
+        let new = Failure { source_ip, workstation, machine, at: event.time() };
+        if self.failures.len() >= FAILING_USERS_MAX && !self.failures.contains_key(&user) {
+            let horizon = new.at - REPEAT_WITHIN;
+            self.failures.retain(|_, failures| failures.back().is_some_and(|last| last.at >= horizon));
+            if self.failures.len() >= FAILING_USERS_MAX {
+                self.failures.clear();
+            }
+        }
+        let failures = self.failures.entry(user).or_default();
+        if failures.iter().rev().any(|old| old.is_same_attempt(&new)) {
             event.login = Some(Login::Repeat);
             return;
         }
-        let horizon = new.at - REPEAT_WITHIN * 30;
-        while self.failures.len() >= RECENT_FAILURES_MAX || self.failures.front().is_some_and(|old| old.at < horizon) {
-            self.failures.pop_front();
+        if failures.len() >= USER_FAILURES_MAX {
+            failures.pop_front();
         }
-        self.failures.push_back(new);
+        failures.push_back(new);
     }
 }
 
 impl Failure {
-    /// The same person from the same place within two seconds, told by another machine.
+    /// From the same place within two seconds, told by another machine; of one user.
     fn is_same_attempt(&self, other: &Self) -> bool {
         let same_ip = self.source_ip.is_some() && self.source_ip == other.source_ip;
         let same_workstation = self.workstation.is_some() && self.workstation == other.workstation;
-        self.user == other.user
-            && self.machine != other.machine
-            && (same_ip || same_workstation)
-            && (self.at - other.at).abs() <= REPEAT_WITHIN
+        self.machine != other.machine && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
     }
 }
 
