@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use monban_detect::enrich::enrich;
+use monban_detect::enrich;
 use monban_detect::{Context, ContextTexts, Detector, RuleSet};
 use monban_event::{Finding, Format, Origin, RecordId, RecordParser, SimulatedClock, Transport};
 use monban_ingest::syslog::RecordMaker;
