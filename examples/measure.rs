@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::store::SearchRequest;
 use monban_event::{Clock, EventStore, Field, RecordId, SystemClock, TimeRange};
@@ -54,7 +54,7 @@ fn receive(dir: &Path) -> Result<()> {
     ended.store(true, Ordering::Release);
     let told = telling.join();
     journal.close();
-    told.map_or_else(|_| bail!("the counting thread ended with a panic"), |result| result)
+    told.unwrap_or_else(|_| bail!("the counting thread ended with a panic"))
 }
 
 fn tell_durable(journal: &Journal, ended: &AtomicBool) -> Result<()> {
@@ -148,5 +148,6 @@ fn answer(store: &TantivyStore, question: &Question) -> Result<()> {
         Kind::Hours => store.histogram(&query, question.range, 3600)?.len(),
     };
     // A search that finds nothing is fast for the wrong reason.
-    if found == 0 { bail!("{} finds nothing", question.text) } else { Ok(()) }
+    ensure!(found > 0, "{} finds nothing", question.text);
+    Ok(())
 }

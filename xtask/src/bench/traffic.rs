@@ -73,7 +73,9 @@ fn line(dice: &mut Dice, number: u64, count: u64) -> String {
     };
     line.push_str(&body);
     if number % RARE == RARE / 2 {
-        write!(line, " comment=\"{RARE_WORD}\"").expect("a string takes text");
+        // Into the message, which stands last and ends with its quote.
+        line.pop();
+        write!(line, " {RARE_WORD}\"").expect("a string takes text");
     }
     line
 }
