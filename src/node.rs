@@ -135,9 +135,10 @@ impl Node {
         Ok(node)
     }
 
-    /// Brings the views up to the journal, then journals what is new about this start.
+    /// Brings the views up to the journal, so that the first question is answered from all that is durable, then
+    /// journals what is new about this start.
     fn begin(&self, opening: &Opening<'_>) -> Result<(), NodeError> {
-        let caught_up = self.progress.wait_applied(self.journal.durable());
+        let caught_up = self.progress.wait_searchable(self.journal.durable());
         caught_up.map_err(|stopped| NodeError::Acts(SinkRefused::CannotWrite(stopped.to_string())))?;
         let epoch = Deed::Epoch {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),

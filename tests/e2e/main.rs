@@ -1,0 +1,14 @@
+//! The built program from outside: real sockets, real files, real peers, and nothing of its insides but the formats
+//! it promises. Every test has a data directory of its own, every listener asks for port 0, and a server that says
+//! WARN or ERROR without having been provoked fails its test. Nothing here waits a fixed time: see [`support::wait`].
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod cli;
+mod crash;
+mod hostile;
+mod import;
+mod peers;
+mod serve;
+mod support;
+mod volume;
