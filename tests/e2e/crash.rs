@@ -1,10 +1,10 @@
 //! SIGKILL at random moments: nothing below the durable position is lost, nothing is there twice, and what the rules
 //! found is what they find on an undisturbed run over the same journal. `MONBAN_CRASHES` raises the number of kills.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::collections::BTreeMap;
 
 use monban_event::Record;
 use serde_json::Value;
@@ -16,8 +16,8 @@ use crate::support::{Site, journal, wait_until};
 
 const SEED: u64 = 41_923;
 const CRASHES: u64 = 5;
-/// Lines after which, at the latest, the kill comes.
-const LINES_MAX: u64 = 12_000;
+/// Records that have become durable when, at the latest, the kill comes.
+const DURABLE_MAX: u64 = 12_000;
 /// Said by a start after a kill, and meant so.
 const TORN: &str = "an unfinished last write was cut off";
 
@@ -33,12 +33,12 @@ fn kill_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     for round in 0..crashes() {
         let mut server = site.serve();
         server.tolerate(TORN);
-        let moment = 1 + random.below(LINES_MAX);
+        let moment = journal::published(&site.data()) + 1 + random.below(DURABLE_MAX);
         let (to, mark) = (server.tcp(), format!("round{round}"));
         let written = AtomicU64::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| send_until_it_breaks(to, &mark, &written));
-            wait_until("the moment of the kill", || written.load(Ordering::Acquire) >= moment);
+            wait_until("the moment of the kill", || journal::published(&site.data()) >= moment);
             server.kill();
         });
         let published = journal::published(&site.data());
