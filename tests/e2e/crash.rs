@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use monban_event::Record;
 use serde_json::Value;
 
-use crate::support::lines::{assert_each_once, line, number, numbers};
+use crate::support::evtx::{chunk, sample};
+use crate::support::lines::{assert_each_once, line, number, numbers, send_tcp};
 use crate::support::random::Random;
 use crate::support::wait::wait_for;
 use crate::support::{Site, journal, wait_until};
@@ -104,7 +105,7 @@ fn without_a_server_a_search_after_a_kill_finds_everything_durable() {
     let site = Site::new();
     let server = site.serve();
     let before = journal::published(&site.data());
-    crate::support::lines::send_tcp(server.tcp(), "kept", 0..1000).unwrap();
+    send_tcp(server.tcp(), "kept", 0..1000).unwrap();
     wait_for("the lines in the journal", &(before + 1000), || journal::published(&site.data()));
     server.kill();
     assert_each_once(&numbers("kept", &site.search("*")), 1000);
@@ -116,7 +117,8 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
     let text: String = (0..30_000).map(|number| line("history", number) + "\n").collect();
     let accounts: Vec<String> = (0..120).map(|number| format!("shokuin{number:03}")).collect();
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    let evtx = crate::support::evtx::logons(1, &names);
+    let chunks: Vec<Vec<u8>> = (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
+    let evtx = sample::file(&chunks);
     let files = |site: &Site| {
         site.write("in/gw.log", &text);
         site.write("in/dc.evtx", &evtx);

@@ -3,6 +3,9 @@
 use crate::support::Site;
 use crate::support::journal;
 
+/// Accounts unused for long are told at the month's first moment, not on the day on which somebody dealt with them.
+const ONCE_A_MONTH: &str = "AC-02";
+
 #[test]
 fn every_planted_incident_is_listed_and_found_by_the_rules_in_force() {
     let site = Site::new();
@@ -11,7 +14,6 @@ fn every_planted_incident_is_listed_and_found_by_the_rules_in_force() {
     let made = site.run(demo.iter().copied().chain(["--small", "--no-serve"])).ok();
     assert!(made.err.contains("検索できるようになりました"), "{made:#?}");
     let list = site.run(demo.iter().copied().chain(["--list"])).ok();
-    println!("{}", list.out);
     let (table, judged): (Vec<&str>, Vec<&str>) = list.out.lines().partition(|line| !line.contains("検知済 "));
     let planted = table.iter().filter(|line| line.starts_with(|letter: char| letter.is_ascii_digit())).count();
     assert!(planted >= 10, "{}", list.out);
@@ -19,10 +21,11 @@ fn every_planted_incident_is_listed_and_found_by_the_rules_in_force() {
     let in_force: Vec<String> =
         monban_detect::RuleSet::hospital().rules().iter().map(|rule| rule.id.to_string()).collect();
     let missing = judged.iter().filter_map(|line| line.split("未検知 ").nth(1)).flat_map(|rules| rules.split(' '));
-    let missed: Vec<&str> = missing.filter(|rule| in_force.iter().any(|known| known == rule)).collect();
+    let missed: Vec<&str> =
+        missing.filter(|rule| *rule != ONCE_A_MONTH && in_force.iter().any(|known| known == rule)).collect();
     assert!(missed.is_empty(), "planted and not found: {missed:?}\n{}", list.out);
     let found = journal::findings(&data);
-    for rule in ["VP-01", "VP-03", "VP-08", "VP-09", "AU-01", "DE-01", "LG-01"] {
+    for rule in ["VP-01", "VP-03", "VP-08", "VP-09", "AU-01", "DE-01", "LG-01", ONCE_A_MONTH] {
         assert!(found.iter().any(|(id, _)| id == rule), "{rule} found nothing");
     }
 }
