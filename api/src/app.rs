@@ -12,7 +12,7 @@ use monban_event::act::Deed;
 use monban_index::ledger::LedgerReader;
 use tokio::sync::Semaphore;
 
-use crate::auth::{Peer, Who};
+use crate::auth::Who;
 use crate::limits::{LOGIN_ATTEMPTS_PER_MINUTE, PASSWORD_CHECKS_MAX};
 use crate::problem::Problem;
 use crate::services::Services;
@@ -79,7 +79,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) struct Visit {
     pub(crate) app: Arc<App>,
     pub(crate) who: Who,
-    pub(crate) peer: Peer,
 }
 
 impl Visit {
@@ -108,6 +107,6 @@ where
         let Ok(Extension(who)) = Extension::<Who>::from_request_parts(parts, state).await else {
             return Err(Problem::login_needed());
         };
-        Ok(Self { app, who, peer: Peer::of(&parts.extensions) })
+        Ok(Self { app, who })
     }
 }

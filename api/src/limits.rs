@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest time one answer may take. Searches stop by themselves after five seconds; an audit counts some twenty times.
-pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// Events of one API page; `ui.md` §5 promises it.
 pub(crate) const API_PAGE_MAX: usize = 1000;

@@ -125,8 +125,8 @@ impl Problem {
             "instance": instance,
             "request_id": request_id,
         });
-        if !self.errors.is_empty() {
-            body["errors"] = json!(self.errors);
+        if let (false, Some(members)) = (self.errors.is_empty(), body.as_object_mut()) {
+            members.insert("errors".to_owned(), json!(self.errors));
         }
         let mut response = (self.status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -193,6 +193,12 @@ impl From<StoreError> for Problem {
 
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
         Self::internal(&error)
     }
 }

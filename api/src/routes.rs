@@ -107,7 +107,7 @@ async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
     let mut response = next.run(request).await;
     if let Some(problem) = problem_of(&mut response) {
         report(&problem, &request_id);
-        response = word(&app, &problem, &instance, back, &request_id);
+        response = word(&app, &problem, &instance, &back, &request_id);
     }
     set_headers(&mut response, &app, &request_id);
     response
@@ -143,12 +143,12 @@ fn report(problem: &Problem, request_id: &str) {
     }
 }
 
-fn word(app: &App, problem: &Problem, instance: &str, back: String, request_id: &str) -> Response {
+fn word(app: &App, problem: &Problem, instance: &str, back: &str, request_id: &str) -> Response {
     if instance.starts_with("/api/") {
         return problem.json(instance, request_id);
     }
     if problem.status == StatusCode::UNAUTHORIZED {
-        let next = if back == "/" { String::new() } else { format!("?next={}", percent(&back)) };
+        let next = if back == "/" { String::new() } else { format!("?next={}", percent(back)) };
         return Redirect::to(&format!("/login{next}")).into_response();
     }
     problem.page(&app.services.settings.hospital, request_id)

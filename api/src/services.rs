@@ -67,8 +67,7 @@ impl RuleTexts for monban_detect::RuleSet {
     fn text(&self, rule: &RuleId) -> Option<RuleText> {
         let info = self.rules().iter().find(|info| info.id == *rule)?;
         let texts = info.texts.clone();
-        let text =
-            RuleText { what: texts.what, why: texts.why, how: texts.how, legitimate: texts.legitimate };
+        let text = RuleText { what: texts.what, why: texts.why, how: texts.how, legitimate: texts.legitimate };
         (text != RuleText::default()).then_some(text)
     }
 

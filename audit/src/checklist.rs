@@ -40,7 +40,8 @@ impl Edition {
     /// The edition of that name (`R6`); `None` when this program does not carry it.
     pub fn named(name: &str) -> Option<Self> {
         let (_, text) = EDITIONS.into_iter().find(|(edition, _)| *edition == name)?;
-        Some(toml::from_str(text).expect("a test reads every checklist of this program"))
+        // A test reads every checklist of this program, so the file is never the reason for `None`.
+        toml::from_str(text).ok()
     }
 
     /// The names this program carries, oldest first.

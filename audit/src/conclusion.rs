@@ -86,9 +86,9 @@ fn silences(summary: &AuditSummary) -> String {
     let when = first.silences.first().map_or_else(String::new, crate::model::SilenceLine::text);
     let others = match silent.len() {
         1 => String::new(),
-        more => format!("ほか {} 台", more - 1),
+        more => format!("、ほか {} 台", more - 1),
     };
-    format!("ログが途切れた機器は {} 台です（{} {when}{others}）。", silent.len(), first.name)
+    format!("ログが途切れた機器は {} 台です。{} {when}{others}。", silent.len(), first.name)
 }
 
 fn unparsed(summary: &AuditSummary) -> String {

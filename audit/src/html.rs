@@ -1,6 +1,8 @@
 //! The sheets: A4 pages that print as they look, from the data of [`AuditSummary`] alone. No script, no external asset,
 //! no style attribute (the pages' Content-Security-Policy forbids it), everything from outside escaped by the template.
 
+use std::fmt::Write;
+
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -43,7 +45,7 @@ pub(crate) fn percent(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail");
         }
     }
     encoded

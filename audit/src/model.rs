@@ -100,7 +100,10 @@ pub struct Part {
 
 impl Part {
     pub fn text(&self) -> String {
-        format!("{} {} {}", self.label_ja, self.value.text(), self.unit)
+        match self.value {
+            Amount::Whole(bytes) if self.unit == "バイト" => format!("{} {}", self.label_ja, wording::bytes(bytes)),
+            value => format!("{} {} {}", self.label_ja, value.text(), self.unit),
+        }
     }
 }
 

@@ -299,3 +299,12 @@ fn a_running_month_says_so() {
     assert_eq!(line.days_expected, 20);
     assert_eq!(line.days[25], None);
 }
+
+#[test]
+fn a_month_is_compared_only_with_one_that_has_records() {
+    let summary = busy().summary(october(), NOW);
+    let line = summary.previous.iter().find(|line| line.id == "N01").unwrap();
+    assert_eq!((line.current, line.previous), (Some(Amount::Whole(5)), Some(Amount::Whole(1))));
+    assert_eq!(line.change_text(), "+4");
+    assert!(busy().summary(october().previous(), NOW).previous.is_empty());
+}

@@ -102,7 +102,8 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         play(&demo, &node, &clock)?;
         Mark { complete: true, ..mark }.write(&args.data_dir)?;
     }
-    clock.set(month.next().start());
+    // The last second of the month: the audit is due tomorrow, and nothing has fallen silent yet.
+    clock.set(month.next().start() - chrono::TimeDelta::seconds(1));
     if args.list || args.no_serve {
         node.close();
         drop(node);

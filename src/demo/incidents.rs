@@ -326,7 +326,8 @@ fn disabled_accounts(world: &World, out: &mut Out) -> Planted {
     }
     Planted {
         day: day_number(&day),
-        at_range: range(start, start.plus(6 * MINUTE)),
+        // The list of unused accounts is drawn up on the first of the month; the clearing up follows on this day.
+        at_range: range(world.day(1).at(0, 0, 0), start.plus(6 * MINUTE)),
         text_ja: "90日使われていない37アカウントのうち12を無効化",
         rules: vec!["AC-02"],
         query: "event_id:4725",

@@ -35,15 +35,12 @@ pub(crate) fn verify(password: &str, hash: Option<&str>) -> bool {
     if password.len() > PASSWORD_BYTES_MAX {
         return false;
     }
-    let kept = hash.and_then(|hash| PasswordHash::new(hash).ok());
-    match kept {
-        Some(kept) => Argon2::default().verify_password(password.as_bytes(), &kept).is_ok(),
-        None => {
-            let same_work = Argon2::default().hash_password(password.as_bytes());
-            drop(same_work);
-            false
-        }
+    if let Some(kept) = hash.and_then(|hash| PasswordHash::new(hash).ok()) {
+        return Argon2::default().verify_password(password.as_bytes(), &kept).is_ok();
     }
+    let same_work = Argon2::default().hash_password(password.as_bytes());
+    drop(same_work);
+    false
 }
 
 #[cfg(test)]

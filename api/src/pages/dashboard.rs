@@ -55,8 +55,6 @@ struct SourceCounts {
     fine: usize,
     skewed: usize,
     silent: usize,
-    class: &'static str,
-    mark: &'static str,
 }
 
 /// Bars of receipt, a row a source.
@@ -90,6 +88,9 @@ struct ReceiptBar {
 /// Findings of the last days, a column a day.
 struct Week {
     days: Vec<WeekDay>,
+    /// Where the drawing begins and how high it is: a quiet week needs little room.
+    top: u64,
+    height: u64,
 }
 
 struct WeekDay {
@@ -232,13 +233,7 @@ fn source_counts(sources: &[SourceRow], silences: &[SilenceRow]) -> SourceCounts
         |row: &SourceRow| silences.iter().any(|silence| silence.source == row.id && silence.ended.is_none());
     let states: Vec<State> = sources.iter().map(|row| State::of(row, is_silent(row))).collect();
     let of = |state| states.iter().filter(|found| **found == state).count();
-    let (silent, skewed) = (of(State::Silent), of(State::Skewed));
-    let (class, mark) = match (silent, skewed) {
-        (0, 0) => ("good", "●"),
-        (0, _) => ("wait", "▲"),
-        _ => ("bad", "■"),
-    };
-    SourceCounts { fine: of(State::Fine) + of(State::Imported), skewed, silent, class, mark }
+    SourceCounts { fine: of(State::Fine) + of(State::Imported), skewed: of(State::Skewed), silent: of(State::Silent) }
 }
 
 /// VPN sessions of the last day whose end was not reported.
@@ -346,7 +341,9 @@ fn week(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Week, Problem> 
         });
         week_day(index.unsigned_abs(), start, counts)
     };
-    Ok(Week { days: (0..DAYS).map(day).collect() })
+    let days: Vec<WeekDay> = (0..DAYS).map(day).collect();
+    let top = days.iter().map(|day| day.total_y).min().unwrap_or(0).saturating_sub(16).min(90);
+    Ok(Week { days, top, height: 206 - top })
 }
 
 /// A column: a box a finding while there are few, a box a share when there are many; the worst on top.

@@ -26,7 +26,6 @@ const SKEW_SHOWN: TimeDelta = TimeDelta::seconds(60);
 #[template(path = "event.html")]
 struct EventPage {
     frame: Frame,
-    id: String,
     sentence: String,
     event_time: (String, String),
     received: Option<(String, String)>,
@@ -75,7 +74,6 @@ fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
     let shown = |time| (wording::stamp(time), wording::iso(time));
     Ok(EventPage {
         frame: Frame::of(visit, "イベント", Page::Search)?,
-        id: event.id.to_string(),
         sentence: describe::sentence(&event),
         event_time: shown(event.time()),
         received: event.ingested.map(shown),

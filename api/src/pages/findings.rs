@@ -17,7 +17,7 @@ use crate::auth::role::Scope;
 use crate::limits::{FINDINGS_SHOWN, NOTE_BYTES_MAX};
 use crate::problem::Problem;
 use crate::services::RuleText;
-use crate::view::{link, words};
+use crate::view::{describe, link, words};
 
 #[derive(Template)]
 #[template(path = "findings.html")]
@@ -36,10 +36,11 @@ struct FindingsPage {
 struct FindingPage {
     frame: Frame,
     card: Card,
-    evidence: Vec<(String, String)>,
+    /// Address, time and sentence of each event.
+    evidence: Vec<(String, String, String)>,
     evidence_left_out: usize,
     may_review: bool,
-    statuses: Vec<(&'static str, &'static str, bool)>,
+    statuses: Vec<(&'static str, &'static str)>,
     reasons: &'static [&'static str],
     error: Option<String>,
 }
@@ -207,19 +208,30 @@ pub(crate) fn detail(visit: &Visit, id: &str) -> Result<FindingDetail, Problem> 
 const EVIDENCE_SHOWN: usize = 20;
 
 fn page(visit: &Visit, detail: &FindingDetail, error: Option<String>) -> Result<FindingPage, Problem> {
-    let shown = detail.evidence.iter().take(EVIDENCE_SHOWN);
     let next = words::next_statuses(detail.finding.status);
-    let first = next.first().copied();
     Ok(FindingPage {
         frame: Frame::of(visit, "検知", Page::Findings)?,
         card: card(visit, detail),
-        evidence: shown.map(|id| (format!("/events/{id}"), id.to_string())).collect(),
+        evidence: evidence(visit, detail)?,
         evidence_left_out: detail.evidence.len().saturating_sub(EVIDENCE_SHOWN),
         may_review: visit.who.may(Scope::FindingsReview),
-        statuses: next.iter().map(|status| (status.as_str(), status_name(*status), Some(*status) == first)).collect(),
+        statuses: next.iter().map(|status| (status.as_str(), status_name(*status))).collect(),
         reasons: &words::REASONS,
         error,
     })
+}
+
+/// The first events of the evidence as sentences; one past its retention as its number alone.
+fn evidence(visit: &Visit, detail: &FindingDetail) -> Result<Vec<(String, String, String)>, Problem> {
+    let mut lines = Vec::new();
+    for id in detail.evidence.iter().take(EVIDENCE_SHOWN) {
+        let (stamp, sentence) = match visit.app.services.store.event(*id)? {
+            Some(event) => (wording::stamp(event.time()), describe::sentence(&event)),
+            None => (format!("記録 {id}"), "原ログは保存期間を過ぎています。".to_owned()),
+        };
+        lines.push((format!("/events/{id}"), stamp, sentence));
+    }
+    Ok(lines)
 }
 
 /// What a person decided.

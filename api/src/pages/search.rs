@@ -2,10 +2,12 @@
 
 use askama::Template;
 use axum::extract::Query as Params;
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use monban_audit::wording;
 use monban_event::act::Deed;
 use monban_event::query::Query;
 use monban_event::store::{SearchPage as Found, SearchRequest};
+use monban_event::time::jst_date;
 use monban_event::{Event, Field, Outcome, TimeRange};
 use monban_index::query::{explain, print};
 use serde::Deserialize;
@@ -100,7 +102,9 @@ struct Hint {
 
 pub(crate) struct Line {
     pub(crate) href: String,
+    /// As lists show it: the year only where it is not this one.
     pub(crate) stamp: String,
+    pub(crate) whole: String,
     pub(crate) iso: String,
     pub(crate) device: String,
     pub(crate) user: String,
@@ -112,7 +116,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn of(event: &Event) -> Self {
+    pub(crate) fn of(event: &Event, now: DateTime<Utc>) -> Self {
         let time = event.time();
         let (outcome, outcome_class) = match event.outcome {
             Some(Outcome::Success) => ("● 成功", "good"),
@@ -123,7 +127,8 @@ impl Line {
         let source = event.source_ip.map(|ip| ip.to_string()).or_else(|| event.source_domain.clone());
         Self {
             href: format!("/events/{}", event.id),
-            stamp: wording::stamp(time),
+            stamp: if same_year(time, now) { wording::short_stamp(time) } else { wording::stamp(time) },
+            whole: wording::stamp(time),
             iso: wording::iso(time),
             device: event.device().map(str::to_owned).or_else(|| event.source_id.clone()).unwrap_or_default(),
             user: event.user_name.clone().unwrap_or_default(),
@@ -134,6 +139,10 @@ impl Line {
             after_hours: event.after_hours == Some(true),
         }
     }
+}
+
+fn same_year(time: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    jst_date(time).year() == jst_date(now).year()
 }
 
 pub(crate) async fn show(visit: Visit, Params(asked): Params<Asked>) -> Answer {
@@ -174,12 +183,12 @@ fn answer(visit: &Visit, asked: &Asked) -> Result<SearchPage, Problem> {
 }
 
 /// A bound as a date-time field takes it.
-fn field_text(bound: Option<chrono::DateTime<chrono::Utc>>, typed: &str) -> String {
+fn field_text(bound: Option<DateTime<Utc>>, typed: &str) -> String {
     bound.map_or_else(|| typed.to_owned(), |time| wording::iso(time).chars().take(16).collect())
 }
 
 fn range_words(range: TimeRange) -> String {
-    let bound = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(wording::stamp);
+    let bound = |time: Option<DateTime<Utc>>| time.map(wording::stamp);
     match (bound(range.from), bound(range.to)) {
         (Some(from), Some(to)) => format!("{from} 〜 {to}"),
         (Some(from), None) => format!("{from} から"),
@@ -227,7 +236,7 @@ fn find(visit: &Visit, asked: &Asked, reading: &Reading, period: &Period) -> Res
         incomplete: found.incomplete_before.map(wording::stamp),
         histogram: if is_empty { None } else { bars(visit, reading, range)? },
         facets: if is_empty { Vec::new() } else { facets(visit, reading, range)? },
-        rows: found.events.iter().map(Line::of).collect(),
+        rows: found.events.iter().map(|event| Line::of(event, visit.app.now())).collect(),
         next: found.next.map(|next| {
             let n = (asked.n + found.events.len() as u64).to_string();
             format!("{}&cursor={}&n={n}", link::search(&reading.text, range), link::percent(&cursor::write(next)))
@@ -298,7 +307,7 @@ fn hints(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Hint>
         }
     }
     if let Some(to) = range.to {
-        let wider = TimeRange::between(to - chrono::TimeDelta::days(30), to);
+        let wider = TimeRange::between(to - TimeDelta::days(30), to);
         if range.from.is_some_and(|from| Some(from) > wider.from) {
             let count = store.count(&reading.query, wider)?;
             let text = format!("期間を30日に広げると {} 件", wording::count(count));

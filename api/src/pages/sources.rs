@@ -31,7 +31,6 @@ struct SourcesPage {
 }
 
 struct Line {
-    id: String,
     name: String,
     product: String,
     listed: bool,
@@ -151,7 +150,7 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
             &language::only(Field::SourceId, &row.id),
             TimeRange::between(now - TimeDelta::hours(24), now),
         ),
-        since: open.map_or_else(String::new, |silence| format!("{} から", wording::length(now - silence.started))),
+        since: open.map_or_else(String::new, |silence| format!("{} 受信なし", wording::length(now - silence.started))),
         product: row.product.clone().or(row.vendor.clone()).unwrap_or_else(|| "機種不明".to_owned()),
         how: match &row.peer {
             Some(peer) => format!("{how}　{peer}"),
@@ -171,7 +170,6 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
         state,
         listed: row.listed,
         name: row.name,
-        id: row.id,
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) mod inventory;
 pub(crate) mod openapi;
 pub(crate) mod search;
 
-use axum::Json;
+use axum::http::header;
 use axum::response::IntoResponse;
 use monban_event::TimeRange;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ use crate::problem::Problem;
 use crate::view::period;
 
 pub(crate) fn json(body: &impl Serialize) -> Answer {
-    Ok(Json(body).into_response())
+    let text = serde_json::to_vec(body)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The query and period that every search takes.

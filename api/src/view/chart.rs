@@ -1,7 +1,7 @@
 //! Bars. Positions are worked out here in whole tenths; templates only write them down, as attributes, because the
 //! Content-Security-Policy allows no inline style.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Timelike};
 use monban_audit::wording;
 use monban_event::TimeRange;
 use monban_event::store::Bucket;
@@ -81,19 +81,24 @@ pub(crate) fn height(count: u64, highest: u64, full: u64) -> u64 {
     (count.saturating_mul(full) / highest.max(1)).max(12)
 }
 
+/// Labels: midnights where bars are hours or more, else the time of every so many bars.
 fn ticks(buckets: &[Bucket], seconds: u32) -> Vec<Tick> {
-    let every = buckets.len().div_ceil(TICKS_MAX).max(1);
+    let by_day = seconds >= 3 * 3600;
+    let local = |bucket: &Bucket| bucket.start.with_timezone(&JST);
+    let marked: Vec<usize> = (0..buckets.len())
+        .filter(|index| !by_day || buckets.get(*index).is_some_and(|bucket| local(bucket).hour() == 0))
+        .collect();
+    let every = marked.len().div_ceil(TICKS_MAX).max(1);
     let count = buckets.len().max(1) as u64;
-    let label = |start: DateTime<Utc>| {
-        let local = start.with_timezone(&JST);
-        let form = if seconds >= 86_400 { "%m/%d" } else { "%H:%M" };
-        local.format(form).to_string()
+    let form = if by_day { "%-m/%-d" } else { "%H:%M" };
+    let tick = |index: usize| {
+        let text = local(buckets.get(index)?).format(form).to_string();
+        let edge = if by_day { index as u64 * 2 } else { index as u64 * 2 + 1 };
+        // The outermost labels stay inside the drawing.
+        let x = (edge * WIDTH_TENTHS / (count * 2)).clamp(160, WIDTH_TENTHS - 160);
+        Some(Tick { x: tenths(x), text })
     };
-    let tick = |(index, bucket): (usize, &Bucket)| Tick {
-        x: tenths((index as u64 * 2 + 1) * WIDTH_TENTHS / (count * 2)),
-        text: label(bucket.start),
-    };
-    buckets.iter().enumerate().filter(|(index, _)| index % every == every / 2).map(tick).collect()
+    marked.into_iter().step_by(every).filter_map(tick).collect()
 }
 
 #[cfg(test)]

@@ -37,13 +37,13 @@ pub(crate) fn sentence(event: &Event) -> String {
 
 fn actor(event: &Event) -> String {
     let from = event.source_ip.map(|ip| match zone(event) {
-        Some(zone) => format!("{ip}（{zone}）"),
-        None => ip.to_string(),
+        Some(zone) => format!("{ip}（{zone}）から "),
+        None => format!("{ip} から "),
     });
     match (event.user_name.as_deref(), from) {
-        (Some(user), Some(from)) => format!("{user} が {from} から "),
+        (Some(user), Some(from)) => format!("{user} が {from}"),
         (Some(user), None) => format!("{user} が "),
-        (None, Some(from)) => format!("{from} から利用者の分からない操作があり、"),
+        (None, Some(from)) => format!("{from}利用者の分からない操作: "),
         (None, None) => "利用者の分からない操作: ".to_owned(),
     }
 }

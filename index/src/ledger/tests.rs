@@ -67,6 +67,17 @@ fn the_same_evidence_counts_once() {
 }
 
 #[test]
+fn a_finding_of_absence_counts_once_without_evidence() {
+    let (_dir, ledger) = ledger();
+    let absence = Finding { count: 37, ..finding(&[]) };
+    for position in [3, 4] {
+        ledger.apply(RecordId(position), |batch| batch.add_finding(RecordId(position), &absence)).unwrap();
+    }
+    let rows = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.count).collect::<Vec<_>>(), [37]);
+}
+
+#[test]
 fn what_recurs_after_closing_is_a_new_finding_and_names_the_last_verdict() {
     let (_dir, ledger) = ledger();
     let first = finding(&[1]);

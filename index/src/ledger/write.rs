@@ -263,11 +263,22 @@ impl<'a> LedgerBatch<'a> {
         // Beyond the bound evidence is not stored, so what comes on top can only be counted.
         let full = self.evidence_count(id)? >= EVIDENCE_MAX;
         let known = finding.evidence.len() as u64 - fresh;
-        Ok(match (full, fresh) {
-            (true, _) => finding.count,
-            (false, 0) => 0,
-            (false, _) => finding.count.saturating_sub(known),
+        // A finding of absence has no events to name; it comes whole, and its first coming is the one that counts.
+        let absence = finding.evidence.is_empty();
+        Ok(match (full, absence, fresh) {
+            (true, ..) => finding.count,
+            (false, true, _) if self.is_known(id)? => 0,
+            (false, true, _) => finding.count,
+            (false, false, 0) => 0,
+            (false, false, _) => finding.count.saturating_sub(known),
         })
+    }
+
+    fn is_known(&self, finding: &str) -> Result<bool, LedgerError> {
+        self.transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM findings WHERE id = ?1)")
+            .and_then(|mut statement| statement.query_row([finding], |row| row.get(0)))
+            .naming("look for a finding")
     }
 
     fn add_evidence(&mut self, finding: &str, evidence: &[EventId]) -> Result<u64, LedgerError> {

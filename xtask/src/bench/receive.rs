@@ -1,0 +1,276 @@
+//! A week of a firewall's lines over TCP: to rsyslog's file, to our journal alone, and through the whole program until
+//! all of it can be searched.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::process::{Running, bytes_below};
+use super::table::Row;
+use super::{Options, Results, ignore_missing, queries, traffic};
+use crate::shell::{find, say, target_dir};
+
+/// A program that has not answered by then is stuck.
+const START_PATIENCE: Duration = Duration::from_mins(1);
+const WORK_PATIENCE: Duration = Duration::from_mins(10);
+/// A search for the count is an act in the journal and costs a little; asking seldom keeps it out of the figure.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// What one receiver used.
+struct Used {
+    cpu: f64,
+    peak_mb: f64,
+    disk: u64,
+}
+
+pub(super) fn measure(options: &Options, folder: &Path, results: &mut Results) -> Result<()> {
+    fs::remove_dir_all(folder).or_else(ignore_missing)?;
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    let frames = folder.join("frames");
+    say(&format!("making {} lines", options.events));
+    let raw = traffic::write(&frames, options.events)?;
+    results.note(format!(
+        "{} lines of {} bytes in the mean, {} days, over one TCP connection, octet counted; raw {:.0} MB",
+        options.events,
+        raw / options.events.max(1),
+        traffic::DAYS,
+        megabytes(raw)
+    ));
+    let rsyslog = rsyslog(&frames, options.events, &folder.join("rsyslog"), results)?;
+    let journal = journal_only(&frames, options.events, &folder.join("journal-only"))?;
+    let whole = whole_path(&frames, options.events, &folder.join("data"))?;
+    rows(results, raw, rsyslog.as_ref(), &journal, &whole);
+    queries::measure(&folder.join("data"), results)
+}
+
+fn rows(results: &mut Results, raw: u64, rsyslog: Option<&Used>, journal: &Used, whole: &Whole) {
+    let per_rsyslog = |figure: &str, used: &Used, must, aim| Row {
+        figure: figure.to_owned(),
+        ours: used.cpu,
+        yardstick: rsyslog.map(|used| used.cpu),
+        unit: "CPU s",
+        // Without the yardstick the seconds alone say nothing.
+        must: rsyslog.map(|_| must),
+        aim: rsyslog.map(|_| aim),
+    };
+    let per_raw = |figure: &str, bytes: u64, must, aim| Row {
+        figure: figure.to_owned(),
+        ours: megabytes(bytes),
+        yardstick: Some(megabytes(raw)),
+        unit: "MB",
+        must,
+        aim,
+    };
+    let memory = |figure: &str, used: &Used, must| Row {
+        figure: figure.to_owned(),
+        ours: used.peak_mb,
+        yardstick: None,
+        unit: "MB",
+        must,
+        aim: None,
+    };
+    results.rows.extend([
+        per_rsyslog("receive + journal with fsync / rsyslog to file", journal, 1.5, 1.0),
+        per_rsyslog("whole path to searchable, rules on / rsyslog to file", &whole.used, 8.0, 5.0),
+        per_raw("journal on disk / raw", whole.journal, None, None),
+        per_raw("search index on disk / raw", whole.index, None, None),
+        per_raw("ledger on disk / raw", whole.used.disk - whole.journal - whole.index, None, None),
+        per_raw("data directory on disk / raw", whole.used.disk, Some(0.30), Some(0.20)),
+        memory("peak memory, receive + journal", journal, None),
+        memory("peak memory, whole path", &whole.used, Some(300.0)),
+    ]);
+    if let Some(rsyslog) = rsyslog {
+        results.rows.push(per_raw("rsyslog's file on disk / raw", rsyslog.disk, None, None));
+        results.rows.push(memory("peak memory, rsyslog", rsyslog, None));
+    }
+    results.note("the journal is not compressed yet: its bytes are the raw bytes and a little more");
+    results.note(format!(
+        "the whole path took {:.1} s from the first byte to the last line being found, on a machine with other work",
+        whole.wall.as_secs_f64()
+    ));
+    results.note(
+        "the lines' own times are of another month than their receipt, so they lie in one partition of that month",
+    );
+    results.note("peak memory counts mapped files, the index's own among them");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for showing")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn send(frames: &Path, port: u16) -> Result<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("connect")?;
+    io::copy(&mut File::open(frames)?, &mut stream).context("send")?;
+    stream.shutdown(std::net::Shutdown::Write).context("end sending")
+}
+
+/// A port that nobody has just now; the programs that we start cannot tell theirs otherwise.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?.local_addr()?.port())
+}
+
+fn is_listening(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn rsyslog(frames: &Path, events: u64, folder: &Path, results: &mut Results) -> Result<Option<Used>> {
+    let Some(program) = find("rsyslogd") else {
+        results.note("rsyslogd is not installed: nothing to compare receiving with (Debian: apt-get install rsyslog)");
+        return Ok(None);
+    };
+    say("rsyslog to a file");
+    fs::create_dir_all(folder)?;
+    let (config, output, port) = (folder.join("rsyslog.conf"), folder.join("output.log"), free_port()?);
+    fs::write(&config, rsyslog_config(folder, &output, port))?;
+    let mut command = Command::new(program);
+    command.arg("-n").arg("-f").arg(&config).arg("-i").arg(folder.join("pid"));
+    let mut running = Running::start("rsyslogd", command.stdout(Stdio::null()))?;
+    running.wait_until(START_PATIENCE, || Ok(is_listening(port)))?;
+    let before = running.cpu()?;
+    send(frames, port)?;
+    let mut lines = Lines::of(&output);
+    running.wait_until(WORK_PATIENCE, || Ok(lines.count()? >= events))?;
+    let used = Used { cpu: running.cpu()? - before, peak_mb: running.peak_mb()?, disk: fs::metadata(&output)?.len() };
+    running.stop()?;
+    fs::remove_file(&output)?;
+    Ok(Some(used))
+}
+
+fn rsyslog_config(folder: &Path, output: &Path, port: u16) -> String {
+    format!(
+        "global(workDirectory=\"{}\")\nmodule(load=\"imtcp\")\n\
+         input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")\n\
+         action(type=\"omfile\" file=\"{}\")\n",
+        folder.display(),
+        output.display()
+    )
+}
+
+/// Counts the lines of a growing file, each byte once.
+struct Lines {
+    path: PathBuf,
+    read: Option<File>,
+    count: u64,
+}
+
+impl Lines {
+    fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), read: None, count: 0 }
+    }
+
+    fn count(&mut self) -> Result<u64> {
+        if self.read.is_none() {
+            self.read = File::open(&self.path).ok();
+        }
+        let Some(file) = &mut self.read else { return Ok(0) };
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let length = file.read(&mut buffer)?;
+            let read = buffer.get(..length).unwrap_or_default();
+            self.count += read.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+            if length == 0 {
+                return Ok(self.count);
+            }
+        }
+    }
+}
+
+/// The receivers and the journal of the program without what follows them: `examples/measure.rs receive`.
+fn journal_only(frames: &Path, events: u64, folder: &Path) -> Result<Used> {
+    say("receive and journal");
+    fs::create_dir_all(folder)?;
+    let mut command = Command::new(target_dir()?.join("release/examples/measure"));
+    command.arg("receive").arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = Running::start("measure receive", &mut command)?;
+    let stdout = running.child.stdout.take().context("it has an output")?;
+    let mut said = BufReader::new(stdout).lines();
+    let port = said.next().context("it names its port")??.parse()?;
+    let before = running.cpu()?;
+    send(frames, port)?;
+    // Each line says how many are durable; the last comes with the last record.
+    let mut durable = 0;
+    while durable < events {
+        durable = said.next().context("it counts what is durable")??.parse()?;
+    }
+    let (cpu, peak_mb) = (running.cpu()? - before, running.peak_mb()?);
+    ensure!(durable == events, "{durable} records are in the journal, {events} were sent");
+    drop(running.child.stdin.take());
+    running.stop()?;
+    let used = Used { cpu, peak_mb, disk: bytes_below(folder)? };
+    fs::remove_dir_all(folder)?;
+    Ok(used)
+}
+
+struct Whole {
+    used: Used,
+    journal: u64,
+    index: u64,
+    wall: Duration,
+}
+
+/// `monban serve` as it is, built-in rules on, until a search finds every line.
+fn whole_path(frames: &Path, events: u64, folder: &Path) -> Result<Whole> {
+    say("the whole path");
+    fs::create_dir_all(folder)?;
+    let (port, config) = (free_port()?, folder.with_extension("toml"));
+    let text = format!(
+        "[pages]\nlisten = \"off\"\n[syslog.udp]\nlisten = \"off\"\n[syslog.tcp]\nlisten = \"127.0.0.1:{port}\"\n"
+    );
+    fs::write(&config, text)?;
+    let monban = target_dir()?.join("release/monban");
+    let mut command = Command::new(&monban);
+    command.arg("serve").arg("--config").arg(&config).arg("--data-dir").arg(folder).stderr(Stdio::null());
+    let mut running = Running::start("monban serve", &mut command)?;
+    running.wait_until(START_PATIENCE, || Ok(is_listening(port)))?;
+    let (before, started) = (running.cpu()?, Instant::now());
+    send(frames, port)?;
+    let mut asked = Instant::now();
+    running.wait_until(WORK_PATIENCE, || {
+        if asked.elapsed() < COUNT_EVERY {
+            return Ok(false);
+        }
+        asked = Instant::now();
+        Ok(count_all(&monban, folder)? >= events)
+    })?;
+    let (cpu, peak_mb, wall) = (running.cpu()? - before, running.peak_mb()?, started.elapsed());
+    let status = running.stop()?;
+    ensure!(status.success(), "monban serve: {status}");
+    let found = count_all(&monban, folder)?;
+    ensure!(found == events, "{found} events can be found, {events} were sent");
+    let used = Used { cpu, peak_mb, disk: bytes_below(folder)? };
+    let below = |name: &str| bytes_below(&folder.join(name));
+    Ok(Whole { used, journal: below("journal")?, index: below("index")?, wall })
+}
+
+fn count_all(monban: &Path, folder: &Path) -> Result<u64> {
+    let mut command = Command::new(monban);
+    let output = command.args(["search", "--count", "--data-dir"]).arg(folder).arg("*").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("count: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_growing_file_is_counted_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut lines = Lines::of(&path);
+        assert_eq!(lines.count().unwrap(), 0);
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"a\nb\nc").unwrap();
+        assert_eq!(lines.count().unwrap(), 2);
+        file.write_all(b"\n").unwrap();
+        assert_eq!(lines.count().unwrap(), 3);
+    }
+}

@@ -1,0 +1,131 @@
+//! `cargo xtask test`: everything that must hold, with one command on a clean machine. Cheap complaints come first.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::shell::{cargo, find, is_root, run, say, succeeds, target_dir, value};
+
+/// What the tests talk to: the program, and the Debian package that has it.
+const NEEDED: [(&str, &str); 3] = [("rsyslogd", "rsyslog"), ("logger", "bsdutils"), ("python3", "python3")];
+/// Parsers that are measured, and what they must reach on lines of others.
+const SYSLOG_BAR: &str =
+    "--only fortinet_fortigate yamaha cisco_asa linux_sshd --min-right 92 --max-wrong 2 --max-invented 5";
+/// The version whose configuration deny.toml is written for.
+const CARGO_DENY: &str = "0.20.2";
+/// Of 202 pairs 172 say how often the rule must match.
+const SIGMA_BAR: &str = "--min-found 190 --min-exact 165";
+
+pub(crate) struct Options {
+    install: bool,
+    shared: PathBuf,
+}
+
+impl Options {
+    pub(crate) fn read(words: &[String]) -> Result<Self> {
+        let mut options = Self { install: true, shared: PathBuf::from("../shared") };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--no-install" => options.install = false,
+                "--shared" => options.shared = value(word, &mut words)?.into(),
+                other => bail!("test does not know {other}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The parts and how long each took.
+#[derive(Default)]
+struct Parts(Vec<(&'static str, Duration)>);
+
+impl Parts {
+    fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        say(&format!("── {name}"));
+        let started = Instant::now();
+        let result = work();
+        self.0.push((name, started.elapsed()));
+        if result.is_err() {
+            say(&self.table());
+        }
+        result.map_err(|error| error.context(name))
+    }
+
+    fn table(&self) -> String {
+        let mut table = String::from("── times");
+        for (name, time) in &self.0 {
+            write!(table, "\n{:>7.1} s  {name}", time.as_secs_f64()).expect("a string takes text");
+        }
+        table
+    }
+}
+
+pub(crate) fn run_check(options: &Options) -> Result<()> {
+    let mut parts = Parts::default();
+    parts.run("tools", || tools(options.install))?;
+    parts.run("form", || run(&mut cargo(&["fmt", "--all", "--", "--check"])))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    parts.run("lints", || run(&mut cargo(&clippy)))?;
+    parts.run("licences and bans", || licences(options.install))?;
+    if options.shared.join("tools").is_dir() {
+        parts.run("release build", || run(&mut cargo(&["build", "--release", "--locked", "--package", "monban"])))?;
+        parts.run("score: parsers", || score(&options.shared, "score_syslog.py", SYSLOG_BAR))?;
+        parts.run("score: Sigma rules", || score(&options.shared, "score_sigma.py", SIGMA_BAR))?;
+    }
+    // Last, so that the tests' own count closes what is printed.
+    parts.run("tests", tests)?;
+    say(&parts.table());
+    Ok(())
+}
+
+/// Installs what is missing where we may, and else says what to install.
+fn tools(install: bool) -> Result<()> {
+    let missing = || NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
+    let packages: Vec<&str> = missing().collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !(install && is_root() && find("apt-get").is_some()) {
+        bail!("install first: {}", packages.join(" "));
+    }
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
+    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// cargo-deny looks at every platform. Where it cannot be had, that is told and is no failure: tests/tidy.rs holds the
+/// same lists against what is built here.
+fn licences(install: bool) -> Result<()> {
+    let is_there = || succeeds("cargo", &["deny", "--version"]);
+    if install && !is_there() {
+        say("installing cargo-deny, about three CPU minutes, once");
+        let wanted = ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet"];
+        if let Err(error) = run(&mut cargo(&wanted)) {
+            say(&format!("{error:#}"));
+        }
+    }
+    if !is_there() {
+        say("cargo-deny is not installed; tests/tidy.rs checks licences, bans and sources of what is built here");
+        return Ok(());
+    }
+    run(&mut cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))
+}
+
+fn tests() -> Result<()> {
+    if succeeds("cargo", &["nextest", "--version"]) {
+        return run(&mut cargo(&["nextest", "run", "--workspace", "--locked"]));
+    }
+    run(&mut cargo(&["test", "--workspace", "--locked"]))
+}
+
+fn score(shared: &Path, script: &str, bar: &str) -> Result<()> {
+    let monban = target_dir()?.join("release/monban");
+    let mut command = Command::new("python3");
+    command.arg(shared.join("tools").join(script)).arg("--monban").arg(monban);
+    run(command.args(bar.split_whitespace()))
+}
