@@ -138,12 +138,17 @@ fn every_rule_file_is_in_force_and_every_rule_in_force_has_a_file() {
     assert!(!files.is_empty());
 }
 
+/// Rules that rightly speak of another rule's sample: whoever was retired when connecting also came from an address
+/// that is on no list.
+const ALSO: [(&str, &str); 1] = [("VP-03", "VP-08")];
+
 #[test]
 fn each_rule_finds_its_own_sample_and_no_other_rule_does() {
     for id in rule_files() {
         let found = found(&sample(&id, "match"));
-        println!("{id}: {:?}", found.iter().map(|(rule, findings)| (rule, findings.len())).collect::<Vec<_>>());
         assert!(found.contains_key(&id), "{id} is silent about its sample; found {:?}", found.keys());
+        let others = found.keys().filter(|other| **other != id && !ALSO.contains(&(id.as_str(), other.as_str())));
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new(), "others speak of the sample of {id}");
     }
 }
 
@@ -156,7 +161,7 @@ fn each_finding_says_what_happened_and_names_its_evidence() {
             assert!(!finding.subject.is_empty() && !finding.rule_title.is_empty(), "{finding:?}");
             assert!(!finding.summary.is_empty() && !finding.summary.contains(['{', '}']), "{}", finding.summary);
             assert!(finding.first <= finding.last && finding.count >= 1, "{finding:?}");
-            assert!(finding.evidence.is_sorted() && !finding.evidence.is_empty(), "{finding:?}");
+            assert!(!finding.evidence.is_empty(), "{finding:?}");
             assert!(finding.evidence.iter().all(|event| event.record.0 <= records), "{finding:?}");
         }
     }

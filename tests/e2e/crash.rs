@@ -1,23 +1,24 @@
 //! SIGKILL at random moments: nothing below the durable position is lost, nothing is there twice, and what the rules
 //! found is what they find on an undisturbed run over the same journal. `MONBAN_CRASHES` raises the number of kills.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::collections::BTreeMap;
 
 use monban_event::Record;
 use serde_json::Value;
 
-use crate::support::lines::{assert_each_once, line, number, numbers};
+use crate::support::evtx::{chunk, sample};
+use crate::support::lines::{assert_each_once, line, number, numbers, send_tcp};
 use crate::support::random::Random;
 use crate::support::wait::wait_for;
 use crate::support::{Site, journal, wait_until};
 
 const SEED: u64 = 41_923;
 const CRASHES: u64 = 5;
-/// Lines after which, at the latest, the kill comes.
-const LINES_MAX: u64 = 12_000;
+/// Records that have become durable when, at the latest, the kill comes.
+const DURABLE_MAX: u64 = 12_000;
 /// Said by a start after a kill, and meant so.
 const TORN: &str = "an unfinished last write was cut off";
 
@@ -33,12 +34,12 @@ fn kill_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     for round in 0..crashes() {
         let mut server = site.serve();
         server.tolerate(TORN);
-        let moment = 1 + random.below(LINES_MAX);
+        let moment = journal::published(&site.data()) + 1 + random.below(DURABLE_MAX);
         let (to, mark) = (server.tcp(), format!("round{round}"));
         let written = AtomicU64::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| send_until_it_breaks(to, &mark, &written));
-            wait_until("the moment of the kill", || written.load(Ordering::Acquire) >= moment);
+            wait_until("the moment of the kill", || journal::published(&site.data()) >= moment);
             server.kill();
         });
         let published = journal::published(&site.data());
@@ -104,7 +105,7 @@ fn without_a_server_a_search_after_a_kill_finds_everything_durable() {
     let site = Site::new();
     let server = site.serve();
     let before = journal::published(&site.data());
-    crate::support::lines::send_tcp(server.tcp(), "kept", 0..1000).unwrap();
+    send_tcp(server.tcp(), "kept", 0..1000).unwrap();
     wait_for("the lines in the journal", &(before + 1000), || journal::published(&site.data()));
     server.kill();
     assert_each_once(&numbers("kept", &site.search("*")), 1000);
@@ -116,7 +117,8 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
     let text: String = (0..30_000).map(|number| line("history", number) + "\n").collect();
     let accounts: Vec<String> = (0..120).map(|number| format!("shokuin{number:03}")).collect();
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    let evtx = crate::support::evtx::logons(1, &names);
+    let chunks: Vec<Vec<u8>> = (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
+    let evtx = sample::file(&chunks);
     let files = |site: &Site| {
         site.write("in/gw.log", &text);
         site.write("in/dc.evtx", &evtx);

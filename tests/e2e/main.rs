@@ -6,8 +6,10 @@
 
 mod cli;
 mod crash;
+mod demo;
 mod hostile;
 mod import;
+mod pages;
 mod peers;
 mod serve;
 mod support;

@@ -1,8 +1,9 @@
 //! What every test needs: a place with a data directory, the program run as a verb or as a server, waiting.
 
 pub(crate) mod evtx;
-pub(crate) mod lines;
+pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod lines;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod site;
