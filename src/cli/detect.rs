@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn damage_is_counted_and_does_not_end_the_run() {
-        let (found, tally) = run_over(&[("a.evtx", b""), ("b.evtx", &[7; 70_000]), ("c.log", LINES)], true);
+        let (found, tally) = run_over(&[("a.evtx", b""), ("b.evtx", &vec![7; 70_000]), ("c.log", LINES)], true);
         assert_eq!((found.len(), tally.failed), (2, 0));
         assert!(tally.damaged >= 3, "{tally:?}");
         assert_eq!(report(&LoadReport::default(), &tally), ExitCode::from(EXIT_DAMAGE));
