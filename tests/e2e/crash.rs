@@ -117,7 +117,8 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
     let text: String = (0..30_000).map(|number| line("history", number) + "\n").collect();
     let accounts: Vec<String> = (0..120).map(|number| format!("shokuin{number:03}")).collect();
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    let chunks: Vec<Vec<u8>> = (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
+    let chunks: Vec<Vec<u8>> =
+        (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
     let evtx = sample::file(&chunks);
     let files = |site: &Site| {
         site.write("in/gw.log", &text);
@@ -144,9 +145,7 @@ fn kill_import(site: &Site, folder: &std::path::Path, moment: u64) {
     let data = site.data();
     let arguments = ["import", "--data-dir", data.to_str().unwrap(), folder.to_str().unwrap()];
     let mut child = site.command(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
-    wait_until("the moment of the kill", || {
-        journal::published(&data) >= moment || child.try_wait().unwrap().is_some()
-    });
+    wait_until("the moment of the kill", || journal::published(&data) >= moment || child.try_wait().unwrap().is_some());
     child.kill().unwrap();
     child.wait().unwrap();
 }
