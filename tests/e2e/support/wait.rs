@@ -27,7 +27,10 @@ pub(crate) fn wait_for<T: PartialEq + std::fmt::Debug>(what: &str, wanted: &T, m
         if found == *wanted {
             return;
         }
-        assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}: wanted {wanted:?}, last found {found:?}");
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} for {what}: wanted {wanted:?}, last found {found:?}"
+        );
         std::thread::park_timeout(BETWEEN_LOOKS);
     }
 }
