@@ -81,9 +81,8 @@ impl std::error::Error for Complaints {}
 impl Config {
     /// Reads the text of the file `name`. Relative paths in it are relative to `base`.
     pub(crate) fn read(name: &str, text: &str, base: &Path) -> Result<Self, Complaints> {
-        let table: Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| Complaints(vec![syntax_complaint(name, text, &error)]))?;
+        let table: Table =
+            text.parse().map_err(|error: toml::de::Error| Complaints(vec![syntax_complaint(name, text, &error)]))?;
         let mut reader = Reader { file: name, complaints: Vec::new() };
         let config = reader.config(table, base);
         if reader.complaints.is_empty() { Ok(config) } else { Err(Complaints(reader.complaints)) }
@@ -133,7 +132,11 @@ impl Reader<'_> {
             if Edition::names().contains(&edition.as_str()) {
                 config.checklist = edition;
             } else {
-                self.complain("site.checklist", &edition, "という版はありません。\"R5\" \"R6\" \"R7\" のどれかを書いてください。");
+                self.complain(
+                    "site.checklist",
+                    &edition,
+                    "という版はありません。\"R5\" \"R6\" \"R7\" のどれかを書いてください。",
+                );
             }
         }
         self.leftovers("site", &site, &["name", "checklist"]);
@@ -159,7 +162,11 @@ impl Reader<'_> {
         for folder in folders {
             match folder {
                 Value::String(path) => paths.push(base.join(path)),
-                other => self.complain("rules.sigma", &other.to_string(), "はフォルダ名ではありません。[\"フォルダ\"] の形で書いてください。"),
+                other => self.complain(
+                    "rules.sigma",
+                    &other.to_string(),
+                    "はフォルダ名ではありません。[\"フォルダ\"] の形で書いてください。",
+                ),
             }
         }
         paths
@@ -216,7 +223,11 @@ impl Reader<'_> {
             Some(Value::Table(table)) => table,
             Some(other) => {
                 let path = join(prefix, key);
-                self.complain(&path, &other.to_string(), &format!("は表ではありません。[{path}] の下に書いてください。"));
+                self.complain(
+                    &path,
+                    &other.to_string(),
+                    &format!("は表ではありません。[{path}] の下に書いてください。"),
+                );
                 Table::new()
             }
         }
@@ -226,7 +237,11 @@ impl Reader<'_> {
         match table.remove(key)? {
             Value::String(text) => Some(text),
             other => {
-                self.complain(&join(prefix, key), &other.to_string(), "は文字列ではありません。\" \" で囲んで書いてください。");
+                self.complain(
+                    &join(prefix, key),
+                    &other.to_string(),
+                    "は文字列ではありません。\" \" で囲んで書いてください。",
+                );
                 None
             }
         }
@@ -235,8 +250,11 @@ impl Reader<'_> {
     fn leftovers(&mut self, prefix: &str, table: &Table, allowed: &[&str]) {
         for key in table.keys() {
             let allowed = allowed.join(" ");
-            self.complaints
-                .push(format!("{}: {}: この項目はありません。書けるのは: {allowed}", self.file, join(prefix, key)));
+            self.complaints.push(format!(
+                "{}: {}: この項目はありません。書けるのは: {allowed}",
+                self.file,
+                join(prefix, key)
+            ));
         }
     }
 
@@ -267,10 +285,14 @@ mod tests {
     fn the_sample_is_the_default_and_names_every_key() {
         let sample = include_str!("../monban.sample.toml");
         let config = Config::read("monban.sample.toml", sample, Path::new("")).unwrap();
-        let expected = Config { hospital: "○○病院".to_owned(), data_dir: PathBuf::from("monban-data"), ..Config::default() };
+        let expected =
+            Config { hospital: "○○病院".to_owned(), data_dir: PathBuf::from("monban-data"), ..Config::default() };
         assert_eq!(config, expected);
-        for key in ["data_dir", "zone", "name", "checklist", "listen", "roster", "allow", "vendors", "calendar", "sigma"] {
-            let written = sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));
+        for key in
+            ["data_dir", "zone", "name", "checklist", "listen", "roster", "allow", "vendors", "calendar", "sigma"]
+        {
+            let written =
+                sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));
             assert!(written, "{key}");
         }
     }

@@ -24,10 +24,25 @@ const REQUEST_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
-    Import { paths: Vec<PathBuf> },
-    Search { query: String, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>, limit: usize, count: bool, json: bool },
-    Report { period: String, html: bool },
-    CreateToken { name: String, scopes: Vec<String> },
+    Import {
+        paths: Vec<PathBuf>,
+    },
+    Search {
+        query: String,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+        limit: usize,
+        count: bool,
+        json: bool,
+    },
+    Report {
+        period: String,
+        html: bool,
+    },
+    CreateToken {
+        name: String,
+        scopes: Vec<String>,
+    },
     /// What was planted in the demo hospital, and what was found of it.
     DemoList {},
     /// Ends the server that holds the directory, after everything durable is searchable.

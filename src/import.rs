@@ -100,12 +100,11 @@ fn import_file(node: &Node, input: &InputFile) -> Result<Outcome, ImportError> {
         return Ok(Outcome::Known(done.id));
     }
     let failed = |source| ImportError::Journal { path: input.path.clone(), source };
-    let (id, skip) = match earlier.first() {
-        Some(ImportRow { id, next_index, .. }) => (*id, *next_index),
-        None => {
-            let path = input.path.to_string_lossy().into_owned();
-            (node.record("console", Deed::ImportOpened { path, sha256, bytes }).map_err(failed)?, 0)
-        }
+    let (id, skip) = if let Some(ImportRow { id, next_index, .. }) = earlier.first() {
+        (*id, *next_index)
+    } else {
+        let path = input.path.to_string_lossy().into_owned();
+        (node.record("console", Deed::ImportOpened { path, sha256, bytes }).map_err(failed)?, 0)
     };
     let mut records = FileRecords::open(input, node.clock.now(), id)?;
     let unread = send_all(node, &mut records, skip).map_err(failed)?;

@@ -34,7 +34,9 @@ pub(crate) enum NodeError {
     Directory { path: PathBuf, source: io::Error },
     #[error("データフォルダ {path} がありません。場所が正しいか確かめてください。")]
     Missing { path: PathBuf },
-    #[error("データフォルダ {path} は別の monban（プロセス番号 {pid}）が使用中です。そちらを終了してからもう一度実行してください。")]
+    #[error(
+        "データフォルダ {path} は別の monban（プロセス番号 {pid}）が使用中です。そちらを終了してからもう一度実行してください。"
+    )]
     Locked { path: PathBuf, pid: String },
     #[error("lock {path}")]
     Lock { path: PathBuf, source: io::Error },

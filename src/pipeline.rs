@@ -291,7 +291,7 @@ impl Pipeline {
 
     fn write_down(&mut self, batch: &mut LedgerBatch<'_>, tallies: &Tallies, at: RecordId) -> Result<(), LedgerError> {
         tallies.write(batch)?;
-        write_observation(batch, self.detector.take(), at)
+        write_observation(batch, &self.detector.take(), at)
     }
 
     fn idle(&mut self) -> Result<(), PipelineError> {
@@ -299,7 +299,7 @@ impl Pipeline {
         self.tick(self.clock.now());
         if self.next_tick != before {
             let (observation, at) = (self.detector.take(), self.tail.position());
-            self.ledger.apply(at.max(self.ledger_position), |batch| write_observation(batch, observation, at))?;
+            self.ledger.apply(at.max(self.ledger_position), |batch| write_observation(batch, &observation, at))?;
         }
         self.journal.processed(self.tail.position());
         self.progress.applied(self.ledger_position);
@@ -350,7 +350,7 @@ fn restore(ledger: &Ledger, detector: &mut Detector) -> Result<RecordId, Pipelin
     Ok(position)
 }
 
-fn write_observation(batch: &mut LedgerBatch<'_>, observation: Observation, at: RecordId) -> Result<(), LedgerError> {
+fn write_observation(batch: &mut LedgerBatch<'_>, observation: &Observation, at: RecordId) -> Result<(), LedgerError> {
     for finding in &observation.findings {
         batch.add_finding(at, finding)?;
     }

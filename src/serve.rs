@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use monban_api::{Health, Services, SetupSecret, SiteSettings};
@@ -20,7 +20,7 @@ use crate::control::ControlServer;
 use crate::node::{Node, Opening};
 
 /// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
-const LOSS_REPORT: Duration = Duration::from_secs(60);
+const LOSS_REPORT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
@@ -125,9 +125,9 @@ async fn start_pages(
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Pages>> {
     let Some(address) = config.pages else { return Ok(None) };
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください")
+    })?;
     let address = listener.local_addr()?;
     let service = monban_api::router(services(node, config, setup, listeners));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
@@ -140,7 +140,7 @@ async fn start_pages(
 }
 
 fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: ListenerWatch) -> Services {
-    let health_node = Arc::clone(node);
+    let (health_node, rate) = (Arc::clone(node), Rate::default());
     Services {
         store: node.store.clone(),
         ledger: Arc::clone(&node.ledger),
@@ -154,18 +154,43 @@ fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: Li
             secure_cookies: false,
         }),
         setup: Arc::new(setup),
-        health: Arc::new(move || health(&health_node, &listeners)),
+        health: Arc::new(move || health(&health_node, &listeners, &rate)),
     }
 }
 
-fn health(node: &Node, listeners: &ListenerWatch) -> Health {
+fn health(node: &Node, listeners: &ListenerWatch, rate: &Rate) -> Health {
+    let durable = node.journal.durable();
     Health {
-        journal_durable: node.journal.durable(),
+        journal_durable: durable,
         pipeline_position: node.progress.position(),
         lag_ms: u64::try_from(node.journal.lag().as_millis()).unwrap_or(u64::MAX),
+        records_per_second: rate.at(Instant::now(), durable.0),
         dropped: listeners.losses().iter().map(|(.., count)| count).sum(),
+        stopped: node.progress.failure(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..Health::default()
+    }
+}
+
+/// Records a second between two looks, as pages ask for it now and then.
+#[derive(Default)]
+struct Rate(Mutex<Option<(Instant, u64, f64)>>);
+
+impl Rate {
+    /// Looks closer together than this tell nothing new.
+    const APART: Duration = Duration::from_secs(5);
+
+    fn at(&self, now: Instant, count: u64) -> f64 {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, before, rate) = last.unwrap_or((now, count, 0.0));
+        let elapsed = now.duration_since(since);
+        if elapsed < Self::APART && last.is_some() {
+            return rate;
+        }
+        // Differences of a few million fit a u32 and so a double exactly.
+        let grown = f64::from(u32::try_from(count.saturating_sub(before)).unwrap_or(u32::MAX));
+        let rate = if elapsed.is_zero() { 0.0 } else { grown / elapsed.as_secs_f64() };
+        *last = Some((now, count, rate));
+        rate
     }
 }
 
@@ -179,7 +204,8 @@ async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut stopped: w
             let before = told.iter().find(|old| (old.0, old.1) == (receiver, reason)).map_or(0, |old| old.2);
             if count > before {
                 tracing::error!(receiver, reason, count = count - before, "records were lost before the journal");
-                let deed = Deed::Lost { receiver: receiver.to_owned(), reason: reason.to_owned(), count: count - before };
+                let deed =
+                    Deed::Lost { receiver: receiver.to_owned(), reason: reason.to_owned(), count: count - before };
                 let recorder = Arc::clone(&node);
                 let recorded = tokio::task::spawn_blocking(move || recorder.record("monban", deed)).await;
                 if !matches!(recorded, Ok(Ok(_))) {
@@ -220,10 +246,16 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
     }
     eprintln!("次にすること");
     if let (Some(secret), Some(address)) = (secret, pages) {
-        eprintln!("  1. http://{address}/setup を開き、合言葉 {secret} で最初の管理者を登録してください（合言葉は1回限り）");
+        eprintln!(
+            "  1. http://{address}/setup を開き、合言葉 {secret} で最初の管理者を登録してください（合言葉は1回限り）"
+        );
     }
     if let Some(address) = status.first().map(|listener| listener.local_addr) {
-        eprintln!("  ・機器の syslog の送り先を {address} にします。試すには: logger -n {} -P {} -d \"monban test\"", address.ip(), address.port());
+        eprintln!(
+            "  ・機器の syslog の送り先を {address} にします。試すには: logger -n {} -P {} -d \"monban test\"",
+            address.ip(),
+            address.port()
+        );
     }
     eprintln!("  ・EVTX の取込: monban import --data-dir {} フォルダ", config.data_dir.display());
     eprintln!("  ・終了: Ctrl-C");

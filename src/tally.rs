@@ -47,10 +47,10 @@ impl Tallies {
     fn count_account(&mut self, event: &Event) {
         let (Some(login), Some(user)) = (event.login, &event.user_name) else { return };
         let time = event.time();
-        let tally = self.accounts.entry(user.clone()).or_insert_with(|| AccountTally {
-            first_seen: time,
-            ..AccountTally::default()
-        });
+        let tally = self
+            .accounts
+            .entry(user.clone())
+            .or_insert_with(|| AccountTally { first_seen: time, ..AccountTally::default() });
         tally.first_seen = tally.first_seen.min(time);
         tally.class = event.account_class.clone().or_else(|| tally.class.take());
         tally.state = event.account_state.clone().or_else(|| tally.state.take());

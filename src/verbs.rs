@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use monban_api::Scope;
 use monban_audit::{AuditError, Links};
 use monban_event::act::Deed;
+use monban_event::query::Query;
 use monban_event::store::{SearchPage, SearchRequest};
 use monban_event::time::{JST, Month};
-use monban_event::query::Query;
 use monban_event::{ActSink, Event, EventStore, TimeRange};
 use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query::{self, QueryError};
@@ -90,8 +90,7 @@ fn write_events(
 ) -> Result<usize, String> {
     let (mut shown, mut after) = (0, None);
     while shown < limit {
-        let request =
-            SearchRequest { query: query.clone(), range, limit: PAGE.min(limit - shown), after, whole: true };
+        let request = SearchRequest { query: query.clone(), range, limit: PAGE.min(limit - shown), after, whole: true };
         let SearchPage { events, next, incomplete_before, .. } =
             node.store.search(&request).map_err(|error| failed("検索できません")(&error))?;
         for event in &events {
@@ -204,17 +203,16 @@ fn run_demo_list(node: &Node, say: &mut dyn FnMut(Reply)) -> Result<u8, String> 
             findings.iter().any(|row| row.rule_id.as_str() == *rule && row.first <= to && row.last >= from)
         };
         let (found, missing): (Vec<&str>, Vec<&str>) = incident.rules.iter().copied().partition(|rule| found(rule));
-        say(Reply::Out(format!(
-            "{:>2}日  検知済 {}  未検知 {}",
-            incident.day,
-            words(&found),
-            words(&missing),
-        )));
+        say(Reply::Out(format!("{:>2}日  検知済 {}  未検知 {}", incident.day, words(&found), words(&missing))));
     }
     let planted: Vec<&str> = demo.planted().iter().flat_map(|incident| incident.rules.iter().copied()).collect();
     let person = findings.iter().filter(|row| row.severity.needs_person());
     let (of_planted, others): (Vec<_>, Vec<_>) = person.partition(|row| is_planted(&demo, row, &planted));
-    say(Reply::Out(format!("人の判断が必要な検知: 仕込んだ出来事 {} 件、それ以外 {} 件", of_planted.len(), others.len())));
+    say(Reply::Out(format!(
+        "人の判断が必要な検知: 仕込んだ出来事 {} 件、それ以外 {} 件",
+        of_planted.len(),
+        others.len()
+    )));
     Ok(EXIT_OK)
 }
 

@@ -122,7 +122,9 @@ impl Way {
 /// What each rule found in the sample.
 fn found(lines: &[Line]) -> BTreeMap<String, Vec<Finding>> {
     let mut way = Way::new();
-    lines.iter().for_each(|line| way.take(line));
+    for line in lines {
+        way.take(line);
+    }
     let mut by_rule: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
     for finding in way.detector.take().findings {
         by_rule.entry(finding.rule_id.to_string()).or_default().push(finding);

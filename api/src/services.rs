@@ -42,6 +42,8 @@ pub struct Health {
     pub records_per_second: f64,
     /// Records that a receiver could not take since the start.
     pub dropped: u64,
+    /// Why the pipeline stopped, where it did: records are kept, but not searchable and not judged.
+    pub stopped: Option<String>,
     pub version: String,
 }
 

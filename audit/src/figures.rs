@@ -16,7 +16,7 @@ pub(crate) const SUCCESS: &str = "monban.login:success";
 pub(crate) const FAILURE: &str = "monban.login:failure";
 pub(crate) const AFTER_HOURS: &str = "monban.login:success AND monban.after_hours:true";
 const HOURS_KNOWN: &str = "monban.login:success AND monban.after_hours:*";
-const NOT_ALLOWED: &str = "monban.login:success AND monban.allow_list_known:true AND monban.allow_listed:false";
+const NOT_ALLOWED: &str = "monban.login:success AND monban.login_kind:(vpn OR device) AND monban.allow_list_known:true AND monban.allow_listed:false";
 const RETIRED: &str = "monban.login:success AND monban.account_state:retired";
 
 /// Values of a field asked for in one table; a hospital has some dozens of sources and a dozen classes.
@@ -125,7 +125,7 @@ pub(crate) fn after_hours(counter: &Counter<'_>, successes: u64) -> Result<Figur
 }
 
 pub(crate) fn not_allowed(counter: &Counter<'_>, known: Known) -> Result<Figure, AuditError> {
-    let definition = "許可した接続元の一覧にない接続元からのログインの成功";
+    let definition = "許可した接続元の一覧にない接続元からの、VPN と装置の管理画面へのログインの成功";
     let count = counter.count(NOT_ALLOWED)?;
     let mut figure = figure("N15", "許可外からの成功", count, definition, NOT_ALLOWED);
     if !known.allow_list && count == 0 {

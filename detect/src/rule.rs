@@ -385,7 +385,7 @@ fn absence(written: &AbsenceAsWritten) -> Result<Absence, ExtrasError> {
 }
 
 /// What a sentence may say without naming a field.
-const SPOKEN: [&str; 7] = ["title", "subject", "object", "count", "first", "last", "distinct"];
+const SPOKEN: [&str; 8] = ["title", "subject", "object", "count", "first", "last", "period", "distinct"];
 
 /// The words in braces.
 fn placeholders(template: &str) -> impl Iterator<Item = &str> {
@@ -449,11 +449,24 @@ impl Voice {
             "distinct" => spoken.distinct.to_string(),
             "first" => clock(spoken.first),
             "last" => clock(spoken.last),
+            "period" => period(spoken.first, spoken.last),
             field => {
                 let value = slots.find(field).and_then(|slot| values.get(slot)?.as_deref());
                 in_japanese(field, value.unwrap_or("不明")).to_owned()
             }
         }
+    }
+}
+
+/// From when to when, as short as it can be said: the minute where all of it happened in one, the day only once.
+fn period(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
+    let (from, to) = (clock(first), clock(last));
+    if from == to {
+        return from;
+    }
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, minute))) if day == same => format!("{from}〜{minute}"),
+        _ => format!("{from}〜{to}"),
     }
 }
 

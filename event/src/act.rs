@@ -22,26 +22,80 @@ pub struct Act {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Deed {
     /// The program started: the epoch in which everything after it is parsed and detected.
-    Epoch { program_version: String, parsers: String, rules: String },
+    Epoch {
+        program_version: String,
+        parsers: String,
+        rules: String,
+    },
     /// A file named under `[context]`, whole, as it stood from here on.
-    Context { name: ContextName, sha256: String, text: String },
-    ImportOpened { path: String, sha256: String, bytes: u64 },
+    Context {
+        name: ContextName,
+        sha256: String,
+        text: String,
+    },
+    ImportOpened {
+        path: String,
+        sha256: String,
+        bytes: u64,
+    },
     /// `damaged` lists what could not be read, a line each.
-    ImportClosed { import: RecordId, damaged: Vec<String> },
-    Review { finding: FindingId, status: FindingStatus, reason: String, note: String },
-    SourceNamed { source: String, name: String },
-    TokenCreated { id: String, name: String, scopes: Vec<String>, secret_sha256: String },
-    TokenRevoked { id: String },
-    UserCreated { name: String, display_name: String, role: String, password_hash: String },
-    LoggedIn { peer: String },
-    LoginRefused { account: String, peer: String },
+    ImportClosed {
+        import: RecordId,
+        damaged: Vec<String>,
+    },
+    Review {
+        finding: FindingId,
+        status: FindingStatus,
+        reason: String,
+        note: String,
+    },
+    SourceNamed {
+        source: String,
+        name: String,
+    },
+    TokenCreated {
+        id: String,
+        name: String,
+        scopes: Vec<String>,
+        secret_sha256: String,
+    },
+    TokenRevoked {
+        id: String,
+    },
+    UserCreated {
+        name: String,
+        display_name: String,
+        role: String,
+        password_hash: String,
+    },
+    LoggedIn {
+        peer: String,
+    },
+    LoginRefused {
+        account: String,
+        peer: String,
+    },
     LoggedOut {},
     /// The trail: what was asked of the store, and how much came back.
-    Searched { query: String, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>, hits: u64 },
-    Viewed { what: String },
-    Exported { what: String, form: String },
+    Searched {
+        query: String,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+        hits: u64,
+    },
+    Viewed {
+        what: String,
+    },
+    Exported {
+        what: String,
+        form: String,
+    },
     /// Lines a receiver could not take, since the last such act.
-    Lost { receiver: String, reason: String, count: u64 },
+    Lost {
+        receiver: String,
+        reason: String,
+        count: u64,
+    },
 }
 
 /// The texts that are journaled whole when they change: the configuration and the context files it names.

@@ -427,7 +427,10 @@ mod tests {
         assert!(event.set_text(Field::SourceIp, "2001:db8::1"));
         assert!(!event.set_text(Field::SourceIp, "10.1.2.300"));
         assert!(!event.set_text(Field::Outcome, "maybe"));
-        assert_eq!(event.get(Field::SourceIp).map(|value| value.to_text().into_owned()).as_deref(), Some("2001:db8::1"));
+        assert_eq!(
+            event.get(Field::SourceIp).map(|value| value.to_text().into_owned()).as_deref(),
+            Some("2001:db8::1")
+        );
         assert_eq!(event.outcome, None);
     }
 }

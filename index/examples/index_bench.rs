@@ -31,7 +31,9 @@ impl RecordSource for Nothing {
 }
 
 impl RecordParser for Nothing {
-    fn parse(&self, _: RecordId, _: &Record, _: &mut Vec<Event>) {}
+    fn parse(&self, _: RecordId, _: &Record, _: &mut Vec<Event>) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A number as good as random, the same in every run.

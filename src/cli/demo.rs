@@ -31,6 +31,7 @@ const SLICES_IN_FLIGHT: usize = 8;
 const MARK: &str = "demo.json";
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct DemoArgs {
     /// デモ専用のデータフォルダ（実データとは混ぜません）
     #[arg(long, value_name = "DIR", default_value = "./monban-demo")]
@@ -95,7 +96,8 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let demo = known.as_ref().unwrap_or(&mark).demo().context("the demo's mark names a month")?;
     let clock = SimulatedClock::at(month.start());
     let config = write_hospital(&args.data_dir, &demo.context_files(), args.listen)?;
-    let opening = Opening { dir: &args.data_dir, create: true, config: Some((&config, "")), clock: Arc::new(clock.clone()) };
+    let opening =
+        Opening { dir: &args.data_dir, create: true, config: Some((&config, "")), clock: Arc::new(clock.clone()) };
     let node = Node::open(&opening)?;
     if known.is_none() {
         mark.write(&args.data_dir)?;
@@ -119,7 +121,10 @@ fn prepare(dir: &Path, reset: bool) -> anyhow::Result<()> {
         return Ok(fs::create_dir_all(dir)?);
     }
     match mark {
-        None => bail!("{} にはデモでないデータがあります。デモには別のフォルダを --data-dir で指定してください", dir.display()),
+        None => bail!(
+            "{} にはデモでないデータがあります。デモには別のフォルダを --data-dir で指定してください",
+            dir.display()
+        ),
         Some(mark) if mark.complete && !reset => Ok(()),
         Some(_) => {
             fs::remove_dir_all(dir).with_context(|| format!("clear {}", dir.display()))?;

@@ -1,20 +1,21 @@
-//! `monban detect`: files straight through parse and rules, without a server, a journal or an index.
+//! `monban detect`: files straight through parse, enrichment and rules, the same path as live but without a server, a
+//! journal or an index.
 //!
 //! What was found goes to standard output, what the run came to goes to standard error and ends with two lines a
 //! script can read. Damaged input is never a failure of ours: it is counted, told, and shown in the exit status.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::Context;
-use chrono::{DateTime, Utc};
+use anyhow::Context as _;
+use chrono::DateTime;
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
-use monban_detect::sigma::{LoadReport, RuleIndex, SigmaRules};
-use monban_event::time::rfc3339;
-use monban_event::{Clock, Event, Field, Format, Record, RecordId, RecordParser, SystemClock};
+use monban_detect::{Context, Detector, LoadReport, RuleHit, RuleSet};
+use monban_event::time::JST;
+use monban_event::{Clock, Event, Field, Finding, Format, Record, RecordId, RecordParser, SystemClock};
 use monban_ingest::evtx::parse_chunk;
 use monban_ingest::file::{self, FileRecords, InputFile};
 use monban_ingest::{Parsers, TextSettings};
@@ -28,10 +29,10 @@ const SHOWN: [Field; 6] =
 
 #[derive(Debug, Args)]
 pub(crate) struct DetectArgs {
-    /// Sigma ルールのフォルダまたはファイル（繰り返し指定可）
+    /// Sigma ルールのフォルダまたはファイル（繰り返し指定可）。省略すると内蔵の病院ルール
     #[arg(long = "rules", value_name = "DIR")]
     rules: Vec<PathBuf>,
-    /// ルールとイベントの一致を 1 件ずつ出力する（指定しない場合はルールごとの件数）
+    /// ルールとイベントの一致を 1 件ずつ出力する（指定しない場合は検知としてまとめる）
     #[arg(long)]
     each_match: bool,
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
@@ -59,21 +60,35 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn hunt(args: &DetectArgs, writer: impl Write) -> anyhow::Result<(LoadReport, Tally)> {
-    let (rules, loaded) = SigmaRules::load_dirs(&args.rules).context("load rules")?;
+    let (rules, loaded) = load_rules(&args.rules)?;
     let (files, passed_over) = file::find(&args.paths)?;
     if args.verbose {
         for path in &passed_over {
             eprintln!("{}: 対象外の形式のため読み飛ばしました", path.display());
         }
     }
-    let output = Output { args, rules: &rules, writer: BufWriter::new(writer), by_rule: BTreeMap::new() };
-    let parsers = Parsers { settings: TextSettings { zone: args.tz } };
-    let mut hunt = Hunt { rules: &rules, parsers, output, tally: Tally::default(), hits: Vec::new() };
+    let context = Arc::new(Context::default());
+    let mut hunt = Hunt {
+        detector: Detector::new(Arc::new(rules), Arc::clone(&context)),
+        context,
+        parsers: Parsers { settings: TextSettings { zone: args.tz } },
+        each_match: args.each_match,
+        output: Output { format: args.format, writer: BufWriter::new(writer) },
+        tally: Tally::default(),
+        hits: Vec::new(),
+    };
     for file in &files {
         hunt.file(file)?;
     }
-    hunt.output.finish()?;
+    hunt.finish().context("write output")?;
     Ok((loaded, hunt.tally))
+}
+
+fn load_rules(folders: &[PathBuf]) -> anyhow::Result<(RuleSet, LoadReport)> {
+    if folders.is_empty() {
+        return RuleSet::hospital_with(&[]).context("load the built-in rules");
+    }
+    RuleSet::load_dirs(folders).context("ルールのフォルダを読めません。場所を確かめてください")
 }
 
 /// What the run came to.
@@ -99,15 +114,17 @@ fn report(loaded: &LoadReport, tally: &Tally) -> ExitCode {
     }
 }
 
-struct Hunt<'a, W: Write> {
-    rules: &'a SigmaRules,
+struct Hunt<W: Write> {
+    detector: Detector,
+    context: Arc<Context>,
     parsers: Parsers,
-    output: Output<'a, W>,
+    each_match: bool,
+    output: Output<W>,
     tally: Tally,
-    hits: Vec<RuleIndex>,
+    hits: Vec<RuleHit>,
 }
 
-impl<W: Write> Hunt<'_, W> {
+impl<W: Write> Hunt<W> {
     /// A file that cannot be read to its end is told and leaves the others to be read; only writing may end the run.
     fn file(&mut self, file: &InputFile) -> anyhow::Result<()> {
         let path = file.path.display();
@@ -151,11 +168,12 @@ impl<W: Write> Hunt<'_, W> {
             }
         }
         self.tally.read += events.len() as u64;
-        for event in events.drain(..) {
+        for mut event in events.drain(..) {
+            monban_detect::enrich(&self.context, &mut event);
             self.hits.clear();
-            self.rules.matches(&event, &mut self.hits);
-            for &rule in &self.hits {
-                self.output.matched(rule, &event).context("write output")?;
+            self.detector.observe(&mut event, &mut self.hits);
+            if self.each_match {
+                self.hits.iter().try_for_each(|hit| self.output.matched(hit, &event)).context("write output")?;
             }
         }
         Ok(())
@@ -170,74 +188,54 @@ impl<W: Write> Hunt<'_, W> {
             }
         }
     }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if !self.each_match {
+            let mut findings = self.detector.take().findings;
+            findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.first.cmp(&b.first)).then(a.id.cmp(&b.id)));
+            findings.iter().try_for_each(|finding| self.output.found(finding))?;
+        }
+        self.output.writer.flush()
+    }
 }
 
-/// How often a rule matched, and when.
-#[derive(Clone, Copy, Debug)]
-struct Matches {
-    count: u64,
-    first: DateTime<Utc>,
-    last: DateTime<Utc>,
-}
-
-struct Output<'a, W: Write> {
-    args: &'a DetectArgs,
-    rules: &'a SigmaRules,
+struct Output<W: Write> {
+    format: OutputFormat,
     writer: BufWriter<W>,
-    by_rule: BTreeMap<RuleIndex, Matches>,
 }
 
-impl<W: Write> Output<'_, W> {
-    fn matched(&mut self, rule: RuleIndex, event: &Event) -> io::Result<()> {
-        if self.args.each_match {
-            let mut object = self.rule_object(rule);
-            for field in SHOWN {
-                if let Some(value) = event.get(field) {
-                    object.insert(field.name().to_owned(), value.to_json());
-                }
-            }
-            return self.write(object);
-        }
-        let time = event.time();
-        let matches = self.by_rule.entry(rule).or_insert(Matches { count: 0, first: time, last: time });
-        matches.count += 1;
-        matches.first = matches.first.min(time);
-        matches.last = matches.last.max(time);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> anyhow::Result<()> {
-        let by_rule = std::mem::take(&mut self.by_rule);
-        for (rule, matches) in by_rule {
-            let mut object = self.rule_object(rule);
-            object.insert("count".to_owned(), matches.count.into());
-            object.insert("first".to_owned(), rfc3339(matches.first).into());
-            object.insert("last".to_owned(), rfc3339(matches.last).into());
-            self.write(object).context("write output")?;
-        }
-        self.writer.flush().context("write output")
-    }
-
-    fn rule_object(&self, rule: RuleIndex) -> Map<String, Value> {
-        let meta = self.rules.meta(rule);
+impl<W: Write> Output<W> {
+    fn matched(&mut self, hit: &RuleHit, event: &Event) -> io::Result<()> {
         let mut object = Map::new();
-        object.insert("rule.id".to_owned(), meta.id.clone().into());
-        object.insert("rule.title".to_owned(), meta.title.clone().into());
-        object.insert("rule.level".to_owned(), meta.level.as_str().into());
-        object
-    }
-
-    fn write(&mut self, object: Map<String, Value>) -> io::Result<()> {
-        match self.args.format {
-            OutputFormat::Jsonl => writeln!(self.writer, "{}", Value::Object(object)),
-            OutputFormat::Text => {
-                let values: Vec<String> = object
-                    .values()
-                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-                    .collect();
-                writeln!(self.writer, "{}", values.join("  "))
+        object.insert("rule.id".to_owned(), hit.rule.as_str().into());
+        object.insert("rule.title".to_owned(), hit.title.clone().into());
+        for field in SHOWN {
+            if let Some(value) = event.get(field) {
+                object.insert(field.name().to_owned(), value.to_json());
             }
         }
+        if self.format == OutputFormat::Jsonl {
+            return writeln!(self.writer, "{}", Value::Object(object));
+        }
+        let words = object.values().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        writeln!(self.writer, "{}", words.collect::<Vec<_>>().join("  "))
+    }
+
+    fn found(&mut self, finding: &Finding) -> io::Result<()> {
+        if self.format == OutputFormat::Jsonl {
+            return writeln!(self.writer, "{}", serde_json::to_string(finding)?);
+        }
+        let local = |time: DateTime<chrono::Utc>| time.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string();
+        writeln!(
+            self.writer,
+            "【{}】{}  {}  {} 件  {} 〜 {}",
+            finding.severity.japanese(),
+            finding.rule_title,
+            finding.subject,
+            finding.count,
+            local(finding.first),
+            local(finding.last),
+        )
     }
 }
 
@@ -294,7 +292,7 @@ mod tests {
 
     #[test]
     fn damage_is_counted_and_does_not_end_the_run() {
-        let (found, tally) = run_over(&[("a.evtx", b""), ("b.evtx", &[7; 70_000]), ("c.log", LINES)], true);
+        let (found, tally) = run_over(&[("a.evtx", b""), ("b.evtx", &vec![7; 70_000]), ("c.log", LINES)], true);
         assert_eq!((found.len(), tally.failed), (2, 0));
         assert!(tally.damaged >= 3, "{tally:?}");
         assert_eq!(report(&LoadReport::default(), &tally), ExitCode::from(EXIT_DAMAGE));

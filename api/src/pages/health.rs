@@ -44,6 +44,12 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             "ここまでの記録はディスクに書き終えています。",
         ),
         line(
+            health.stopped.is_none(),
+            "解析と検知",
+            health.stopped.map_or_else(|| "動いています".to_owned(), |reason| format!("止まりました（{reason}）")),
+            "止まっている間も受信した記録は保管されます。ディスクの空きを確かめ、monban を起動し直してください。続きから再開します。",
+        ),
+        line(
             !is_late,
             "検索に反映済みの番号",
             format!("{}（遅れ {}.{} 秒）", health.pipeline_position, health.lag_ms / 1000, health.lag_ms % 1000 / 100),

@@ -171,7 +171,7 @@ fn vp_01_a_listed_account_is_high_and_speaks_japanese() {
     assert_eq!((finding.severity, finding.count), (Severity::High, 12));
     assert_eq!(
         finding.summary,
-        "yamada の VPN ログインが 12 回続けて失敗しました（接続元 203.0.113.200、10/6 10:00〜10/6 10:03）。"
+        "yamada の VPN ログインが 12 回続けて失敗しました（接続元 203.0.113.200、10/6 10:00〜10:03）。"
     );
 }
 

@@ -32,8 +32,8 @@ use monban_event::{Act, Clock, Lane, Record, RecordId, RecordSink, SinkRefused};
 pub use codec::Entry;
 pub use tail::{Tail, TailItem};
 
-use lookup::Lookup;
 use crate::partition::{ReadRecordError, RecordSource};
+use lookup::Lookup;
 use segment::{Family, Segments};
 use writer::{Job, Queues, Writer};
 

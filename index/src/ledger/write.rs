@@ -262,16 +262,15 @@ impl<'a> LedgerBatch<'a> {
         let fresh = self.add_evidence(id, &finding.evidence)?;
         // Beyond the bound evidence is not stored, so what comes on top can only be counted.
         let full = self.evidence_count(id)? >= EVIDENCE_MAX;
+        if full {
+            return Ok(finding.count);
+        }
+        if finding.evidence.is_empty() {
+            // A finding of absence has no events to name; it comes whole, and its first coming is the one that counts.
+            return Ok(if self.is_known(id)? { 0 } else { finding.count });
+        }
         let known = finding.evidence.len() as u64 - fresh;
-        // A finding of absence has no events to name; it comes whole, and its first coming is the one that counts.
-        let absence = finding.evidence.is_empty();
-        Ok(match (full, absence, fresh) {
-            (true, ..) => finding.count,
-            (false, true, _) if self.is_known(id)? => 0,
-            (false, true, _) => finding.count,
-            (false, false, 0) => 0,
-            (false, false, _) => finding.count.saturating_sub(known),
-        })
+        Ok(if fresh == 0 { 0 } else { finding.count.saturating_sub(known) })
     }
 
     fn is_known(&self, finding: &str) -> Result<bool, LedgerError> {

@@ -59,8 +59,9 @@ impl RecordSource for Kept {
 }
 
 impl RecordParser for Kept {
-    fn parse(&self, id: RecordId, _: &Record, events: &mut Vec<Event>) {
+    fn parse(&self, id: RecordId, _: &Record, events: &mut Vec<Event>) -> Vec<String> {
         events.extend(self.0.values().filter(|event| event.id.record == id).cloned());
+        Vec::new()
     }
 }
 
