@@ -23,7 +23,9 @@ fn a_hundred_thousand_lines_arrive_once_each_while_people_search() {
         let senders: Vec<_> = (0..CONNECTIONS)
             .map(|sender| scope.spawn(move || send_tcp(to, "storm", sender * share..(sender + 1) * share).unwrap()))
             .collect();
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         wait_for("all lines to be searchable", &LINES, || site.count("*"));
         sending.store(false, Ordering::Release);
         searching.join().unwrap()
