@@ -126,14 +126,17 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
         site.path("in")
     };
     let whole = undisturbed.import(&[&files(&undisturbed)]).ok();
+    assert_eq!(whole.out, "accepted: 30120, duplicate: 0, damaged: 0\n");
     let mut random = Random::seeded(SEED + 1);
     for _ in 0..crashes().div_ceil(2) {
         let site = Site::new();
         let folder = files(&site);
-        let moment = 1 + random.below(30_000);
+        let moment = 1 + random.below(29_000);
         kill_import(&site, &folder, moment);
         let again = site.import(&[&folder]).ok();
-        assert_eq!(again.out, whole.out, "killed after {moment} records");
+        // The first run may have finished one of the two files; the other is counted whole by whoever finished it.
+        let finished = ["accepted: 30120, duplicate: 0, damaged: 0\n", "accepted: 30000, duplicate: 120, damaged: 0\n"];
+        assert!(finished.contains(&again.out.as_str()), "killed after {moment} records: {again:#?}");
         assert_eq!(facts(&site.search("*")), facts(&undisturbed.search("*")));
         assert_eq!(journal::findings(&site.data()), journal::findings(&undisturbed.data()));
         let third = site.import(&[&folder]).ok();

@@ -51,7 +51,9 @@ fn attack(site: &Site, server: &Server) {
 
 fn token(site: &Site, scopes: &[&str]) -> String {
     let mut arguments = vec!["--name", "script"];
-    scopes.iter().for_each(|scope| arguments.extend(["--scope", scope]));
+    for scope in scopes {
+        arguments.extend(["--scope", scope]);
+    }
     site.verb("token create", &arguments).ok().out.trim_end().to_owned()
 }
 
