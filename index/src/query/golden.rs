@@ -166,6 +166,9 @@ fn numbers_and_times() {
         assert_eq!(meaning(text), bytes(range), "{text}");
     }
     check(&[
+        ("logon_type:[* TO 9]", "winlog.logon.type:[* TO 9]"),
+        ("native.x<10", "native.x:[* TO 9]"),
+        ("native.x:[* TO 9]", "native.x:[* TO 9]"),
         ("duration>1h", "event.duration:[3600000000001 TO *]"),
         ("日時:2026-11-01..2026-11-07", "@timestamp:[2026-10-31T15:00:00.000000Z TO 2026-11-07T15:00:00.000000Z}"),
         ("time:2026/11/1", "@timestamp:[2026-10-31T15:00:00.000000Z TO 2026-11-01T15:00:00.000000Z}"),

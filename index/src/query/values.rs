@@ -78,7 +78,7 @@ pub(crate) fn build(target: &Target, op: Op, typed: &Typed, now: DateTime<Utc>) 
 }
 
 fn one(field: &QueryField, op: Op, typed: &Typed, now: DateTime<Utc>) -> Built {
-    if !typed.quoted && typed.text == "*" && op == Op::Is {
+    if !typed.quoted && typed.text == "*" && typed.to.is_none() && op == Op::Is {
         return Ok(Query::Field(field.clone(), Test::Exists));
     }
     let test = match fields::kind(field) {
