@@ -90,7 +90,9 @@ fn search_counts_lists_and_says_when_nothing_was_found() {
 #[test]
 fn a_wrong_query_shows_the_place_and_a_way_out() {
     let site = filled();
-    for (query, under) in [("src_ip:10.1.2.300", "         ^^^^^^^^^^"), ("usr:tanaka", "  ^^^"), ("日時:いつか かつ (user:a", "")] {
+    for (query, under) in
+        [("src_ip:10.1.2.300", "         ^^^^^^^^^^"), ("usr:tanaka", "  ^^^"), ("日時:いつか かつ (user:a", "")]
+    {
         let said = site.verb("search", &[query]).quiet();
         assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:#?}");
         let lines: Vec<&str> = said.err.lines().collect();

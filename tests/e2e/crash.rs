@@ -117,7 +117,8 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
     let text: String = (0..30_000).map(|number| line("history", number) + "\n").collect();
     let accounts: Vec<String> = (0..120).map(|number| format!("shokuin{number:03}")).collect();
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    let chunks: Vec<Vec<u8>> = (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
+    let chunks: Vec<Vec<u8>> =
+        (1..).step_by(40).zip(names.chunks(40)).map(|(first, names)| chunk(first, names)).collect();
     let evtx = sample::file(&chunks);
     let files = |site: &Site| {
         site.write("in/gw.log", &text);
@@ -125,14 +126,17 @@ fn an_import_that_was_killed_is_finished_by_the_next() {
         site.path("in")
     };
     let whole = undisturbed.import(&[&files(&undisturbed)]).ok();
+    assert_eq!(whole.out, "accepted: 30120, duplicate: 0, damaged: 0\n");
     let mut random = Random::seeded(SEED + 1);
     for _ in 0..crashes().div_ceil(2) {
         let site = Site::new();
         let folder = files(&site);
-        let moment = 1 + random.below(30_000);
+        let moment = 1 + random.below(29_000);
         kill_import(&site, &folder, moment);
         let again = site.import(&[&folder]).ok();
-        assert_eq!(again.out, whole.out, "killed after {moment} records");
+        // The first run may have finished one of the two files; the other is counted whole by whoever finished it.
+        let finished = ["accepted: 30120, duplicate: 0, damaged: 0\n", "accepted: 30000, duplicate: 120, damaged: 0\n"];
+        assert!(finished.contains(&again.out.as_str()), "killed after {moment} records: {again:#?}");
         assert_eq!(facts(&site.search("*")), facts(&undisturbed.search("*")));
         assert_eq!(journal::findings(&site.data()), journal::findings(&undisturbed.data()));
         let third = site.import(&[&folder]).ok();
@@ -144,9 +148,7 @@ fn kill_import(site: &Site, folder: &std::path::Path, moment: u64) {
     let data = site.data();
     let arguments = ["import", "--data-dir", data.to_str().unwrap(), folder.to_str().unwrap()];
     let mut child = site.command(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
-    wait_until("the moment of the kill", || {
-        journal::published(&data) >= moment || child.try_wait().unwrap().is_some()
-    });
+    wait_until("the moment of the kill", || journal::published(&data) >= moment || child.try_wait().unwrap().is_some());
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -1,7 +1,7 @@
 //! Files handed in: once, twice, damaged, growing, with and without a server.
 
 use crate::support::Site;
-use crate::support::evtx::{chunk_start, chunk, logons, sample};
+use crate::support::evtx::{chunk, chunk_start, logons, sample};
 use crate::support::lines::{assert_each_once, line, numbers};
 
 fn text(mark: &str, numbers: std::ops::Range<u64>) -> String {
@@ -29,7 +29,9 @@ fn a_file_handed_in_twice_counts_once() {
     let mut users: Vec<&str> = found.iter().map(|event| event["user.name"].as_str().unwrap()).collect();
     users.sort_unstable();
     assert_eq!(users, ["sato", "suzuki", "takahashi", "tanaka", "yamada"]);
-    assert!(found.iter().all(|event| event["source.ip"] == "192.0.2.44" && event["host.name"] == "DC01.hospital.example"));
+    assert!(
+        found.iter().all(|event| event["source.ip"] == "192.0.2.44" && event["host.name"] == "DC01.hospital.example")
+    );
 }
 
 #[test]
@@ -67,7 +69,10 @@ fn damaged_files_give_what_can_be_read_and_are_listed() {
     assert!(!said.err.lines().any(|line| line.starts_with("破損 ") && line.contains("fine.log")), "{said:#?}");
     let users: Vec<_> = ACCOUNTS.iter().map(|user| site.count(&format!("user:{user}"))).collect();
     assert_eq!(users, [1; 5], "the chunk that both files have whole counts once");
-    assert_eq!(site.count("fine*"), site.search("*").len() as u64 - 5 - site.count("user:watanabe") - site.count("user:ito"));
+    assert_eq!(
+        site.count("fine*"),
+        site.search("*").len() as u64 - 5 - site.count("user:watanabe") - site.count("user:ito")
+    );
     let again = site.import(&[&torn, &cut, &empty, &fine]).quiet();
     assert_eq!(again.status, 3, "damage is told each time");
     assert!(again.out.starts_with("accepted: 0, "), "{again:#?}");

@@ -27,7 +27,8 @@ const API: [&str; 7] = [
 
 fn set_up(server: &Server) -> String {
     let secret = server.setup_secret().expect("a new hospital has a secret on its console");
-    let fields = [("secret", secret.as_str()), ("name", "yamada"), ("display_name", "山田 花子"), ("password", PASSWORD)];
+    let fields =
+        [("secret", secret.as_str()), ("name", "yamada"), ("display_name", "山田 花子"), ("password", PASSWORD)];
     let answer = post_form(server.pages(), As::Nobody, "/setup", &fields);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{answer:#?}");
     answer.cookie()
@@ -38,7 +39,10 @@ fn attack(site: &Site, server: &Server) {
     let mut stream = TcpStream::connect(server.tcp()).unwrap();
     for number in 0..60 {
         let now = rfc3339(SystemClock.now());
-        let line = format!("<38>1 {now} gw01 sshd 811 - - Failed password for tanaka from 198.51.100.7 port {} ssh2\n", 40_000 + number);
+        let line = format!(
+            "<38>1 {now} gw01 sshd 811 - - Failed password for tanaka from 198.51.100.7 port {} ssh2\n",
+            40_000 + number
+        );
         stream.write_all(line.as_bytes()).unwrap();
     }
     drop(stream);
@@ -47,7 +51,9 @@ fn attack(site: &Site, server: &Server) {
 
 fn token(site: &Site, scopes: &[&str]) -> String {
     let mut arguments = vec!["--name", "script"];
-    scopes.iter().for_each(|scope| arguments.extend(["--scope", scope]));
+    for scope in scopes {
+        arguments.extend(["--scope", scope]);
+    }
     site.verb("token create", &arguments).ok().out.trim_end().to_owned()
 }
 
@@ -100,7 +106,9 @@ fn people_come_in_by_their_password_and_leave() {
     let server = site.serve();
     let to = server.pages();
     set_up(&server);
-    let enter = |password| post_form(to, As::Nobody, "/login", &[("name", "yamada"), ("password", password), ("next", "/search")]);
+    let enter = |password| {
+        post_form(to, As::Nobody, "/login", &[("name", "yamada"), ("password", password), ("next", "/search")])
+    };
     assert_eq!(enter("password1234").status, 401);
     let answer = enter(PASSWORD);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/search")), "{answer:#?}");
@@ -108,7 +116,9 @@ fn people_come_in_by_their_password_and_leave() {
     for page in PAGES {
         let answer = get(to, As::Session(&session), page);
         assert_eq!(answer.status, 200, "{page}: {answer:#?}");
-        assert!(answer.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'self'")));
+        assert!(
+            answer.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'self'"))
+        );
         assert!(answer.body.contains("みなと病院"), "{page}: {}", answer.body);
     }
     assert_eq!(post_form(to, As::Session(&session), "/logout", &[]).status, 303);
@@ -152,7 +162,8 @@ fn a_finding_is_reviewed_by_a_person_and_stays_so() {
     let without = post_form(to, who, &review, &[("status", "confirmed"), ("reason", "")]);
     assert_eq!(without.status, 400, "nothing is closed without a reason: {without:#?}");
     let foreign = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site")];
-    let forged = exchange(to, "POST", who, &review, &foreign, &format!("status=confirmed&reason={}", percent("誤検知")));
+    let forged =
+        exchange(to, "POST", who, &review, &foreign, &format!("status=confirmed&reason={}", percent("誤検知")));
     assert_eq!(forged.status, 403, "another site's form is refused: {forged:#?}");
     let done = post_form(to, who, &review, &[("status", "confirmed"), ("reason", "誤検知"), ("note", "本人に確認")]);
     assert_eq!(done.status, 303, "{done:#?}");
@@ -181,7 +192,9 @@ fn a_token_may_do_what_it_was_made_for() {
     let judge = token(&site, &["findings:read", "findings:review"]);
     let finding = findings(to, As::Token(&judge)).remove(0);
     let address = format!("/api/v1/findings/{}", finding["id"].as_str().unwrap());
-    let decide = |who| exchange(to, "PATCH", who, &address, &[("content-type", "application/json")], r#"{"status": "action_needed"}"#);
+    let decide = |who| {
+        exchange(to, "PATCH", who, &address, &[("content-type", "application/json")], r#"{"status": "action_needed"}"#)
+    };
     assert_eq!(decide(As::Token(&reader)).status, 403);
     let decided: Answer = decide(As::Token(&judge));
     assert_eq!((decided.status, &decided.json()["status"]), (200, &Value::from("action_needed")), "{decided:#?}");

@@ -97,7 +97,8 @@ fn rsyslog_forwards_with_octet_counting() {
     wait_for("rsyslog's socket", &true, || socket.try_exists().unwrap());
     let sender = std::os::unix::net::UnixDatagram::unbound().unwrap();
     for number in 0..1000 {
-        let line = format!("<13>1 2026-10-25T03:00:00.{number:06}+09:00 karte01 denkaru {number} ID7 - 閲覧 rs{number:04}");
+        let line =
+            format!("<13>1 2026-10-25T03:00:00.{number:06}+09:00 karte01 denkaru {number} ID7 - 閲覧 rs{number:04}");
         sender.send_to(line.as_bytes(), &socket).unwrap();
     }
     wait_for("rsyslog's lines", &1000, || site.count("閲覧"));

@@ -113,6 +113,7 @@ impl Correlator {
             let completed: BTreeSet<EventId> = news.iter().map(|news| news.at()).collect();
             work.extend(completed.into_iter().map(|event| (Input::Node(index), event)));
             if node.emits {
+                let news = self.without_echoes(index, news, same);
                 completions.extend(news.into_iter().filter_map(|news| self.completion(plan, index, news, same)));
             }
             self.forget(node, arrival);
@@ -196,6 +197,30 @@ impl Correlator {
             state.hits -= window.hits.len();
             window.hits.keys().for_each(|place| self.hits.release(place.1));
         }
+    }
+
+    /// A late event joins every window that ends within its span: thousands in a flood, all of them one finding. Told
+    /// once, with the last of them, it costs the same as an event in time.
+    fn without_echoes(&self, index: usize, news: BTreeSet<News>, same: &SameFinding<'_>) -> Vec<News> {
+        let told_by = |earlier: News, later: News| match (earlier, later) {
+            (
+                News::Joined { at: before, joined, step },
+                News::Joined { at: after, joined: joined_after, step: step_after },
+            ) => {
+                let hits = (self.hits.get(&before), self.hits.get(&after));
+                (joined, step) == (joined_after, step_after)
+                    && matches!(hits, (Some(before), Some(after)) if same(index, before, after))
+            }
+            _ => false,
+        };
+        let mut kept: Vec<News> = Vec::new();
+        for news in news {
+            match kept.last_mut() {
+                Some(last) if told_by(*last, news) => *last = news,
+                _ => kept.push(news),
+            }
+        }
+        kept
     }
 
     fn completion(&self, plan: &Plan, index: usize, news: News, same: &SameFinding<'_>) -> Option<Completion> {

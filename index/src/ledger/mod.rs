@@ -99,12 +99,14 @@ impl Ledger {
     /// The detector's last snapshot and the position it was taken at.
     pub fn detector_snapshot(&self) -> Result<Option<(RecordId, Vec<u8>)>, LedgerError> {
         let connection = self.lock_writer();
-        connection
-            .query_row("SELECT position, state FROM detector", [], |row| {
-                Ok((RecordId(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?))
-            })
+        let stored: Option<(i64, Vec<u8>)> = connection
+            .query_row("SELECT position, state FROM detector", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
-            .naming("read the detector snapshot")
+            .naming("read the detector snapshot")?;
+        let Some((position, packed)) = stored else { return Ok(None) };
+        let state = lz4_flex::decompress_size_prepended(&packed)
+            .map_err(|error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
+        Ok(Some((RecordId(position.cast_unsigned()), state)))
     }
 
     /// Runs `work` in one transaction and moves the position to `position` with it. On error nothing happened.

@@ -78,6 +78,15 @@ fn a_finding_of_absence_counts_once_without_evidence() {
 }
 
 #[test]
+fn the_detector_finds_its_state_again() {
+    let (_dir, ledger) = ledger();
+    assert_eq!(ledger.detector_snapshot().unwrap(), None);
+    let state = br#"{"state":[]}"#.repeat(1000);
+    ledger.apply(RecordId(7), |batch| batch.put_detector_snapshot(RecordId(6), &state)).unwrap();
+    assert_eq!(ledger.detector_snapshot().unwrap(), Some((RecordId(6), state)));
+}
+
+#[test]
 fn what_recurs_after_closing_is_a_new_finding_and_names_the_last_verdict() {
     let (_dir, ledger) = ledger();
     let first = finding(&[1]);

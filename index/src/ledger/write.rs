@@ -341,11 +341,14 @@ impl<'a> LedgerBatch<'a> {
         Ok(())
     }
 
+    /// Packed: after a flood the state is some 20 MB of text that is mostly the same.
     pub fn put_detector_snapshot(&mut self, position: RecordId, state: &[u8]) -> Result<(), LedgerError> {
-        self.transaction
-            .execute("INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2)", params![position.0.cast_signed(), state])
-            .naming("keep the detector snapshot")?;
-        Ok(())
+        let packed = lz4_flex::compress_prepend_size(state);
+        self.execute(
+            "keep the detector snapshot",
+            "INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2)",
+            params![position.0.cast_signed(), packed],
+        )
     }
 
     /// What an act changes. Every act is in the trail.

@@ -55,16 +55,15 @@ pub(crate) fn exchange(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n");
-    match who {
-        As::Nobody => {}
-        As::Session(cookie) => request += &format!("cookie: {cookie}\r\n"),
-        As::Token(token) => request += &format!("authorization: Bearer {token}\r\n"),
-    }
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+    let close = [format!("host: {to}"), "connection: close".to_owned(), format!("content-length: {}", body.len())];
+    let login = match who {
+        As::Nobody => None,
+        As::Session(cookie) => Some(format!("cookie: {cookie}")),
+        As::Token(token) => Some(format!("authorization: Bearer {token}")),
+    };
+    let given = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+    let head: Vec<String> = close.into_iter().chain(login).chain(given).collect();
+    let request = format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n{body}", head.join("\r\n"));
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

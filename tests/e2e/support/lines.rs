@@ -8,11 +8,15 @@ use monban_event::time::rfc3339;
 use monban_event::{Clock, SystemClock};
 use serde_json::Value;
 
-/// Line `number` of the run `mark`, with today's time. Every 25th is a failed logon, so that rules have work.
+/// Of so many lines one is a failed logon.
+pub(crate) const FAILURES: u64 = 250;
+
+/// Line `number` of the run `mark`, with today's time. One in [`FAILURES`] is a failed logon, so
+/// that rules have work.
 pub(crate) fn line(mark: &str, number: u64) -> String {
     let now = rfc3339(SystemClock.now());
-    if number % 25 == 24 {
-        let host = 1 + number / 25 % 7;
+    if number % FAILURES == FAILURES - 1 {
+        let host = 1 + number / FAILURES % 7;
         return format!(
             "<38>1 {now} gw01 sshd 811 - - Failed password for invalid user {mark}n{number:07} from 198.51.100.{host} port 40022 ssh2"
         );

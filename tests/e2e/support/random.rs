@@ -1,4 +1,4 @@
-//! Random numbers that are the same in every run of a seed (SplitMix64), so that a failure can be looked at again.
+//! Random numbers that are the same in every run of a seed (`SplitMix64`), so that a failure can be looked at again.
 
 pub(crate) struct Random(u64);
 

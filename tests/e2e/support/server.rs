@@ -81,7 +81,7 @@ impl Server {
     fn told_address(&self, label: &str) -> SocketAddr {
         let rest = self.said.iter().find_map(|line| line.strip_prefix(label)).expect("the listener was told");
         let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':');
-        rest[..end.unwrap_or(rest.len())].parse().expect("an address")
+        rest.get(..end.unwrap_or(rest.len())).unwrap().parse().expect("an address")
     }
 
     /// Ends it as a service manager does; fails unless it ends well. Gives what it said.

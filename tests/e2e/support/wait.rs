@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Far longer than anything takes on a busy machine: it only decides how long a failure takes to be told.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Between two looks, so that looking does not take the processor from what is waited for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
@@ -27,7 +27,10 @@ pub(crate) fn wait_for<T: PartialEq + std::fmt::Debug>(what: &str, wanted: &T, m
         if found == *wanted {
             return;
         }
-        assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}: wanted {wanted:?}, last found {found:?}");
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} for {what}: wanted {wanted:?}, last found {found:?}"
+        );
         std::thread::park_timeout(BETWEEN_LOOKS);
     }
 }
