@@ -179,13 +179,31 @@ impl Drop for Node {
 impl ActSink for Node {
     fn record(&self, by: &str, deed: Deed) -> Result<RecordId, SinkRefused> {
         let (sender, receiver) = mpsc::channel();
+        let is_shown_at_once = !is_trail_only(&deed);
         let act = Act { at: self.clock.now(), by: by.to_owned(), deed };
         let tell = move |result| drop(sender.send(result));
         self.journal.submit_acts(vec![act], Box::new(tell));
         let id = receiver.recv().unwrap_or(Err(SinkRefused::Closed))?;
-        self.progress.wait_applied(id).map_err(|stopped| SinkRefused::CannotWrite(stopped.to_string()))?;
+        if is_shown_at_once {
+            self.progress.wait_applied(id).map_err(|stopped| SinkRefused::CannotWrite(stopped.to_string()))?;
+        }
         Ok(id)
     }
+}
+
+/// Acts that change nothing but the trail. They are on record once they are durable; whoever searches during a storm
+/// of events must not wait until the pipeline has worked through it.
+fn is_trail_only(deed: &Deed) -> bool {
+    matches!(
+        deed,
+        Deed::Searched { .. }
+            | Deed::Viewed { .. }
+            | Deed::Exported { .. }
+            | Deed::LoggedIn { .. }
+            | Deed::LoginRefused { .. }
+            | Deed::LoggedOut {}
+            | Deed::Lost { .. }
+    )
 }
 
 fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {

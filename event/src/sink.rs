@@ -35,7 +35,7 @@ pub trait RecordSink: Send + Sync {
 
 /// Journals what people and the program decide.
 pub trait ActSink: Send + Sync {
-    /// Returns the act's number once it is on disk and the ledger shows it, so that a page read next already knows.
-    /// Blocks for some milliseconds: call it from a thread that may wait.
+    /// Returns the act's number once it is on disk and, where it changes more than the trail, the ledger shows it, so
+    /// that a page read next already knows. Blocks for some milliseconds: call it from a thread that may wait.
     fn record(&self, by: &str, deed: Deed) -> Result<RecordId, SinkRefused>;
 }

@@ -24,6 +24,8 @@ struct SegmentIndex {
     /// First number and offset of each frame scanned so far.
     frames: Vec<(u64, u64)>,
     scanned_to: u64,
+    /// The frame read last: neighbours in a list of events are neighbours here too.
+    last: Option<(u64, Vec<u8>)>,
 }
 
 /// By family folder and first number.
@@ -56,9 +58,8 @@ impl Lookup {
         let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
         index.scan()?;
         let Some(offset) = index.frame_of(number) else { return Ok(None) };
-        let failed = |source| JournalError::Read { path: index.path.clone(), source };
-        let FrameRead::Frame { body, .. } = read_frame(&index.file, offset).map_err(failed)? else { return Ok(None) };
-        let found = segment::entries(&body).find(|&(candidate, _)| candidate == number);
+        let Some(body) = index.frame(offset)? else { return Ok(None) };
+        let found = segment::entries(body).find(|&(candidate, _)| candidate == number);
         Ok(found.and_then(|(_, entry)| decode(family, entry)))
     }
 
@@ -81,7 +82,7 @@ impl SegmentIndex {
     fn open(segment: &SegmentPath) -> Result<Self, JournalError> {
         let path = segment.path.clone();
         let file = File::open(&path).map_err(|source| JournalError::Read { path: path.clone(), source })?;
-        Ok(Self { file, path, frames: Vec::new(), scanned_to: HEADER_BYTES })
+        Ok(Self { file, path, frames: Vec::new(), scanned_to: HEADER_BYTES, last: None })
     }
 
     /// Goes on from where the last scan ended.
@@ -96,6 +97,17 @@ impl SegmentIndex {
             self.frames.push((number, self.scanned_to));
             self.scanned_to += 8 + length;
         }
+    }
+
+    /// The body of the frame at `offset`; `None` where it is damaged.
+    fn frame(&mut self, offset: u64) -> Result<Option<&[u8]>, JournalError> {
+        if self.last.as_ref().is_none_or(|(known, _)| *known != offset) {
+            let read = read_frame(&self.file, offset);
+            let read = read.map_err(|source| JournalError::Read { path: self.path.clone(), source })?;
+            let FrameRead::Frame { body, .. } = read else { return Ok(None) };
+            self.last = Some((offset, body));
+        }
+        Ok(self.last.as_ref().map(|(_, body)| body.as_slice()))
     }
 
     fn frame_of(&self, number: u64) -> Option<u64> {

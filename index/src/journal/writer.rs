@@ -128,6 +128,11 @@ pub(super) fn published(dir: &Path) -> Option<RecordId> {
     fs::read_to_string(dir.join(PUBLISHED)).ok()?.trim().parse().ok().map(RecordId)
 }
 
+/// Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
+fn write_published(file: &File, last: RecordId) -> io::Result<()> {
+    file.write_all_at(format!("{:020}\n", last.0).as_bytes(), 0)
+}
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     segments: Segments,
@@ -153,7 +158,8 @@ impl Writer {
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(|source| JournalError::Append { path, source })?;
+            .map_err(|source| JournalError::Append { path: path.clone(), source })?;
+        write_published(&published, last).map_err(|source| JournalError::Append { path, source })?;
         let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
         Ok(Self { shared, segments, last, published, clock, broken: None, acts_buffer, records_buffer })
     }
@@ -282,8 +288,7 @@ impl Writer {
         progress.commits.push_back((self.last.0, Instant::now()));
         drop(progress);
         self.shared.moved.notify_all();
-        // Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
-        if let Err(error) = self.published.write_all_at(format!("{:020}\n", self.last.0).as_bytes(), 0) {
+        if let Err(error) = write_published(&self.published, self.last) {
             tracing::warn!(error = %error, "cannot publish the durable position");
         }
     }

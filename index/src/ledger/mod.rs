@@ -158,6 +158,17 @@ impl Ledger {
     }
 }
 
+impl Drop for Ledger {
+    /// Leaves one file behind: the write-ahead log is moved into it and cut to nothing.
+    fn drop(&mut self) {
+        self.lock_readers().clear();
+        let checkpoint = self.lock_writer().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = checkpoint {
+            tracing::warn!(error = %error, "the ledger's log could not be moved into the ledger; the next start does it");
+        }
+    }
+}
+
 /// Who is logged in: the one part of the ledger that the journal does not hold.
 impl Ledger {
     pub fn open_web_session(&self, token_sha256: &str, user: &str, now: DateTime<Utc>) -> Result<(), LedgerError> {
