@@ -546,4 +546,36 @@ mod tests {
         let found: Vec<_> = structured_parameters("[a@1 x=\"1\" y=\"b]c\"][z@2 w=\"\"]").collect();
         assert_eq!(found, [("x", "1"), ("y", "b]c"), ("w", "")]);
     }
+
+    proptest::proptest! {
+        /// What the field's library reads of lines that keep to the RFCs, we read the same way. Where devices do not
+        /// keep to them, we go our own way: see the table of quirks above.
+        #[test]
+        fn standard_lines_read_as_syslog_loose_reads_them(
+            priority in 0_u8..192,
+            host in "[a-z]{2,8}[0-9]{1,2}",
+            app in "[a-z]{3,12}",
+            pid in 1_u32..99_999,
+            id in "[A-Z]{2,6}",
+            words in proptest::collection::vec("[a-z]{1,9}", 1..8),
+            modern in proptest::bool::ANY,
+        ) {
+            let text = words.join(" ");
+            let line = if modern {
+                format!("<{priority}>1 2026-11-20T02:14:07.123456+09:00 {host} {app} {pid} {id} [x@32473 a=\"b\"] {text}")
+            } else {
+                format!("<{priority}>Nov 20 02:14:07 {host} {app}[{pid}]: {text}")
+            };
+            let theirs = syslog_loose::parse_message_with_year(&line, |_| 2026, syslog_loose::Variant::Either);
+            let ours = read(&line);
+            let pid = pid.to_string();
+            proptest::prop_assert_eq!(ours.priority, Some(priority));
+            proptest::prop_assert_eq!(ours.host, theirs.hostname);
+            proptest::prop_assert_eq!(ours.app, theirs.appname);
+            proptest::prop_assert_eq!(ours.pid, theirs.procid.is_some().then_some(pid.as_str()));
+            proptest::prop_assert_eq!(ours.message_id, theirs.msgid);
+            proptest::prop_assert_eq!(ours.message, theirs.msg);
+            proptest::prop_assert_eq!(ours.time.is_some(), theirs.timestamp.is_some());
+        }
+    }
 }
