@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::context::{self, ContextError, SharedContext};
 use crate::pipeline::{Parts, Pipeline, PipelineError};
-use crate::progress::Progress;
+use crate::progress::{PipelineStopped, Progress};
 
 pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 const LOCK: &str = "lock";
@@ -137,11 +137,8 @@ impl Node {
         Ok(node)
     }
 
-    /// Brings the views up to the journal, so that the first question is answered from all that is durable, then
-    /// journals what is new about this start.
+    /// Journals what is new about this start. The views may still be behind: receiving must not wait for them.
     fn begin(&self, opening: &Opening<'_>) -> Result<(), NodeError> {
-        let caught_up = self.progress.wait_searchable(self.journal.durable());
-        caught_up.map_err(|stopped| NodeError::Acts(SinkRefused::CannotWrite(stopped.to_string())))?;
         let epoch = Deed::Epoch {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             parsers: env!("CARGO_PKG_VERSION").to_owned(),
@@ -157,6 +154,11 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Waits until what an earlier run left in the journal is in every view.
+    pub(crate) fn catch_up(&self) -> Result<(), PipelineStopped> {
+        self.progress.wait_searchable(self.recovery.last)
     }
 
     /// Everything durable becomes searchable, then journal and pipeline stop.
@@ -179,7 +181,7 @@ impl Drop for Node {
 impl ActSink for Node {
     fn record(&self, by: &str, deed: Deed) -> Result<RecordId, SinkRefused> {
         let (sender, receiver) = mpsc::channel();
-        let is_shown_at_once = !is_trail_only(&deed);
+        let is_shown_at_once = !is_read_back_later(&deed);
         let act = Act { at: self.clock.now(), by: by.to_owned(), deed };
         let tell = move |result| drop(sender.send(result));
         self.journal.submit_acts(vec![act], Box::new(tell));
@@ -191,12 +193,15 @@ impl ActSink for Node {
     }
 }
 
-/// Acts that change nothing but the trail. They are on record once they are durable; whoever searches during a storm
-/// of events must not wait until the pipeline has worked through it.
-fn is_trail_only(deed: &Deed) -> bool {
+/// Acts that nobody reads back at once: those that change nothing but the trail, and what a start brings. They are on
+/// record once they are durable; whoever searches during a storm of events, or starts after one, must not wait until
+/// the pipeline has worked through it.
+fn is_read_back_later(deed: &Deed) -> bool {
     matches!(
         deed,
-        Deed::Searched { .. }
+        Deed::Epoch { .. }
+            | Deed::Context { .. }
+            | Deed::Searched { .. }
             | Deed::Viewed { .. }
             | Deed::Exported { .. }
             | Deed::LoggedIn { .. }

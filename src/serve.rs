@@ -108,6 +108,10 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
 
 /// The secret for the first administrator, while there is none.
 fn setup_secret(node: &Node) -> anyhow::Result<(SetupSecret, Option<String>)> {
+    // A ledger that is behind may not know its users yet; without users it has to be sure.
+    if node.ledger.read()?.users()?.is_empty() {
+        node.catch_up()?;
+    }
     if !node.ledger.read()?.users()?.is_empty() {
         return Ok((SetupSecret::spent(), None));
     }

@@ -31,6 +31,11 @@ const PAGE: usize = 1000;
 
 /// Carries a request out and gives the exit status. Never panics on a request; what went wrong is said.
 pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply)) -> u8 {
+    // Answers come from everything that was durable at the start, also while the views are being brought up to it.
+    if let Err(stopped) = node.catch_up() {
+        say(Reply::Note(crate::error_chain(&stopped)));
+        return EXIT_FAILED;
+    }
     let result = match request {
         Request::Import { paths } => run_import(node, paths, say),
         Request::Search { .. } => run_search(node, request, say),
