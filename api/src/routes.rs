@@ -21,7 +21,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::services::Services;
 use crate::v1;
-use crate::view::link::percent;
+use monban_audit::percent;
 
 type Routes = MethodRouter<Arc<App>>;
 

@@ -39,7 +39,7 @@ impl Links {
 }
 
 /// Percent-encodes everything except RFC 3986's unreserved characters.
-pub(crate) fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -17,7 +17,7 @@ mod testing;
 mod tests;
 
 pub use checklist::Edition;
-pub use html::{Links, SHEET_CSS, render_sheets, render_standalone};
+pub use html::{Links, SHEET_CSS, percent, render_sheets, render_standalone};
 pub use model::{
     Amount, AuditSummary, CarryOver, Comparison, Figure, FindingLine, Header, LoginClassLine, LoginKindLine, Part,
     ReviewLine, SilenceLine, SourceLine, TrailLine, Undetectable, VpnClassLine,

@@ -239,7 +239,11 @@ fn find(visit: &Visit, asked: &Asked, reading: &Reading, period: &Period) -> Res
         rows: found.events.iter().map(|event| Line::of(event, visit.app.now())).collect(),
         next: found.next.map(|next| {
             let n = (asked.n + found.events.len() as u64).to_string();
-            format!("{}&cursor={}&n={n}", link::search(&reading.text, range), link::percent(&cursor::write(next)))
+            format!(
+                "{}&cursor={}&n={n}",
+                link::search(&reading.text, range),
+                monban_audit::percent(&cursor::write(next))
+            )
         }),
         fixed: link::search(&reading.text, range),
         hints: if is_empty { hints(visit, reading, range)? } else { Vec::new() },

@@ -184,7 +184,7 @@ impl Site {
 }
 
 pub(super) fn credentials(name: &str, password: &str) -> String {
-    format!("name={}&password={}", crate::view::link::percent(name), crate::view::link::percent(password))
+    format!("name={}&password={}", monban_audit::percent(name), monban_audit::percent(password))
 }
 
 #[derive(Clone, Debug)]

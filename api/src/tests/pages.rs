@@ -6,7 +6,7 @@ use monban_event::act::Deed;
 
 use super::{HOSTILE, Key, Site};
 use crate::auth::role::Role;
-use crate::view::link::percent;
+use monban_audit::percent;
 
 const DAY: &str = "period=custom&from=2026-11-19T00:00&to=2026-11-21T00:00";
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Key, Site};
 use crate::auth::role::Scope;
-use crate::view::link::percent;
+use monban_audit::percent;
 
 fn all(site: &Site) -> Key {
     site.token(&Scope::ALL)

@@ -1,23 +1,8 @@
 //! Addresses of our own pages. Everything a page shows is in its address, so every link is built here, encoded.
 
-use std::fmt::Write;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use monban_audit::wording;
+use monban_audit::{percent, wording};
 use monban_event::TimeRange;
-
-/// Percent-encodes everything except RFC 3986's unreserved characters.
-pub(crate) fn percent(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail");
-        }
-    }
-    encoded
-}
 
 /// `path?name=value&…` of the pairs that have a value.
 pub(crate) fn with(path: &str, pairs: &[(&str, &str)]) -> String {
