@@ -17,6 +17,7 @@ use monban_event::{Action, Category, Outcome, account};
 
 use super::cef;
 use super::draft::{Draft, PayloadTime, address};
+use super::kv;
 use super::scan::seconds_ns;
 use crate::header::Header;
 use crate::stamp;
@@ -76,7 +77,7 @@ struct Keys<'a> {
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if let Some(start) = key_value_start(header.body) {
         let mut keys = Keys::default();
-        for (key, value) in pairs(start) {
+        for (key, value) in kv::pairs(start) {
             keys.set(key, value);
             draft.native(key, value);
         }
@@ -240,87 +241,6 @@ fn begins_with_known_key(body: &str) -> bool {
         ["date", "time", "eventtime", "timestamp", "devname", "devid", "logid", "type", "itime", "logver"];
     let Some(equals) = memchr::memchr(b'=', body.as_bytes().get(..16).unwrap_or(body.as_bytes())) else { return false };
     body.get(..equals).is_some_and(|key| FIRST_KEYS.contains(&key))
-}
-
-/// Keys and values, borrowed. Separators are blanks, or commas in the CSV form, which shows behind the first value.
-fn pairs(text: &str) -> Pairs<'_> {
-    let first_end = text.find([',', ' ']).and_then(|at| text.as_bytes().get(at..at + 2));
-    let is_csv = matches!(first_end, Some([b',', next]) if next.is_ascii_alphabetic());
-    // Trailing blanks go first, so that the end of the text is the end of a value.
-    Pairs { rest: text.trim_end(), separator: if is_csv { b',' } else { b' ' } }
-}
-
-struct Pairs<'a> {
-    rest: &'a str,
-    separator: u8,
-}
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let text = self.rest.trim_start_matches([' ', ',', '\t']);
-            let equals = memchr::memchr(b'=', text.as_bytes())?;
-            let (before, behind) = (text.get(..equals)?, text.get(equals + 1..)?);
-            // Stray words before a key (a damaged or hand-made line) are passed over.
-            let key = before.rsplit([' ', ',']).next().unwrap_or(before);
-            let (value, rest) = self.value(behind);
-            self.rest = rest;
-            if !key.is_empty() {
-                return Some((key, value));
-            }
-        }
-    }
-}
-
-impl<'a> Pairs<'a> {
-    fn value(&self, text: &'a str) -> (&'a str, &'a str) {
-        match text.strip_prefix('"') {
-            // A CSV export doubles every quote.
-            Some(inner) if inner.starts_with('"') && inner.as_bytes().get(1).is_some_and(u8::is_ascii_alphanumeric) => {
-                inner.strip_prefix('"').and_then(|inner| inner.split_once("\"\"")).unwrap_or((inner, ""))
-            }
-            Some(inner) => quoted(inner, self.separator),
-            None => self.bare(text),
-        }
-    }
-
-    /// Up to the separator; words that are no `key=` still belong to the value (`msg=User logged in`).
-    fn bare(&self, text: &'a str) -> (&'a str, &'a str) {
-        let bytes = text.as_bytes();
-        let end = memchr::memchr_iter(self.separator, bytes)
-            .find(|at| text.get(at + 1..).is_some_and(starts_pair))
-            .unwrap_or(text.len());
-        let (value, rest) = (text.get(..end).unwrap_or(text), text.get(end..).unwrap_or(""));
-        (value.trim_end_matches([' ', '\t']), rest)
-    }
-}
-
-/// A quote ends a value only before a separator and a pair, or the end: user names and URLs hold quotes. A value whose
-/// closing quote was cut off runs to the end.
-fn quoted(inner: &str, separator: u8) -> (&str, &str) {
-    let bytes = inner.as_bytes();
-    for at in memchr::memchr_iter(b'"', bytes) {
-        let rest = inner.get(at + 1..).unwrap_or("");
-        let separated = rest.bytes().next().is_none_or(|byte| byte == separator || byte == b' ' || byte == b',');
-        if separated && starts_pair(rest.get(1..).unwrap_or("")) {
-            return (inner.get(..at).unwrap_or(""), rest);
-        }
-    }
-    (inner, "")
-}
-
-/// Whether `key=` stands here, perhaps behind a few blanks. Both are bounded: this is asked at every separator, and a
-/// line of a million blanks must not be read a million times.
-fn starts_pair(text: &str) -> bool {
-    const BLANKS_MAX: usize = 4;
-    const KEY_BYTES_MAX: usize = 64;
-    let blanks = text.bytes().take(BLANKS_MAX).take_while(|byte| matches!(byte, b' ' | b',')).count();
-    let text = text.get(blanks..).unwrap_or("");
-    let is_key_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let key = text.bytes().take(KEY_BYTES_MAX).take_while(is_key_byte).count();
-    text.is_empty() || (key > 0 && text.as_bytes().get(key) == Some(&b'='))
 }
 
 fn fill(keys: &Keys<'_>, header: &Header<'_>, draft: &mut Draft<'_>) {
