@@ -16,6 +16,7 @@ pub(crate) fn facts(record: &Record) -> Record {
         origin: record.origin,
         transport: record.transport,
         peer: record.peer,
+        identity: record.identity.clone(),
         format: record.format,
         file: record.file.clone(),
         bytes,
@@ -26,7 +27,7 @@ pub(crate) fn facts(record: &Record) -> Record {
 /// The identity of an event that may be delivered more than once; `None` for one that may not.
 pub(crate) fn key(record: &Record, event: &Event) -> Option<[u8; 16]> {
     let bytes = match record.format {
-        Format::Syslog => return None,
+        Format::Syslog | Format::Csv => return None,
         Format::Json => record.bytes.as_slice(),
         Format::EvtxChunk => evtx_record_bytes(&record.bytes, event.id.offset as usize)?,
     };

@@ -48,8 +48,10 @@ pub enum Format {
     Syslog,
     /// One whole EVTX chunk (64 KiB, with its templates); holds many events.
     EvtxChunk,
-    /// One JSON object of a Windows log forwarder (winlogbeat, `NXLog`, Fluent Bit).
+    /// One JSON object of a log forwarder (winlogbeat, `NXLog`, Fluent Bit, …).
     Json,
+    /// The header line of a CSV file, a line feed, and one row of it: a row alone does not say what its values are.
+    Csv,
 }
 
 /// Where in an imported file a record stood.
@@ -70,6 +72,8 @@ pub struct Record {
     pub transport: Transport,
     /// The transport's sender, where there is one.
     pub peer: Option<SocketAddr>,
+    /// The sender's name, verified by its TLS certificate. It outlives an address, so it is the source's identity.
+    pub identity: Option<Arc<str>>,
     pub format: Format,
     pub file: Option<FilePosition>,
     /// Exactly as they came, framing removed; at most [`crate::limits::RECORD_BYTES_MAX`].

@@ -57,6 +57,7 @@ fn lines_per_second(line: &str) -> f64 {
         origin: Origin::Live,
         transport: Transport::Udp,
         peer: Some(([192, 0, 2, 1], 514).into()),
+        identity: None,
         format: Format::Syslog,
         file: None,
         bytes: line.as_bytes().to_vec(),

@@ -138,6 +138,7 @@ impl FileRecords {
             origin: Origin::Import,
             transport: Transport::File,
             peer: None,
+            identity: None,
             format,
             file: Some(FilePosition { import: self.import, path: Arc::clone(&self.path), index }),
             bytes,

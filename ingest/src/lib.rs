@@ -23,7 +23,7 @@ pub struct Parsers {
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
         match record.format {
-            Format::Syslog => events.push(parse_syslog(id, record, &self.settings)),
+            Format::Syslog | Format::Csv => events.push(parse_syslog(id, record, &self.settings)),
             Format::Json => events.push(windows::parse_json(id, record, self.settings.zone)),
             Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
         }

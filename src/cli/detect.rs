@@ -163,7 +163,7 @@ impl<W: Write> Hunt<W> {
         match record.format {
             Format::EvtxChunk => self.chunk(id, record, events),
             Format::Syslog if record.bytes.is_empty() => {}
-            Format::Syslog | Format::Json => {
+            Format::Syslog | Format::Json | Format::Csv => {
                 self.parsers.parse(id, record, events);
             }
         }

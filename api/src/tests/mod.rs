@@ -58,6 +58,7 @@ impl RecordSource for OneRecord {
             origin: Origin::Live,
             transport: Transport::Udp,
             peer: Some("192.0.2.1:514".parse().unwrap()),
+            identity: None,
             format: Format::Syslog,
             file: None,
             bytes: format!("<189>user={HOSTILE} password=geheim action=login").into_bytes(),

@@ -14,6 +14,7 @@ const ACT_VERSION: u8 = 1;
 
 const FLAG_CUT: u8 = 1;
 const FLAG_FILE: u8 = 2;
+const FLAG_IDENTITY: u8 = 4;
 const PEER_NONE: u8 = 0;
 const PEER_V4: u8 = 4;
 const PEER_V6: u8 = 6;
@@ -26,7 +27,9 @@ pub enum Entry {
 }
 
 pub(super) fn encode_record(record: &Record, out: &mut Vec<u8>) {
-    let flags = u8::from(record.cut) * FLAG_CUT + u8::from(record.file.is_some()) * FLAG_FILE;
+    let flags = u8::from(record.cut) * FLAG_CUT
+        + u8::from(record.file.is_some()) * FLAG_FILE
+        + u8::from(record.identity.is_some()) * FLAG_IDENTITY;
     out.extend([
         RECORD_VERSION,
         flags,
@@ -36,14 +39,21 @@ pub(super) fn encode_record(record: &Record, out: &mut Vec<u8>) {
     ]);
     out.extend(record.received_at.timestamp_micros().to_le_bytes());
     encode_peer(record.peer, out);
+    if let Some(identity) = &record.identity {
+        encode_text(identity, out);
+    }
     if let Some(file) = &record.file {
         out.extend(file.import.0.to_le_bytes());
         out.extend(file.index.to_le_bytes());
-        let length = u16::try_from(file.path.len()).unwrap_or(u16::MAX);
-        out.extend(length.to_le_bytes());
-        out.extend(file.path.as_bytes().iter().take(usize::from(length)));
+        encode_text(&file.path, out);
     }
     out.extend_from_slice(&record.bytes);
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    out.extend(length.to_le_bytes());
+    out.extend(text.as_bytes().iter().take(usize::from(length)));
 }
 
 fn encode_peer(peer: Option<SocketAddr>, out: &mut Vec<u8>) {
@@ -86,6 +96,7 @@ fn decode_record(body: &[u8]) -> Option<Record> {
     (version == RECORD_VERSION).then_some(())?;
     let received_at = DateTime::from_timestamp_micros(i64::from_le_bytes(reader.take()?))?;
     let peer = decode_peer(&mut reader).ok()?;
+    let identity = if flags & FLAG_IDENTITY == 0 { None } else { Some(decode_text(&mut reader)?) };
     let file = if flags & FLAG_FILE == 0 { None } else { Some(decode_file(&mut reader)?) };
     Some(Record {
         received_at,
@@ -94,7 +105,10 @@ fn decode_record(body: &[u8]) -> Option<Record> {
             .into_iter()
             .find(|&t| transport_code(t) == transport)?,
         peer,
-        format: [Format::Syslog, Format::EvtxChunk, Format::Json].into_iter().find(|&f| format_code(f) == format)?,
+        identity,
+        format: [Format::Syslog, Format::EvtxChunk, Format::Json, Format::Csv]
+            .into_iter()
+            .find(|&f| format_code(f) == format)?,
         file,
         cut: flags & FLAG_CUT != 0,
         bytes: reader.0.to_vec(),
@@ -119,9 +133,13 @@ fn decode_peer(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, NotAnEntry
 fn decode_file(reader: &mut Reader<'_>) -> Option<FilePosition> {
     let import = RecordId(u64::from_le_bytes(reader.take()?));
     let index = u64::from_le_bytes(reader.take()?);
+    Some(FilePosition { import, index, path: decode_text(reader)? })
+}
+
+fn decode_text(reader: &mut Reader<'_>) -> Option<Arc<str>> {
     let length = u16::from_le_bytes(reader.take()?);
-    let path = reader.slice(usize::from(length))?;
-    Some(FilePosition { import, index, path: Arc::from(String::from_utf8_lossy(path)) })
+    let text = reader.slice(usize::from(length))?;
+    Some(Arc::from(String::from_utf8_lossy(text)))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -163,6 +181,7 @@ fn format_code(format: Format) -> u8 {
         Format::Syslog => 1,
         Format::EvtxChunk => 2,
         Format::Json => 3,
+        Format::Csv => 4,
     }
 }
 
@@ -186,6 +205,7 @@ mod tests {
             origin: Origin::Live,
             transport: Transport::Udp,
             peer: Some("192.0.2.1:514".parse().unwrap()),
+            identity: None,
             format: Format::Syslog,
             file: None,
             bytes: vec![0x83, 0x8d, 0, 255],
@@ -193,6 +213,7 @@ mod tests {
         };
         check(&record);
         check(&Record { peer: Some("[2001:db8::1]:6514".parse().unwrap()), cut: false, ..record.clone() });
+        check(&Record { identity: Some(Arc::from("fw1.hospital.example")), ..record.clone() });
         let file = FilePosition { import: RecordId(7), path: Arc::from("ログ/Security.evtx"), index: 19 };
         check(&Record { peer: None, file: Some(file), format: Format::EvtxChunk, origin: Origin::Import, ..record });
     }

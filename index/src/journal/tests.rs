@@ -20,6 +20,7 @@ fn record(text: &str) -> Record {
         origin: Origin::Live,
         transport: Transport::Udp,
         peer: None,
+        identity: None,
         format: Format::Syslog,
         file: None,
         bytes: text.as_bytes().to_vec(),

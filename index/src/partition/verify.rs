@@ -61,7 +61,7 @@ impl<'a> EventReader<'a> {
         let mut events = Vec::new();
         self.parser.parse(id, record, &mut events);
         let raw = match record.format {
-            Format::Syslog | Format::Json => std::str::from_utf8(&record.bytes).ok().map(str::to_owned),
+            Format::Syslog | Format::Json | Format::Csv => std::str::from_utf8(&record.bytes).ok().map(str::to_owned),
             Format::EvtxChunk => None,
         };
         Parsed { id, events, raw }

@@ -155,6 +155,7 @@ mod tests {
             origin: Origin::Import,
             transport: Transport::File,
             peer: None,
+            identity: None,
             format: Format::EvtxChunk,
             file: None,
             bytes,

@@ -156,8 +156,12 @@ impl<'r> Draft<'r> {
         self.event.timezone = self.event.timezone.take().or(instant.timezone);
     }
 
-    /// What [`monban_event::SourceId`] says: peer, then header host, then payload host, then file name.
+    /// What [`monban_event::SourceId`] says: verified name, peer, then header host, then payload host, then file name.
     fn set_source_id(&mut self, header: &Header<'_>) {
+        if let Some(identity) = &self.record.identity {
+            self.event.source_id = Some(format!("cert:{}", account::fold(identity)));
+            return;
+        }
         let peer = self.event.observer_peer_ip.filter(|_| self.record.origin != Origin::Import);
         let host = header.host.or(self.event.observer_hostname.as_deref()).or(self.event.host_name.as_deref());
         self.event.source_id = match (peer, host) {

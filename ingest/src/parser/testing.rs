@@ -11,6 +11,7 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
         origin: Origin::Live,
         transport: Transport::Udp,
         peer: None,
+        identity: None,
         format: Format::Syslog,
         file: None,
         bytes: bytes.to_vec(),

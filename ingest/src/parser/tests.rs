@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use monban_event::{FilePosition, Origin, RecordId, limits};
+use monban_event::{FilePosition, Origin, Record, RecordId, limits};
 use proptest::prelude::*;
 
 use super::testing::{check, parse, record};

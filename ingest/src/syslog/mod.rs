@@ -49,6 +49,7 @@ impl RecordMaker {
             origin: self.origin,
             transport,
             peer: peer.map(canonical),
+            identity: None,
             format,
             file: None,
             bytes,

@@ -10,6 +10,7 @@ pub(super) fn record(json: &Value) -> Record {
         origin: Origin::Live,
         transport: Transport::Http,
         peer: Some(([192, 0, 2, 200], 40_000).into()),
+        identity: None,
         format: Format::Json,
         file: None,
         bytes: json.to_string().into_bytes(),

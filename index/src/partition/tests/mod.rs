@@ -50,6 +50,7 @@ impl RecordSource for Kept {
             origin: Origin::Live,
             transport: Transport::Udp,
             peer: None,
+            identity: None,
             format: Format::EvtxChunk,
             file: None,
             bytes: Vec::new(),
