@@ -101,7 +101,8 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A thing that sends logs: `host:dc01` for Windows events, else `ip:192.0.2.1` by peer address, else
+    /// A thing that sends logs: `host:dc01` for Windows events, else `cert:` and the name its TLS certificate proved, else
+    /// `ip:192.0.2.1` by peer address, else
     /// `host:` by header or payload host, else `file:` by file name.
     SourceId;
     /// The id of a rule: a UUID in `SigmaHQ`'s rules, `VP-01` style in ours.
