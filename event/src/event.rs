@@ -129,6 +129,10 @@ pub trait FieldValue: Sized {
     const KIND: FieldKind;
     fn value(&self) -> Value<'_>;
     fn from_text(text: &str) -> Option<Self>;
+    /// Whether the value says nothing.
+    fn is_empty(&self) -> bool {
+        false
+    }
 }
 
 impl FieldValue for String {
@@ -138,6 +142,9 @@ impl FieldValue for String {
     }
     fn from_text(text: &str) -> Option<Self> {
         Some(text.to_owned())
+    }
+    fn is_empty(&self) -> bool {
+        self.as_str().is_empty()
     }
 }
 
@@ -217,6 +224,12 @@ macro_rules! fields {
         impl Event {
             pub fn get(&self, field: Field) -> Option<Value<'_>> {
                 match field { $(Field::$variant => self.$member.as_ref().map(FieldValue::value),)+ }
+            }
+
+            fn drop_empty(&mut self) {
+                $(if self.$member.as_ref().is_some_and(FieldValue::is_empty) {
+                    self.$member = None;
+                })+
             }
 
             /// Sets a field from its written form; `false` (and no change) when the text is not such a value.
@@ -333,6 +346,18 @@ fields! {
 }
 
 impl Event {
+    /// Takes out what no event may say: empty texts, ports that no protocol has, negative amounts. Every parser ends with
+    /// it, so that what follows never asks again.
+    pub fn drop_nonsense(&mut self) {
+        self.drop_empty();
+        for port in [&mut self.source_port, &mut self.destination_port] {
+            *port = port.filter(|port| (0..=i64::from(u16::MAX)).contains(port));
+        }
+        for amount in [&mut self.source_bytes, &mut self.destination_bytes, &mut self.duration_ns] {
+            *amount = amount.filter(|amount| *amount >= 0);
+        }
+    }
+
     /// When it happened: what the device said, else our receipt.
     pub fn time(&self) -> DateTime<Utc> {
         self.event_time.or(self.ingested).unwrap_or_default()
@@ -432,5 +457,18 @@ mod tests {
             Some("2001:db8::1")
         );
         assert_eq!(event.outcome, None);
+    }
+
+    #[test]
+    fn what_no_event_may_say_is_taken_out() {
+        let mut event = Event {
+            reason: Some(String::new()),
+            source_port: Some(65_536),
+            destination_port: Some(443),
+            source_bytes: Some(-1),
+            ..Event::default()
+        };
+        event.drop_nonsense();
+        assert_eq!(event, Event { destination_port: Some(443), ..Event::default() });
     }
 }

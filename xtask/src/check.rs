@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::fuzz::run_fuzz;
 use crate::shell::{cargo, find, is_root, run, say, succeeds, target_dir, value};
 
 /// What the tests talk to: the program, and the Debian package that has it.
@@ -76,6 +77,7 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
         parts.run("score: parsers", || score(&options.shared, "score_syslog.py", SYSLOG_BAR))?;
         parts.run("score: Sigma rules", || score(&options.shared, "score_sigma.py", SIGMA_BAR))?;
     }
+    parts.run("fuzzing", || run_fuzz(&crate::fuzz::Options::short(options.install)))?;
     // Last, so that the tests' own count closes what is printed.
     parts.run("tests", tests)?;
     say(&parts.table());

@@ -3,6 +3,8 @@
 //! bounded. Works in journal order, because a line can only be joined with lines that are there.
 
 mod book;
+mod connection;
+mod dial;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -12,14 +14,11 @@ use monban_event::{Action, Event, Login, LoginKind, VpnSession};
 use serde::{Deserialize, Serialize};
 
 use book::{Book, By, Open};
+use connection::Connections;
+use dial::Dials;
 
 /// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
-/// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
-const DIAL_WITHIN: TimeDelta = TimeDelta::seconds(60);
-/// Dials remembered per router, and routers: a flood of half-open tunnels must not grow memory.
-const DIALS_MAX: usize = 64;
-const ROUTERS_MAX: usize = 1_000;
 /// N09: one attempt, reported by the member server and by the domain controller.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
 /// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
@@ -30,24 +29,12 @@ const FAILING_USERS_MAX: usize = 2_000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sessions {
     open: Book,
-    dials: BTreeMap<String, Router>,
+    dials: Dials,
+    connections: Connections,
     /// Failed logins by user, oldest first.
     failures: BTreeMap<String, VecDeque<Failure>>,
     /// Sessions that changed since they were last taken, by key.
     changed: BTreeMap<String, VpnSession>,
-}
-
-/// One Yamaha router: tunnels that connected and whose user is not known yet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Router {
-    dials: VecDeque<Dial>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Dial {
-    tunnel: String,
-    source: IpAddr,
-    at: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,45 +46,17 @@ struct Failure {
 }
 
 impl Sessions {
-    /// Completes `event` with what earlier lines said, before it is enriched and matched: the address of a Yamaha user.
-    /// True when a field changed.
+    /// Completes `event` with what earlier lines of the same connection said, before it is enriched and matched. True
+    /// when a field changed.
     pub(crate) fn complete(&mut self, event: &mut Event) -> bool {
-        if event.vpn_type.as_deref() != Some("l2tp") || event.module.as_deref() != Some("yamaha") {
+        if event.vpn_type.is_none() {
             return false;
         }
-        let router = observer(event);
-        if event.user_name.is_none() {
-            self.note_dial(router, event);
-            return false;
+        let observer = observer(event);
+        if event.module.as_deref() == Some("yamaha") {
+            return self.dials.complete(observer, event);
         }
-        event.source_ip.is_none() && event.action == Some(Action::SessionStart) && self.claim_dial(&router, event)
-    }
-
-    fn note_dial(&mut self, router: String, event: &Event) {
-        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_session_id.clone()) else { return };
-        if !self.dials.contains_key(&router) && self.dials.len() >= ROUTERS_MAX {
-            self.dials.pop_first();
-        }
-        let dials = &mut self.dials.entry(router).or_default().dials;
-        dials.retain(|dial| dial.tunnel != tunnel);
-        if dials.len() >= DIALS_MAX {
-            dials.pop_front();
-        }
-        dials.push_back(Dial { tunnel, source, at: event.time() });
-    }
-
-    /// Gives the user the oldest tunnel that waits for one. Where two wait the join is a guess, and says so.
-    fn claim_dial(&mut self, router: &str, event: &mut Event) -> bool {
-        let Some(waiting) = self.dials.get_mut(router) else { return false };
-        let now = event.time();
-        waiting.dials.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
-        let ambiguous = waiting.dials.len() > 1;
-        let Some(dial) = waiting.dials.pop_front() else { return false };
-        event.source_ip = Some(dial.source);
-        if ambiguous {
-            event.parse_confidence = Some("low".to_owned());
-        }
-        true
+        self.connections.complete(&observer, event)
     }
 
     /// Marks a login that was counted already, and joins the event to its session. After enrichment.

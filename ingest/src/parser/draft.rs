@@ -133,6 +133,7 @@ impl<'r> Draft<'r> {
         if !self.notes.is_empty() {
             self.event.parse_note = Some(self.notes.join(", "));
         }
+        self.event.drop_nonsense();
         self.event
     }
 

@@ -698,3 +698,8 @@ proptest! {
         prop_assert!(event.source_ip.is_none_or(|ip| FORTIGATE_UP.contains(&ip.to_string())));
     }
 }
+
+#[test]
+fn an_empty_value_is_no_value() {
+    check("CEF:0||||||3|src=192.0.2.9", &[("event.module", "-"), ("observer.vendor", "-"), ("source.ip", "192.0.2.9")]);
+}

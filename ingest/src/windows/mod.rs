@@ -39,6 +39,7 @@ pub(crate) fn to_event(described: &Described<'_>, windows: WindowsFields) -> Eve
     describe(&mut event, &windows);
     fill_gaps(&mut event, &windows);
     event.message = Some(message::compose(&event, &windows));
+    event.drop_nonsense();
     event.native = windows.fields;
     event
 }

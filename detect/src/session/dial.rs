@@ -1,0 +1,67 @@
+//! Yamaha RTX: the tunnel's line has the address, the call's line has the user, and nothing but the order and the
+//! seconds between them says that they belong together. Owns the tunnels that wait for their user.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use monban_event::{Action, Event};
+use serde::{Deserialize, Serialize};
+
+/// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
+const DIAL_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Dials remembered per router, and routers: a flood of half-open tunnels must not grow memory.
+const DIALS_MAX: usize = 64;
+const ROUTERS_MAX: usize = 1_000;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Dials(BTreeMap<String, VecDeque<Dial>>);
+
+/// A tunnel that connected and whose user is not known yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Dial {
+    tunnel: String,
+    source: IpAddr,
+    at: DateTime<Utc>,
+}
+
+impl Dials {
+    /// Remembers a tunnel's address, or gives it to the user who calls next. True when a field changed.
+    pub(super) fn complete(&mut self, router: String, event: &mut Event) -> bool {
+        if event.vpn_type.as_deref() != Some("l2tp") {
+            return false;
+        }
+        if event.user_name.is_none() {
+            self.note(router, event);
+            return false;
+        }
+        event.source_ip.is_none() && event.action == Some(Action::SessionStart) && self.claim(&router, event)
+    }
+
+    fn note(&mut self, router: String, event: &Event) {
+        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_session_id.clone()) else { return };
+        if !self.0.contains_key(&router) && self.0.len() >= ROUTERS_MAX {
+            self.0.pop_first();
+        }
+        let dials = self.0.entry(router).or_default();
+        dials.retain(|dial| dial.tunnel != tunnel);
+        if dials.len() >= DIALS_MAX {
+            dials.pop_front();
+        }
+        dials.push_back(Dial { tunnel, source, at: event.time() });
+    }
+
+    /// Gives the user the oldest tunnel that waits for one. Where two wait the join is a guess, and says so.
+    fn claim(&mut self, router: &str, event: &mut Event) -> bool {
+        let Some(waiting) = self.0.get_mut(router) else { return false };
+        let now = event.time();
+        waiting.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
+        let ambiguous = waiting.len() > 1;
+        let Some(dial) = waiting.pop_front() else { return false };
+        event.source_ip = Some(dial.source);
+        if ambiguous {
+            event.parse_confidence = Some("low".to_owned());
+        }
+        true
+    }
+}
