@@ -18,6 +18,7 @@ pub(crate) mod testing;
 mod yamaha;
 
 use chrono_tz::Tz;
+use monban_event::redact::redact;
 use monban_event::{Event, ParseStatus, Record, RecordId};
 
 use crate::header::{self, Header};
@@ -40,7 +41,8 @@ impl Default for TextSettings {
 /// One syslog frame into exactly one event.
 pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
     let decoded = text::decode(&record.bytes);
-    let header = header::read(&decoded.text);
+    let text = redact(&decoded.text);
+    let header = header::read(&text);
     let mut draft = Draft::new(id, record);
     draft.event.original_encoding = decoded.encoding.map(str::to_owned);
     if decoded.damaged {

@@ -698,3 +698,11 @@ proptest! {
         prop_assert!(event.source_ip.is_none_or(|ip| FORTIGATE_UP.contains(&ip.to_string())));
     }
 }
+
+#[test]
+fn no_field_holds_a_password() {
+    let line = "<38>Mar  3 09:00:00 rad1 app[7]: login user=sato password=Geheim12 result=ok";
+    let event = parse_syslog(RecordId(1), &record(line.as_bytes()), &TextSettings::default());
+    let json = serde_json::Value::Object(event.to_json()).to_string();
+    assert!(!json.contains("Geheim12") && json.contains("********"), "{json}");
+}
