@@ -94,6 +94,24 @@ const PROSE: &[&str] = &[
     "at",
     "as",
     "based",
+    "you",
+    "that",
+    "this",
+    "are",
+    "been",
+    "does",
+    "did",
+    "may",
+    "can",
+    "cannot",
+    "should",
+    "do",
+    "used",
+    "using",
+    "provided",
+    "entered",
+    "field",
+    "combination",
 ];
 
 /// Words directly before `password`, `secret` and their kin that make a command of them.
@@ -149,7 +167,8 @@ pub(super) fn behind_name(text: &str, name: &Range<usize>) -> Option<Range<usize
     let is_command = word.starts_with('-')
         || matches!(lower.as_str(), "encrypted-password" | "psksecret")
         || is_one_of(COMMANDS, word_before(text, name.start))
-        || is_one_of(SUBJECTS, second_word_before(text, name.start));
+        || (is_one_of(SUBJECTS, second_word_before(text, name.start))
+            && !matches!(word_before(text, name.start), "and" | "or"));
     (is_command || text.get(start..)?.starts_with('"')).then(|| secret_at(text, start)).flatten()
 }
 

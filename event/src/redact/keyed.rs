@@ -102,15 +102,22 @@ pub(super) fn read(text: &str, mark: Range<usize>) -> Option<Range<usize>> {
     let Some((sign, start)) = separator(text, &word) else {
         return command::behind_name(text, &word);
     };
-    if sign == Sign::Colon
-        && JUDGEMENTS.iter().any(|judgement| judgement.eq_ignore_ascii_case(word_before(text, word.start)))
-    {
+    if sign == Sign::Colon && !is_field(text, &word) {
         return None;
     }
     let secret = value::at(text, start)?;
     let shown = text.get(secret.clone())?;
     let is_prose = sign == Sign::Colon && command::is_prose(shown);
     (!is_prose && !value::is_no_secret(shown) && !value::is_folder(name, shown)).then_some(secret)
+}
+
+/// Whether a name before a bare colon is a field's: not a reason (`bad password: …`), not PAM's service
+/// (`pam_unix(passwd:auth)`), not the VPN community of Check Point.
+fn is_field(text: &str, word: &Range<usize>) -> bool {
+    let before = word_before(text, word.start);
+    let is_community = text.get(word.clone()).is_some_and(|name| name.eq_ignore_ascii_case("community"));
+    let is_service = text.get(..word.start).is_some_and(|before| before.ends_with('('));
+    !is_service && !is_community && !JUDGEMENTS.iter().any(|judgement| judgement.eq_ignore_ascii_case(before))
 }
 
 /// `Bearer eyJ…` wherever it stands.
