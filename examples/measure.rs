@@ -94,7 +94,7 @@ enum Kind {
 fn queries(dir: &Path, rare_word: &str) -> Result<()> {
     let (journal, _) = Journal::open(&dir.join("journal"), Arc::new(SystemClock))?;
     let partitions = Partitions::open(&dir.join("index"))?;
-    let parser = Arc::new(Parsers { settings: TextSettings { zone: chrono_tz::Asia::Tokyo } });
+    let parser = Arc::new(Parsers { settings: TextSettings::in_zone(chrono_tz::Asia::Tokyo) });
     let store = TantivyStore::new(partitions.reader(), Arc::new(journal), parser, Arc::new(|_| {}));
     for question in questions(rare_word)? {
         let milliseconds = ask(&store, &question)?;

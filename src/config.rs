@@ -1,13 +1,20 @@
 //! The configuration: one TOML file as written, taken to what is meant in one pass that gathers every complaint, so
 //! that a person mends the file once. Nothing here opens a socket or a directory.
 
+mod source;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 use monban_audit::{AuditSettings, Edition};
+use monban_ingest::TextSettings;
+use monban_ingest::sources::SourceTable;
 use toml::{Table, Value};
+
+pub(crate) use source::Source;
 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./monban-data";
 /// Stamps without a zone are Japanese local time unless the file says otherwise, never the server's zone.
@@ -31,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) context: ContextPaths,
     /// Folders of Sigma rules that run beside the built-in ones.
     pub(crate) sigma: Vec<PathBuf>,
+    /// What is said of single senders.
+    pub(crate) sources: Vec<Source>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +63,7 @@ impl Default for Config {
             zone: DEFAULT_ZONE,
             context: ContextPaths::default(),
             sigma: Vec::new(),
+            sources: Vec::new(),
         }
     }
 }
@@ -62,6 +72,12 @@ impl Config {
     pub(crate) fn audit_settings(&self) -> AuditSettings {
         let edition = Edition::named(&self.checklist).expect("the reader takes only editions there are");
         AuditSettings { hospital: self.hospital.clone(), edition }
+    }
+
+    /// How lines are read.
+    pub(crate) fn text_settings(&self) -> TextSettings {
+        let entries = self.sources.iter().map(|source| (source.sender.clone(), source.settings.clone()));
+        TextSettings { zone: self.zone, sources: Arc::new(SourceTable::new(entries)) }
     }
 }
 
@@ -119,7 +135,8 @@ impl Reader<'_> {
         self.leftovers("syslog", &syslog, &["udp", "tcp"]);
         config.context = self.context(&mut root, base);
         config.sigma = self.sigma(&mut root, base);
-        self.leftovers("", &root, &["data_dir", "zone", "site", "pages", "syslog", "context", "rules"]);
+        config.sources = self.sources(&mut root);
+        self.leftovers("", &root, &["data_dir", "zone", "site", "pages", "syslog", "context", "rules", "source"]);
         config
     }
 
@@ -288,9 +305,23 @@ mod tests {
         let expected =
             Config { hospital: "○○病院".to_owned(), data_dir: PathBuf::from("monban-data"), ..Config::default() };
         assert_eq!(config, expected);
-        for key in
-            ["data_dir", "zone", "name", "checklist", "listen", "roster", "allow", "vendors", "calendar", "sigma"]
-        {
+        for key in [
+            "data_dir",
+            "zone",
+            "name",
+            "checklist",
+            "listen",
+            "roster",
+            "allow",
+            "vendors",
+            "calendar",
+            "sigma",
+            "address",
+            "host",
+            "certificate",
+            "encoding",
+            "vendor",
+        ] {
             let written =
                 sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));
             assert!(written, "{key}");

@@ -14,10 +14,10 @@ use monban_event::{Act, ActSink, Clock, Event, RecordId, SinkRefused};
 use monban_index::journal::{Journal, JournalError, Recovery};
 use monban_index::ledger::{Ledger, LedgerError};
 use monban_index::partition::{PartitionError, Partitions, TantivyStore};
-use monban_ingest::{Parsers, TextSettings};
+use monban_ingest::Parsers;
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::context::{self, ContextError, SharedContext};
 use crate::pipeline::{Parts, Pipeline, PipelineError};
 use crate::progress::{PipelineStopped, Progress};
@@ -97,7 +97,7 @@ impl Node {
         };
         let rules = Arc::new(rules(&config)?);
         let partitions = open_partitions(&dir.join(INDEX), recovery.last)?;
-        let parser = Arc::new(Parsers { settings: TextSettings { zone: config.zone } });
+        let parser = Arc::new(Parsers { settings: config.text_settings() });
         let shared_context = SharedContext::default();
         let store = Arc::new(TantivyStore::new(
             partitions.reader(),
@@ -115,6 +115,7 @@ impl Node {
             context: shared_context,
             clock: Arc::clone(&opening.clock),
             progress: Arc::clone(&progress),
+            names: config.sources.iter().filter_map(Source::named_id).collect(),
         })?;
         let thread = std::thread::Builder::new()
             .name("pipeline".to_owned())

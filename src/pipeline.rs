@@ -19,7 +19,7 @@ use monban_index::partition::{PartitionError, Partitions};
 use crate::context::{ContextError, Known, SharedContext};
 use crate::duplicate;
 use crate::progress::Progress;
-use crate::tally::Tallies;
+use crate::tally::{SourceNames, Tallies};
 
 /// Records of one step: large enough that a transaction costs little per record, small enough that an alarm does not
 /// wait for it.
@@ -69,6 +69,7 @@ pub(crate) struct Pipeline {
     partitions: Partitions,
     clock: Arc<dyn Clock>,
     progress: Arc<Progress>,
+    names: Arc<SourceNames>,
     tail: Tail,
     /// Everything up to here is in the ledger, or in the detector's state, already.
     ledger_position: RecordId,
@@ -88,12 +89,13 @@ pub(crate) struct Parts {
     pub(crate) context: SharedContext,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) names: SourceNames,
 }
 
 impl Pipeline {
     /// Takes up the views where they were left.
     pub(crate) fn new(parts: Parts) -> Result<Self, PipelineError> {
-        let Parts { journal, ledger, parser, rules, partitions, context, clock, progress } = parts;
+        let Parts { journal, ledger, parser, rules, partitions, context, clock, progress, names } = parts;
         let known = Known::in_force(&ledger)?;
         context.set(known.read());
         let mut detector = Detector::new(rules, context.get());
@@ -111,6 +113,7 @@ impl Pipeline {
             partitions,
             clock,
             progress,
+            names: Arc::new(names),
             tail,
             ledger_position,
             detector_position,
@@ -171,7 +174,7 @@ impl Pipeline {
         let fresh = position > self.ledger_position;
         let mut parsed = self.parse(&items).into_iter();
         let ledger = Arc::clone(&self.ledger);
-        let mut tallies = Tallies::default();
+        let mut tallies = Tallies::named(&self.names);
         let result: Result<(), PipelineError> = {
             let mut inner = Ok(());
             ledger.apply(position.max(self.ledger_position), |batch| {

@@ -1,9 +1,13 @@
 //! What one step of the pipeline adds to the ledger's counts, gathered in memory and written once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use monban_event::{Event, Login, Origin, ParseStatus, Record, RecordId};
 use monban_index::ledger::{AccountTally, LedgerBatch, LedgerError, SourceTally};
+
+/// What the configuration calls sources, by the id they are counted under.
+pub(crate) type SourceNames = BTreeMap<String, String>;
 
 /// A source that names nothing: no peer, no host, no file.
 const NOBODY: &str = "unknown";
@@ -18,16 +22,22 @@ struct ImportTally {
 
 #[derive(Default)]
 pub(crate) struct Tallies {
+    names: Arc<SourceNames>,
     sources: BTreeMap<String, SourceTally>,
     accounts: BTreeMap<String, AccountTally>,
     imports: BTreeMap<RecordId, ImportTally>,
 }
 
 impl Tallies {
+    pub(crate) fn named(names: &Arc<SourceNames>) -> Self {
+        Self { names: Arc::clone(names), ..Self::default() }
+    }
+
     pub(crate) fn event(&mut self, record: &Record, event: &Event) {
         let id = event.source_id.as_deref().unwrap_or(NOBODY);
         if !self.sources.contains_key(id) {
-            self.sources.insert(id.to_owned(), first_tally(record, event));
+            let name = self.names.get(id).cloned();
+            self.sources.insert(id.to_owned(), SourceTally { name, ..first_tally(record, event) });
         }
         if let Some(tally) = self.sources.get_mut(id) {
             count_source(tally, record, event);

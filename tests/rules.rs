@@ -76,7 +76,7 @@ impl Way {
         Self {
             maker: RecordMaker { clock: Arc::new(clock.clone()), origin: Origin::Live },
             clock,
-            parsers: Parsers { settings: TextSettings { zone: chrono_tz::Asia::Tokyo } },
+            parsers: Parsers { settings: TextSettings::in_zone(chrono_tz::Asia::Tokyo) },
             detector: Detector::new(Arc::new(RuleSet::hospital()), Arc::new(Context::default())),
             next: RecordId(1),
         }

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod native;
 pub mod query;
 pub mod record;
+pub mod redact;
 pub mod session;
 pub mod sink;
 pub mod store;

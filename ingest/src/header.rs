@@ -139,9 +139,10 @@ fn strip_priority<'a>(text: &'a str, header: &mut Header<'a>) -> &'a str {
     rest
 }
 
-/// A stamp, or an epoch number with a fraction (Meraki), at the start.
+/// A stamp, or an epoch number with a fraction (Meraki), at the start. A mark may stand before it: Cisco's `*` and `.`
+/// say that the clock is not set or has lost its server, and a quote opens lines that came through a CSV export.
 fn read_time(text: &str) -> Option<(HeaderTime, &str)> {
-    let unmarked = text.strip_prefix(['*', '.']).unwrap_or(text);
+    let unmarked = text.strip_prefix(['*', '.', '"']).unwrap_or(text);
     if let Some((stamp, rest)) = stamp::read(unmarked).or_else(|| stamp::read_netscaler(unmarked)) {
         return Some((HeaderTime::Stamp(stamp), rest));
     }
@@ -292,12 +293,21 @@ fn set_host<'a>(header: &mut Header<'a>, host: Option<&'a str>) {
     }
 }
 
-/// A host and the text behind it: `fw1 text`, `fw1 : %ASA-…`, `fw1: %ASA-…`.
+/// A host and the text behind it: `fw1 text`, `fw1 : %ASA-…`, `fw1: %ASA-…`, `lb1,key=value` (F5 iRules),
+/// `ap1,f09fc2000000,v4.0.54 text` (`UniFi`).
 fn take_host(text: &str) -> Option<(&str, &str)> {
     let (token, rest) = split_token(text);
     if let Some(host) = token.strip_suffix(':') {
-        let colon_belongs_to_host = rest.starts_with('%') && is_host(host) && !host.contains(['[', ']', '/']);
+        let colon_belongs_to_host = is_host_body(rest) && is_host(host) && !host.contains(['[', ']', '/']);
         return colon_belongs_to_host.then_some((host, rest));
+    }
+    if let Some((host, columns)) = token.split_once(',').filter(|(host, _)| is_host(host)) {
+        let first = columns.split([',', ' ']).next().unwrap_or(columns);
+        let is_mac = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_mac {
+            return Some((host, rest));
+        }
+        return first.contains('=').then(|| text.split_once(',')).flatten();
     }
     if !is_host(token) || rest.is_empty() || (token == "last" && rest.starts_with("message repeated")) {
         return None;
@@ -305,8 +315,14 @@ fn take_host(text: &str) -> Option<(&str, &str)> {
     Some((token, rest.strip_prefix(": ").unwrap_or(rest)))
 }
 
+/// What devices write behind a host with a colon, and no program does behind its name.
+fn is_host_body(text: &str) -> bool {
+    text.starts_with('%') || text.starts_with("NetScreen device_id=")
+}
+
 /// `seq: host: seq: *TIME ZONE: %FAC-…` and its shorter forms, as Cisco IOS sends them; IOS-XR puts the processor
-/// before the time (`RP/0/RP0/CPU0:Nov 20 …`), an unset clock tells the uptime (`00:01:01`).
+/// before the time (`RP/0/RP0/CPU0:Nov 20 …`), a wireless controller the task (`*spamApTask1:`), an unset clock tells the
+/// uptime (`00:01:01`).
 fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     let mut rest = text.strip_prefix(": ").unwrap_or(text);
     let mut host = None;
@@ -319,7 +335,7 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
             header.after_time = body;
             return Some(body);
         }
-        if rest.starts_with('%') && rest.len() < text.len() {
+        if is_host_body(rest) && rest.len() < text.len() {
             set_host(header, host);
             return Some(rest);
         }
@@ -328,9 +344,12 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
             Some(word) => word,
             // `290692: HOST RP/0/RP0/CPU0:Nov 20 …`
             None if skip_processor(behind).len() < behind.len() => token,
+            // `1 22:`: the member of a stack and its own sequence.
+            None if is_number(token) && behind.starts_with(|next: char| next.is_ascii_digit()) => token,
             None => return None,
         };
-        if !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        let is_task = word.starts_with('*');
+        if !is_task && !word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
             host = Some(word).filter(|word| is_host(word) && host.is_none());
             host?;
         }
@@ -341,6 +360,10 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
 
 /// Sequence, host, second sequence, uptime.
 const CISCO_TOKENS_MAX: usize = 5;
+
+fn is_number(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 fn skip_processor(text: &str) -> &str {
     let Some((processor, rest)) = text.split_once(':') else { return text };
@@ -379,7 +402,9 @@ fn read_tag(header: &mut Header<'_>) {
 const SYSLOG_LEVELS: [&str; 8] = ["emerg ", "alert ", "crit ", "err ", "warning ", "notice ", "info ", "debug "];
 
 fn starts_with_tag(text: &str) -> bool {
-    text.starts_with('%') || text.starts_with("CEF:") || text.starts_with("LEEF:") || tag(text).is_some()
+    // `CISE_…`: Cisco ISE puts no colon behind its category.
+    const MARKS: [&str; 4] = ["%", "CEF:", "LEEF:", "CISE_"];
+    MARKS.iter().any(|mark| text.starts_with(mark)) || tag(text).is_some()
 }
 
 /// `prog[pid]: text` or `prog: text`: program, pid, text.
@@ -456,6 +481,8 @@ mod tests {
         check("<34>2026-03-03T09:00:00+09:00 db01 sshd[77]: ok", Some("db01"), Some("sshd"), "ok", true);
         check("<34>Mar  3 09:00:00 2001:db8::7 sshd[77]: ok", Some("2001:db8::7"), Some("sshd"), "ok", true);
         check("<34>Mar  3 09:00:00 受付PC app: 開始", Some("受付PC"), Some("app"), "開始", true);
+        check("<34>Mar  3 09:00:00 lb1,f5_irule=x,vip=192.0.2.1", Some("lb1"), None, "f5_irule=x,vip=192.0.2.1", true);
+        check("<27>Mar  3 09:00:00 ap1,f09fc2000001,v4.0.54 hostapd: x", Some("ap1"), Some("hostapd"), "x", true);
         check("<34>Mar  3 09:00:00 slot1/lb1 info tmm1[9]: x", Some("lb1"), Some("tmm1"), "x", true);
     }
 
@@ -487,6 +514,17 @@ mod tests {
         check("<189>: 2026 Mar  1 18:46:11 PDT: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
         check("<189>sw1: 00:01:01: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", false);
         check("<189>7: r1 RP/0/RP0/CPU0:Mar  1 18:46:11 : %SYS-5-X: y", Some("r1"), None, "%SYS-5-X: y", true);
+        check(
+            "<189>wlc1: *spamApTask1: Mar  1 18:46:11.203: %CAPWAP-4-X: y",
+            Some("wlc1"),
+            None,
+            "%CAPWAP-4-X: y",
+            true,
+        );
+        check("<189>20: sw1: 1 22: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", false);
+        check("<189>101 21: %SYS-5-X: y", None, None, "%SYS-5-X: y", false);
+        check("<189>Mar  1 18:46:11 DST: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
+        check("<189>fw9: NetScreen device_id=fw9 x", Some("fw9"), None, "NetScreen device_id=fw9 x", false);
         check("Jul  3 2024 16:39:13 CEST: %LINK-3-UP: y", None, None, "%LINK-3-UP: y", true);
         check("2026-03-03T09:00:00Z ftd1  %FTD-6-430003: a: b", Some("ftd1"), None, "%FTD-6-430003: a: b", true);
     }
@@ -496,6 +534,7 @@ mod tests {
         let line = "<134> 20/11/2026:17:56:17 GMT adc1 0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada";
         check(line, Some("adc1"), None, "0-PPE-0 : default AAA LOGIN_FAILED 1 0 : User yamada", true);
         check("02/17/2026:07:32:36 GMT adc1 x", Some("adc1"), None, "x", true);
+        check("\"2026/02/17:07:32:36  adc1 0-PPE-1 : x", Some("adc1"), None, "0-PPE-1 : x", true);
     }
 
     #[test]
@@ -522,6 +561,8 @@ mod tests {
         assert_eq!((header.relay, header.host, header.app), (Some("relay1"), Some("fw1"), Some("sshd")));
         let header = read("<34>Mar  3 09:00:01 relay1 <189>date=2026-03-03");
         assert_eq!((header.host, header.body), (Some("relay1"), "date=2026-03-03"));
+        let header = read("<181>Mar  3 09:00:01 relay1 Mar  3 09:00:00 ise1 CISE_Passed_Authentications 01 1 0");
+        assert_eq!((header.relay, header.host), (Some("relay1"), Some("ise1")));
         let header = read("Oct 19 09:16:53 n1 1 2021-10-19T09:16:53+02:00 192.0.2.9 VPN: - - - text");
         assert_eq!(
             (header.relay, header.host, header.app, header.message),
@@ -538,6 +579,45 @@ mod tests {
         assert_eq!((header.priority, header.octet_count, header.host), (Some(34), true, Some("fw1")));
         for line in ["<>x", "<x>y", "<", "<12", "<123456>x", "1 ", "1 - "] {
             assert_eq!(read(line).priority, None, "{line}");
+        }
+    }
+
+    /// Lines that a general syslog library reads wrongly or not at all: (line, host, app, message).
+    #[test]
+    fn what_devices_make_of_the_rfcs() {
+        for (line, host, app, message) in [
+            ("<34>Mar  3 2026 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00.123 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00,123 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00 JST fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00 +09:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Tue Mar  3 09:00:00 2026 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>2026-03-03 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>2026/03/03 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>2026-03-03T09:00:00.123456+0900 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>2026 Mar  3 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>Mar 3 9:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<34>1 2026-03-03T09:00:00+0900 fw1 app 1 ID text", Some("fw1"), None, "app 1 ID text"),
+            ("<34>1 2026-03-03T09:00:00+09:00 fw1 app - - {\"a\":1}", Some("fw1"), None, "app - - {\"a\":1}"),
+            ("<34>1 - fw1 app - - - x", Some("fw1"), Some("app"), "x"),
+            ("<34>1 2026-03-03T09:00:00Z - app - - - x", None, Some("app"), "x"),
+            ("\u{FEFF}<34>Mar  3 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<300>Mar  3 09:00:00 fw1 su: x", Some("fw1"), Some("su"), "x"),
+            ("<174>[IKE] respond ISAKMP phase to 192.0.2.1", None, None, "[IKE] respond ISAKMP phase to 192.0.2.1"),
+            ("<34>Mar  3 09:00:00 fe80::1%eth0 su: x", Some("fe80::1%eth0"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00 db_01.hospital.example su: x", Some("db_01.hospital.example"), Some("su"), "x"),
+            ("<34>Mar  3 09:00:00 fw1 /usr/sbin/cron[3]: x", Some("fw1"), Some("/usr/sbin/cron"), "x"),
+            (
+                "<34>Mar  3 09:00:00 fw1 last message repeated 3 times",
+                Some("fw1"),
+                None,
+                "last message repeated 3 times",
+            ),
+            ("<34>Mar  3 09:00:00 last message repeated 3 times", None, None, "last message repeated 3 times"),
+            ("<34>Mar  3 09:00:00 fw1 su: x\n\ty", Some("fw1"), Some("su"), "x\n\ty"),
+        ] {
+            let header = read(line);
+            assert_eq!((header.host, header.app, header.message), (host, app, message), "{line}\n{header:?}");
         }
     }
 

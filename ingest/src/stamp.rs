@@ -2,8 +2,8 @@
 //! instant. It must never ask a clock: the year of a stamp without one follows from the time of receipt.
 //!
 //! Forms: RFC 3339 and its relatives (blank for `T`, `,` before the fraction, offset without colon, no offset),
-//! `YYYY/MM/DD`, RFC 3164 with a year before or after the time or none, a fraction, a zone word, year-first (NX-OS) and
-//! colon dates (Sophos UTM).
+//! `YYYY/MM/DD`, RFC 3164 with a year before or after the time or none, a fraction, a zone word, year-first (NX-OS),
+//! day-first (`03/Mar/2026:09:00:00 +0900` of web servers, `03-Mar-2026` of BIND, RFC 2822) and colon dates (Sophos UTM).
 
 use chrono::{DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -14,6 +14,9 @@ const YEARS_BACK_MAX: i32 = 8;
 
 /// A stamp that tells no year may be this far ahead of our receipt: a clock in another zone or a little fast.
 const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
+
+/// Digits of a fraction behind a comma: ISO 8601 and log4j write three, some six or nine.
+const COMMA_FRACTION_MAX: usize = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -125,7 +128,8 @@ pub fn offset(text: &str) -> Option<i32> {
     cursor.0.is_empty().then_some(seconds)
 }
 
-/// The stamp at the start of `text` and what follows it. A stamp ends at a blank, a colon or the end of the text.
+/// The stamp at the start of `text` and what follows it. A stamp ends at a blank, a mark that parts fields, or the end
+/// of the text.
 pub fn read(text: &str) -> Option<(Stamp, &str)> {
     let mut cursor = Cursor(text);
     let stamp = match text.as_bytes().first()? {
@@ -133,7 +137,7 @@ pub fn read(text: &str) -> Option<(Stamp, &str)> {
         b'A'..=b'Z' => cursor.month_first()?,
         _ => return None,
     };
-    let ends = cursor.0.is_empty() || cursor.0.starts_with([' ', ':', '\t', ',']);
+    let ends = cursor.0.is_empty() || cursor.0.starts_with([' ', ':', '\t', ',', '|', ';']);
     (ends && stamp.is_sane()).then_some((stamp, cursor.0))
 }
 
@@ -155,7 +159,7 @@ pub fn read_netscaler(text: &str) -> Option<(Stamp, &str)> {
     let clock = cursor.clock()?;
     let offset = cursor.offset_behind_blank();
     let stamp = stamp(Some(i32::try_from(year).ok()?), month, day, &clock, offset);
-    (cursor.0.starts_with(' ') && stamp.is_sane()).then_some((stamp, cursor.0))
+    ((cursor.0.is_empty() || cursor.0.starts_with(' ')) && stamp.is_sane()).then_some((stamp, cursor.0))
 }
 
 impl Stamp {
@@ -234,11 +238,16 @@ impl Cursor<'_> {
     }
 
     fn fraction(&mut self) -> u32 {
-        if !matches!(self.0.as_bytes(), [b'.' | b',', b'0'..=b'9', ..]) {
+        let [mark @ (b'.' | b','), b'0'..=b'9', ..] = self.0.as_bytes() else { return 0 };
+        let length = self.0.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+        // In a CSV row the next column may be a number: PAN-OS puts the serial there. A comma's fraction is short, and
+        // where a further column follows it is log4j's three digits.
+        let is_followed = self.0.as_bytes().get(length + 1) == Some(&b',');
+        let is_column = *mark == b',' && (length > COMMA_FRACTION_MAX || (is_followed && length != 3));
+        if is_column {
             return 0;
         }
         self.skip(1);
-        let length = self.0.bytes().take_while(u8::is_ascii_digit).count();
         let nanos = self.0.get(..length).and_then(fraction_nanos).unwrap_or(0);
         self.skip(length);
         u32::try_from(nanos).unwrap_or(0)
@@ -274,19 +283,23 @@ impl Cursor<'_> {
         }
         self.0 = before;
         match self.zone_word()? {
-            Zone::East(hours) => Some(hours * 3600),
+            // `GMT+09:00`: Java's form.
+            Zone::East(0) if matches!(self.0.as_bytes(), [b'+' | b'-', b'0'..=b'9', b'0'..=b'9', ..]) => self.offset(),
+            Zone::East(minutes) => Some(minutes * 60),
             Zone::Ambiguous => None,
         }
     }
 
-    /// A zone abbreviation, blank before it. The ambiguous ones (CST, IST, BST, AST) are taken off the text and mean the
-    /// zone of the source: a guess would be silently wrong by hours.
+    /// A zone abbreviation, blank before it. The ambiguous ones (CST, IST, BST, AST, ET) are taken off the text and mean
+    /// the zone of the source: a guess would be silently wrong by hours.
     fn zone_word(&mut self) -> Option<Zone> {
         let word_and_rest = self.0.strip_prefix(' ')?;
         let length = word_and_rest.bytes().take_while(u8::is_ascii_uppercase).count();
         let zone = zone_of(word_and_rest.get(..length)?)?;
         let rest = word_and_rest.get(length..)?;
-        if !(rest.is_empty() || rest.starts_with([' ', ':', ','])) {
+        let is_whole = rest.is_empty() || rest.starts_with([' ', ':', ',']);
+        let has_offset = matches!(rest.as_bytes(), [b'+' | b'-', b'0'..=b'9', b'0'..=b'9', ..]);
+        if !is_whole && !has_offset {
             return None;
         }
         self.0 = rest;
@@ -294,12 +307,27 @@ impl Cursor<'_> {
     }
 
     fn digits_first(&mut self) -> Option<Stamp> {
+        if let Some(day) = self.number(1, 2) {
+            return self.day_first(day);
+        }
         let year = self.year()?;
         match self.eat(b"-/: ")? {
             b':' => self.colon_date(year),
             b' ' => self.year_first(year),
             separator => self.iso(year, separator),
         }
+    }
+
+    /// Web servers: `03/Mar/2026:09:00:00 +0900`; BIND: `03-Mar-2026 09:00:00.123`; RFC 2822: `03 Mar 2026 09:00:00 +0900`.
+    fn day_first(&mut self, day: u32) -> Option<Stamp> {
+        let separator = self.eat(b"/- ")?;
+        let month = self.month_name()?;
+        self.eat(&[separator])?;
+        let year = self.year()?;
+        self.eat(b": ")?;
+        let clock = self.clock()?;
+        let offset = self.offset_behind_blank();
+        Some(stamp(Some(year), month, day, &clock, offset))
     }
 
     fn iso(&mut self, year: i32, separator: u8) -> Option<Stamp> {
@@ -339,7 +367,10 @@ impl Cursor<'_> {
     }
 
     fn month_first(&mut self) -> Option<Stamp> {
-        self.weekday();
+        if self.weekday() && self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            let day = self.number(1, 2)?;
+            return self.day_first(day);
+        }
         let month = self.month_name()?;
         self.blanks()?;
         let day = self.number(1, 2)?;
@@ -356,12 +387,18 @@ impl Cursor<'_> {
         Some(stamp(year, month, day, &clock, offset))
     }
 
-    /// `Tue ` before a month.
-    fn weekday(&mut self) {
-        const DAYS: [&str; 7] = ["Sun ", "Mon ", "Tue ", "Wed ", "Thu ", "Fri ", "Sat "];
-        if self.0.get(..4).is_some_and(|start| DAYS.contains(&start)) {
-            self.skip(4);
+    /// `Tue ` before a month, `Tue, ` before a day.
+    fn weekday(&mut self) -> bool {
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        if !self.0.get(..3).is_some_and(|start| DAYS.contains(&start)) {
+            return false;
         }
+        match self.0.as_bytes().get(3..5) {
+            Some([b' ', _]) => self.skip(4),
+            Some([b',', b' ']) => self.skip(5),
+            _ => return false,
+        }
+        true
     }
 
     /// Aruba and HP Comware put the year behind the time.
@@ -385,33 +422,39 @@ fn stamp(year: Option<i32>, month: u32, day: u32, clock: &ClockTime, offset: Opt
 /// What a zone abbreviation says.
 #[derive(Clone, Copy)]
 enum Zone {
-    /// Hours east of Greenwich.
+    /// Minutes east of Greenwich.
     East(i32),
-    /// More than one country uses it.
+    /// More than one country uses it, or it does not tell summer time.
     Ambiguous,
 }
 
 fn zone_of(word: &str) -> Option<Zone> {
     Some(match word {
         "UTC" | "GMT" | "WET" => Zone::East(0),
-        "JST" | "KST" => Zone::East(9),
-        "CET" | "MEZ" | "WEST" => Zone::East(1),
-        "CEST" | "EET" | "MESZ" => Zone::East(2),
-        "EEST" | "MSK" => Zone::East(3),
-        "HKT" | "SGT" | "AWST" => Zone::East(8),
-        "AEST" => Zone::East(10),
-        "AEDT" => Zone::East(11),
-        "NZST" => Zone::East(12),
-        "NZDT" => Zone::East(13),
-        "ADT" | "BRT" => Zone::East(-3),
-        "EDT" => Zone::East(-4),
-        "EST" | "CDT" => Zone::East(-5),
-        "MDT" => Zone::East(-6),
-        "MST" | "PDT" => Zone::East(-7),
-        "PST" | "AKDT" => Zone::East(-8),
-        "AKST" => Zone::East(-9),
-        "HST" => Zone::East(-10),
-        "CST" | "IST" | "BST" | "AST" => Zone::Ambiguous,
+        "JST" | "KST" => Zone::East(540),
+        "CET" | "MEZ" | "WEST" => Zone::East(60),
+        "CEST" | "EET" | "MESZ" | "SAST" => Zone::East(120),
+        "EEST" | "MSK" => Zone::East(180),
+        "PKT" => Zone::East(300),
+        "WIB" => Zone::East(420),
+        "HKT" | "SGT" | "AWST" | "PHT" | "MYT" => Zone::East(480),
+        "ACST" => Zone::East(570),
+        "AEST" | "CHST" => Zone::East(600),
+        "ACDT" => Zone::East(630),
+        "AEDT" => Zone::East(660),
+        "NZST" => Zone::East(720),
+        "NZDT" => Zone::East(780),
+        "NDT" => Zone::East(-150),
+        "NST" => Zone::East(-210),
+        "ADT" | "BRT" => Zone::East(-180),
+        "EDT" => Zone::East(-240),
+        "EST" | "CDT" => Zone::East(-300),
+        "MDT" => Zone::East(-360),
+        "MST" | "PDT" => Zone::East(-420),
+        "PST" | "AKDT" => Zone::East(-480),
+        "AKST" => Zone::East(-540),
+        "HST" => Zone::East(-600),
+        "CST" | "IST" | "BST" | "AST" | "DST" | "ET" | "CT" | "MT" | "PT" => Zone::Ambiguous,
         _ => return None,
     })
 }
@@ -453,6 +496,35 @@ mod tests {
         check("2026 Mar  3 09:00:00 JST: x", "2026-03-03T00:00:00.000000Z", TimeRule::Offset, ": x");
         // Two countries call theirs CST: the zone of the source decides, and the word is not a host.
         check("Mar  3 2026 09:00:00 CST: x", "2026-03-03T00:00:00.000000Z", TimeRule::Local, ": x");
+    }
+
+    #[test]
+    fn day_first_forms() {
+        for text in [
+            "03/Mar/2026:09:00:00 +0900",
+            "03-Mar-2026 00:00:00.000 UTC",
+            "3 Mar 2026 09:00:00 JST",
+            "Tue, 03 Mar 2026 09:00:00 +0900",
+            "Mar 03 2026 09:00:00 GMT+09:00",
+        ] {
+            check(text, "2026-03-03T00:00:00.000000Z", TimeRule::Offset, "");
+        }
+        for text in ["03/04/2026 09:00:00", "3 items 2026", "03/Mar/26:09:00:00"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_behind_a_comma_is_not_a_fraction() {
+        check(
+            "2026/03/03 09:00:00,016301005120,SYSTEM",
+            "2026-03-03T00:00:00.000000Z",
+            TimeRule::Local,
+            ",016301005120,SYSTEM",
+        );
+        check("2026/03/03 09:00:00,1234,SYSTEM", "2026-03-03T00:00:00.000000Z", TimeRule::Local, ",1234,SYSTEM");
+        check("2026-03-03 09:00:00,239, host1", "2026-03-03T00:00:00.239000Z", TimeRule::Local, ", host1");
+        check("2026-03-03 09:00:00,239 host1", "2026-03-03T00:00:00.239000Z", TimeRule::Local, " host1");
     }
 
     #[test]

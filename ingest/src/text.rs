@@ -1,10 +1,10 @@
-//! Bytes of one line into text. Owns the guess of the encoding: UTF-8 where it is valid, else the reading that looks
+//! Bytes of one line into text. Owns the encodings a source can be set to, and for all others the guess: UTF-8 where it is valid, else the reading that looks
 //! most like Japanese among CP932, EUC-JP and damaged UTF-8. It must never drop the line: bytes that fit nothing become
 //! U+FFFD and the line is noted as damaged. The record keeps the bytes themselves.
 
 use std::borrow::Cow;
 
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS};
+use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8};
 
 /// A line as text, and what had to be done for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,57 @@ pub struct Decoded<'a> {
     pub damaged: bool,
 }
 
-/// Strips what framing leaves behind (BOM, trailing NUL, CR, LF) and decodes the rest.
-pub fn decode(bytes: &[u8]) -> Decoded<'_> {
+/// An encoding that a source can be set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    Utf8,
+    ShiftJis,
+    EucJp,
+    Iso2022Jp,
+}
+
+impl Charset {
+    pub const ALL: [Self; 4] = [Self::Utf8, Self::ShiftJis, Self::EucJp, Self::Iso2022Jp];
+
+    /// IANA name in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::ShiftJis => "shift_jis",
+            Self::EucJp => "euc-jp",
+            Self::Iso2022Jp => "iso-2022-jp",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|charset| charset.as_str() == text)
+    }
+}
+
+/// Strips what framing leaves behind (BOM, trailing NUL, CR, LF) and decodes the rest: as the source is set, and where
+/// its bytes are not that or nothing is set, by the guess.
+pub fn decode(bytes: &[u8], set: Option<Charset>) -> Decoded<'_> {
     let bytes = strip(bytes);
+    let encoding = match set {
+        Some(Charset::ShiftJis) => SHIFT_JIS,
+        Some(Charset::EucJp) => EUC_JP,
+        Some(Charset::Iso2022Jp) => ISO_2022_JP,
+        Some(Charset::Utf8) | None => UTF_8,
+    };
+    let decoded = set.filter(|_| needs_decoding(bytes)).map(|charset| read(bytes, encoding, charset.as_str()));
+    match decoded {
+        Some(decoded) if !decoded.damaged => {
+            Decoded { encoding: decoded.encoding.filter(|_| encoding != UTF_8), ..decoded }
+        }
+        _ => guess(bytes),
+    }
+}
+
+fn needs_decoding(bytes: &[u8]) -> bool {
+    !bytes.is_ascii() || has_iso_2022_escape(bytes)
+}
+
+fn guess(bytes: &[u8]) -> Decoded<'_> {
     match std::str::from_utf8(bytes) {
         Ok(_) if has_iso_2022_escape(bytes) => read(bytes, ISO_2022_JP, "iso-2022-jp"),
         Ok(text) => Decoded { text: Cow::Borrowed(text), encoding: None, damaged: false },
@@ -103,7 +151,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], text: &str, encoding: Option<&str>, damaged: bool) {
-        let decoded = decode(bytes);
+        let decoded = decode(bytes, None);
         assert_eq!((decoded.text.as_ref(), decoded.encoding, decoded.damaged), (text, encoding, damaged), "{bytes:?}");
     }
 
@@ -123,6 +171,21 @@ mod tests {
         check(b"\x87\x40\x87\x8a\xfb\xfc", "①㈱髙", Some("shift_jis"), false);
         // The second byte of 表 is a backslash, of ソ too.
         check(b"\x95\x5c \x83\x5c", "表 ソ", Some("shift_jis"), false);
+    }
+
+    #[test]
+    fn a_source_that_is_set_is_not_guessed() {
+        // Half-width kana in Shift_JIS that are also valid EUC-JP and look like kanji there.
+        let bytes = b"\xb1\xb2\xb3\xb4";
+        assert_eq!(decode(bytes, Some(Charset::ShiftJis)).text, "ｱｲｳｴ");
+        assert_eq!(decode(bytes, Some(Charset::EucJp)).encoding, Some("euc-jp"));
+        // What is not of the set encoding is guessed after all.
+        assert_eq!(decode("山田".as_bytes(), Some(Charset::Iso2022Jp)).text, "山田");
+        assert_eq!(decode(b"plain", Some(Charset::ShiftJis)).encoding, None);
+        assert_eq!(decode("山田".as_bytes(), Some(Charset::Utf8)).encoding, None);
+        for charset in Charset::ALL {
+            assert_eq!(Charset::parse(charset.as_str()), Some(charset));
+        }
     }
 
     #[test]
@@ -152,7 +215,7 @@ mod tests {
         let mut bytes = "ログイン失敗 ".as_bytes().to_vec();
         bytes.push(0xE5);
         bytes.extend(" 山田".as_bytes());
-        let decoded = decode(&bytes);
+        let decoded = decode(&bytes, None);
         assert_eq!((decoded.encoding, decoded.damaged), (None, true));
         assert!(decoded.text.contains("ログイン失敗") && decoded.text.contains("山田"));
     }

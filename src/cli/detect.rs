@@ -71,7 +71,7 @@ fn hunt(args: &DetectArgs, writer: impl Write) -> anyhow::Result<(LoadReport, Ta
     let mut hunt = Hunt {
         detector: Detector::new(Arc::new(rules), Arc::clone(&context)),
         context,
-        parsers: Parsers { settings: TextSettings { zone: args.tz } },
+        parsers: Parsers { settings: TextSettings::in_zone(args.tz) },
         each_match: args.each_match,
         output: Output { format: args.format, writer: BufWriter::new(writer) },
         tally: Tally::default(),

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ParseArgs) -> anyhow::Result<ExitCode> {
     let file = InputFile { path: args.file.clone(), kind: FileKind::Lines };
     let records = FileRecords::open(&file, received_at, RecordId(0))?;
     let output = BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, io::stdout().lock());
-    match write_events(records, &TextSettings { zone: args.tz }, output) {
+    match write_events(records, &TextSettings::in_zone(args.tz), output) {
         // Whoever reads our output may stop early, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         outcome => outcome.map(|()| ExitCode::SUCCESS).with_context(|| format!("parse {}", args.file.display())),

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use monban_audit::wording;
 use monban_event::act::Deed;
 use monban_event::query::{Query, QueryField, Test};
+use monban_event::redact::{redact, redact_field};
 use monban_event::time::TimeRule;
 use monban_event::{Event, EventId, Field, FieldKind, Origin, Record, TimeRange};
 use monban_index::query::print;
@@ -16,7 +17,7 @@ use crate::app::{Answer, Visit};
 use crate::auth::sha256_hex;
 use crate::language;
 use crate::problem::Problem;
-use crate::view::raw::{RawText, blot, render_raw};
+use crate::view::raw::{RawText, render_raw};
 use crate::view::{describe, link, words};
 
 /// A device's clock that differs by more than this is said to be off.
@@ -80,7 +81,7 @@ fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
         skew: skew.map(skew_words),
         skewed: skew.is_some_and(|skew| skew.abs() > SKEW_SHOWN) && is_live(record.as_ref()),
         rows: rows(&event),
-        native: event.native.iter().map(|(name, value)| (name.to_owned(), secret_or(name, value))).collect(),
+        native: event.native.iter().map(|(name, value)| (name.to_owned(), redact_field(name, value).into())).collect(),
         facts: facts(&event, record.as_ref()),
         around: around(&event),
         findings: related(visit, event.id)?,
@@ -90,13 +91,6 @@ fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
 
 fn is_live(record: Option<&Record>) -> bool {
     record.is_none_or(|record| record.origin != Origin::Import)
-}
-
-fn secret_or(name: &str, value: &str) -> String {
-    let line = format!("{name}={value}");
-    let (blotted, was_secret) = blot(&line);
-    let after = blotted.split_once('=').map(|(_, value)| value.to_owned());
-    if was_secret { after.unwrap_or_default() } else { value.to_owned() }
 }
 
 fn skew_words(skew: TimeDelta) -> String {
@@ -116,7 +110,7 @@ fn row(field: Field, text: &str, event: &Event) -> Row {
         Field::Duration => wording::length(TimeDelta::nanoseconds(event.duration_ns.unwrap_or(0))),
         Field::TimeSource => event.time_rule.map(time_rule).unwrap_or_default().to_owned(),
         _ if field.kind() == FieldKind::Time => text.parse().map_or_else(|_| text.to_owned(), wording::stamp),
-        _ => blot(&words::value(field, text)).0,
+        _ => redact(&words::value(field, text)).into_owned(),
     };
     let searched = !matches!(field.kind(), FieldKind::Time | FieldKind::Number) && text.len() <= 200;
     let day = TimeRange::between(event.time() - TimeDelta::hours(24), event.time() + TimeDelta::hours(24));

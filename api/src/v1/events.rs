@@ -1,7 +1,10 @@
 //! Events as JSON. Both addresses read records, so both are in the trail.
 
+use std::borrow::Cow;
+
 use axum::extract::{Path, Query};
 use monban_event::act::Deed;
+use monban_event::redact::{redact, redact_field};
 use monban_event::store::SearchRequest;
 use monban_event::time::rfc3339;
 use monban_event::{Event, Field};
@@ -13,7 +16,7 @@ use crate::app::{Answer, Visit};
 use crate::limits::{API_PAGE_DEFAULT, API_PAGE_MAX};
 use crate::pages::event::read;
 use crate::problem::Problem;
-use crate::view::raw::{blot, render_raw};
+use crate::view::raw::render_raw;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -56,14 +59,13 @@ pub(crate) fn event_json(event: &Event) -> Map<String, Value> {
     let mut object = event.to_json();
     for (name, value) in &mut object {
         let Value::String(text) = value else { continue };
-        let native = name.strip_prefix("native.");
-        if name.as_str() != Field::Message.name() && native.is_none() {
-            continue;
-        }
-        let prefix = native.map(|native| format!("{native}=")).unwrap_or_default();
-        let (blotted, was_secret) = blot(&format!("{prefix}{text}"));
-        if was_secret {
-            *value = Value::String(blotted.strip_prefix(&prefix).unwrap_or(&blotted).to_owned());
+        let blotted = match name.strip_prefix("native.") {
+            Some(native) => redact_field(native, text),
+            None if name.as_str() == Field::Message.name() => redact(text),
+            None => continue,
+        };
+        if let Cow::Owned(blotted) = blotted {
+            *value = Value::String(blotted);
         }
     }
     object

@@ -136,6 +136,10 @@ fn sources_are_named_by_people_or_by_themselves() {
     ledger.apply(RecordId(3), |batch| batch.apply_act(RecordId(3), &act)).unwrap();
     let row = reader.sources().unwrap().remove(0);
     assert_eq!((row.name.as_str(), row.listed), ("FW本館", true));
+    let named = SourceTally { name: Some("FW別館".to_owned()), ..tally };
+    ledger.apply(RecordId(4), |batch| batch.tally_source("ip:192.0.2.1", &named)).unwrap();
+    let row = reader.sources().unwrap().remove(0);
+    assert_eq!((row.name.as_str(), row.listed), ("FW別館", true));
     assert_eq!(reader.trail(TimeRange::default(), 10).unwrap().len(), 1);
 }
 

@@ -13,6 +13,8 @@ use super::{LedgerError, Naming};
 /// What a batch says about one source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceTally {
+    /// What the configuration calls it; a source that is named is listed.
+    pub name: Option<String>,
     pub host: Option<String>,
     pub module: Option<String>,
     pub vendor: Option<String>,
@@ -59,8 +61,8 @@ impl<'a> LedgerBatch<'a> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO sources (id, host, module, vendor, product, transport, peer, origin, first_seen, last_seen,
-                     last_event, records, unparsed, skew_sum, skew_max, skew_count)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                     last_event, records, unparsed, skew_sum, skew_max, skew_count, name, listed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17 IS NOT NULL)
                  ON CONFLICT (id) DO UPDATE SET
                      host = coalesce(excluded.host, host), module = coalesce(excluded.module, module),
                      vendor = coalesce(excluded.vendor, vendor), product = coalesce(excluded.product, product),
@@ -68,7 +70,8 @@ impl<'a> LedgerBatch<'a> {
                      first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen),
                      last_event = max(last_event, excluded.last_event), records = records + excluded.records,
                      unparsed = unparsed + excluded.unparsed, skew_sum = skew_sum + excluded.skew_sum,
-                     skew_max = max(skew_max, excluded.skew_max), skew_count = skew_count + excluded.skew_count",
+                     skew_max = max(skew_max, excluded.skew_max), skew_count = skew_count + excluded.skew_count,
+                     name = coalesce(excluded.name, name), listed = max(listed, excluded.listed)",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
@@ -88,6 +91,7 @@ impl<'a> LedgerBatch<'a> {
                     tally.skew_sum_us,
                     tally.skew_max_us,
                     tally.skew_count.cast_signed(),
+                    tally.name,
                 ])
             })
             .naming("count a source")?;

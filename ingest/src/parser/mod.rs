@@ -17,11 +17,15 @@ mod sshd;
 pub(crate) mod testing;
 mod yamaha;
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
+use monban_event::redact::redact;
 use monban_event::{Event, ParseStatus, Record, RecordId};
 
 use crate::header::{self, Header};
-use crate::text;
+use crate::sources::{self, SourceSettings, SourceTable};
+use crate::text::{self, Decoded};
 use draft::Draft;
 
 /// Settings of reading text.
@@ -29,26 +33,63 @@ use draft::Draft;
 pub struct TextSettings {
     /// The zone of stamps that carry no offset.
     pub zone: Tz,
+    /// What is known of single sources beforehand.
+    pub sources: Arc<SourceTable>,
 }
 
 impl Default for TextSettings {
     fn default() -> Self {
-        Self { zone: Tz::Asia__Tokyo }
+        Self { zone: Tz::Asia__Tokyo, sources: Arc::default() }
+    }
+}
+
+impl TextSettings {
+    pub fn in_zone(zone: Tz) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
+    /// The zone of a record whose text names no host.
+    pub(crate) fn zone_of(&self, record: &Record) -> Tz {
+        self.sources.of_receipt(record).and_then(|source| source.zone).unwrap_or(self.zone)
     }
 }
 
 /// One syslog frame into exactly one event.
 pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
-    let decoded = text::decode(&record.bytes);
-    let header = header::read(&decoded.text);
+    let by_receipt = settings.sources.of_receipt(record);
+    let decoded = text::decode(&record.bytes, by_receipt.and_then(|source| source.charset));
+    let text = redact(&decoded.text);
+    let header = header::read(&text);
+    let source = by_receipt.or_else(|| settings.sources.of_host(header.host));
+    if let Some(charset) = source.and_then(|source| source.charset).filter(|_| by_receipt.is_none()) {
+        // Only its header tells whose line it is, and a header is ASCII in every encoding.
+        let decoded = text::decode(&record.bytes, Some(charset));
+        let text = redact(&decoded.text);
+        return parse_text(id, record, &decoded, &header::read(&text), source, settings);
+    }
+    parse_text(id, record, &decoded, &header, source, settings)
+}
+
+fn parse_text(
+    id: RecordId,
+    record: &Record,
+    decoded: &Decoded<'_>,
+    header: &Header<'_>,
+    source: Option<&SourceSettings>,
+    settings: &TextSettings,
+) -> Event {
     let mut draft = Draft::new(id, record);
     draft.event.original_encoding = decoded.encoding.map(str::to_owned);
     if decoded.damaged {
         draft.note("damaged");
     }
-    let status =
-        if parse_body(&header, &mut draft) { ParseStatus::Full } else { parse_header_only(&header, &mut draft) };
-    draft.finish(&header, status, settings.zone)
+    let status = if parse_body(header, &mut draft) { ParseStatus::Full } else { parse_header_only(header, &mut draft) };
+    if let Some(vendor) = source.and_then(|source| source.vendor).filter(|_| draft.event.module.is_none()) {
+        draft.event.module = Some(vendor.to_owned());
+        draft.event.observer_vendor = sources::vendor_name(vendor).map(str::to_owned);
+    }
+    let zone = source.and_then(|source| source.zone).unwrap_or(settings.zone);
+    draft.finish(header, status, zone)
 }
 
 /// Fills the draft when the body is of its format, and says whether it was; a format that is not there leaves the draft

@@ -20,7 +20,7 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Event {
-    parse_syslog(RecordId(7), &record(bytes), &TextSettings { zone: Tz::Asia__Tokyo })
+    parse_syslog(RecordId(7), &record(bytes), &TextSettings::in_zone(Tz::Asia__Tokyo))
 }
 
 /// Each pair is a field and its text; `-` says that the field has no value.

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::testing::{check, parse, record};
 use super::{TextSettings, parse_syslog};
+use crate::sources::{Sender, SourceSettings, SourceTable};
+use crate::text::Charset;
 
 const FORTIGATE_UP: &str = concat!(
     r#"<190>date=2026-03-03 time=02:14:08 devname="FGT-HOSP01" devid="FGT60FTK20000001" "#,
@@ -702,4 +704,29 @@ proptest! {
 #[test]
 fn an_empty_value_is_no_value() {
     check("CEF:0||||||3|src=192.0.2.9", &[("event.module", "-"), ("observer.vendor", "-"), ("source.ip", "192.0.2.9")]);
+fn no_field_holds_a_password() {
+    let line = "<38>Mar  3 09:00:00 rad1 app[7]: login user=sato password=Geheim12 result=ok";
+    let event = parse_syslog(RecordId(1), &record(line.as_bytes()), &TextSettings::default());
+    let json = serde_json::Value::Object(event.to_json()).to_string();
+    assert!(!json.contains("Geheim12") && json.contains("********"), "{json}");
+}
+
+#[test]
+fn what_is_set_for_a_source_holds_for_its_lines() {
+    let source = SourceSettings {
+        zone: Some(chrono_tz::Tz::UTC),
+        charset: Some(Charset::ShiftJis),
+        vendor: Some("allied_telesis"),
+    };
+    let table = SourceTable::new([(Sender::Host("sw1".to_owned()), source)]);
+    let settings = TextSettings { sources: std::sync::Arc::new(table), ..TextSettings::default() };
+    let event = parse_syslog(RecordId(1), &record(b"<134>2026-03-03 09:00:00 SW1 \x8eR\x93c"), &settings);
+    assert_eq!(event.observer_vendor.as_deref(), Some("Allied Telesis"));
+    assert_eq!(event.timezone.as_deref(), Some("UTC"));
+    assert_eq!(event.message.as_deref(), Some("山田"));
+    // A line that says who made it is not overruled.
+    let event = parse_syslog(RecordId(1), &record(b"<166>2026-03-03 09:00:00 sw1 : %ASA-6-302013: Built"), &settings);
+    assert_eq!(event.module.as_deref(), Some("cisco"));
+    let event = parse_syslog(RecordId(1), &record(b"<134>2026-03-03 09:00:00 sw2 x"), &settings);
+    assert_eq!((event.observer_vendor, event.timezone.as_deref()), (None, Some("Asia/Tokyo")));
 }

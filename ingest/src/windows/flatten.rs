@@ -3,13 +3,15 @@
 //! (`Provider_Name`, `Execution_ProcessID`), `EventData` by its names, unnamed data as `Data`, and the children of
 //! `UserData` by element name. Values without content are left out, so that a rule asking for null finds none.
 //!
-//! One pass over the text, without a tree in between: this runs once for every event of a file.
+//! One pass over the text, without a tree in between: this runs once for every event of a file. Passwords on command
+//! lines are blotted out here, before anything else sees them.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use monban_event::NativeFields;
 use monban_event::limits::NATIVE_FIELDS_MAX;
+use monban_event::redact::redact_field;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A record as names and values, those of `System` first.
@@ -28,7 +30,7 @@ impl WindowsFields {
 
     pub(crate) fn push_data(&mut self, name: &str, value: &str) {
         if self.fields.len() < NATIVE_FIELDS_MAX {
-            self.fields.push(name, value);
+            self.fields.push(name, &redact_field(name, value));
         }
     }
 
