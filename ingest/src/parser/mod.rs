@@ -4,6 +4,7 @@
 
 mod cef;
 mod cisco_asa;
+mod cisco_ios;
 mod csv;
 mod draft;
 mod fortigate;
@@ -61,6 +62,7 @@ const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
     fortigate::parse,
     cisco_asa::parse,
+    cisco_ios::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,

@@ -1,6 +1,8 @@
 //! Small readers that several formats share. They borrow from the line and allocate nothing.
 
-use super::draft::address;
+use monban_event::account;
+
+use super::draft::{Draft, address};
 
 /// The text between the first `before` and the next `after`.
 pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -70,6 +72,42 @@ pub(super) fn address_and_port(text: &str) -> Option<(&str, Option<i64>)> {
         address(host)?;
         Some((host, port.parse().ok().filter(|port| (0..=65_535).contains(port))))
     })
+}
+
+/// A port number.
+pub(super) fn port(text: &str) -> Option<i64> {
+    text.trim().parse().ok().filter(|port| (0..=65_535).contains(port))
+}
+
+/// A count of bytes or packets: never negative.
+pub(super) fn count(text: &str) -> Option<i64> {
+    text.trim().parse().ok().filter(|count| *count >= 0)
+}
+
+/// The text itself, unless it is one of the words for nothing.
+pub(super) fn known(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!account::is_null_word(text)).then(|| text.to_owned())
+}
+
+/// The acting end from `192.0.2.1:80` and its kin. The first end given counts, with its own port.
+pub(super) fn source_end(text: &str, draft: &mut Draft<'_>) {
+    if draft.event.source_ip.is_none()
+        && let Some((host, port)) = address_and_port(text)
+    {
+        draft.source(host);
+        draft.event.source_port = draft.event.source_port.or(port);
+    }
+}
+
+/// The end that was reached, likewise.
+pub(super) fn destination_end(text: &str, draft: &mut Draft<'_>) {
+    if draft.event.destination_ip.is_none()
+        && let Some((host, port)) = address_and_port(text)
+    {
+        draft.destination(host);
+        draft.event.destination_port = draft.event.destination_port.or(port);
+    }
 }
 
 #[cfg(test)]
