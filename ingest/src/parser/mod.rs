@@ -11,6 +11,7 @@ mod fortigate;
 mod json;
 mod kv;
 mod linux;
+mod paloalto;
 mod payload;
 mod scan;
 mod sshd;
@@ -63,6 +64,7 @@ const PARSERS: &[Parser] = &[
     fortigate::parse,
     cisco_asa::parse,
     cisco_ios::parse,
+    paloalto::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,
