@@ -3,6 +3,7 @@
 //! fields and its text, and says so in `parse.status`.
 
 mod cef;
+mod checkpoint;
 mod cisco_asa;
 mod cisco_ios;
 mod csv;
@@ -65,6 +66,7 @@ const PARSERS: &[Parser] = &[
     cisco_asa::parse,
     cisco_ios::parse,
     paloalto::parse,
+    checkpoint::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,
