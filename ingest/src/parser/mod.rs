@@ -6,6 +6,8 @@ mod cef;
 mod checkpoint;
 mod cisco_asa;
 mod cisco_ios;
+mod cisco_ise;
+mod cisco_meraki;
 mod csv;
 mod draft;
 mod fortigate;
@@ -65,6 +67,8 @@ const PARSERS: &[Parser] = &[
     fortigate::parse,
     cisco_asa::parse,
     cisco_ios::parse,
+    cisco_ise::parse,
+    cisco_meraki::parse,
     paloalto::parse,
     checkpoint::parse,
     // Told by the program's name or by the words of the text.
