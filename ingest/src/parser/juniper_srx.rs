@@ -104,8 +104,8 @@ fn embedded(body: &str) -> Option<Message<'_>> {
     let (before, structured) = (body.get(..at)?, body.get(at..)?);
     let code = before.split_ascii_whitespace().next_back().unwrap_or("");
     let words: Vec<&str> = before.split_ascii_whitespace().collect();
-    let read = |word: &&str| stamp::read(word).filter(|(_, rest)| rest.is_empty());
-    let time = words.iter().find_map(read).map(|(stamp, _)| PayloadTime::Stamp(stamp));
+    let stamps = words.iter().filter_map(|word| stamp::read(word)).filter(|(_, rest)| rest.is_empty());
+    let time = stamps.map(|(stamp, _)| PayloadTime::Stamp(stamp)).next();
     // `HOST RT_FLOW - CODE`
     let host =
         words.len().checked_sub(4).and_then(|at| words.get(at)).filter(|_| words.iter().rev().nth(1) == Some(&"-"));
