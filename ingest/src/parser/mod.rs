@@ -3,13 +3,20 @@
 //! fields and its text, and says so in `parse.status`.
 
 mod cef;
+mod checkpoint;
 mod cisco_asa;
+mod cisco_ios;
+mod cisco_ise;
+mod cisco_meraki;
 mod csv;
 mod draft;
 mod fortigate;
 mod json;
+mod juniper_netscreen;
+mod juniper_srx;
 mod kv;
 mod linux;
+mod paloalto;
 mod payload;
 mod scan;
 mod sshd;
@@ -102,6 +109,13 @@ const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
     fortigate::parse,
     cisco_asa::parse,
+    cisco_ios::parse,
+    cisco_ise::parse,
+    cisco_meraki::parse,
+    paloalto::parse,
+    checkpoint::parse,
+    juniper_srx::parse,
+    juniper_netscreen::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,

@@ -1,0 +1,549 @@
+//! Cisco IOS, IOS-XE, IOS-XR, NX-OS, ACI and wireless controllers: `%FACILITY-SEVERITY-MNEMONIC: text`.
+//!
+//! Format: Cisco, *System Message Guide* of each system; Arista EOS writes the same form. Quirks this file owns:
+//! * The facility may have parts (`SECURITY-SSHD`, `SYSMGR-STANDBY`, `MGBL-SYS`); IOS-XR puts a blank before the colon,
+//!   NX-OS and ACI may leave it out. The mnemonic is the code.
+//! * What stands before the mark is a host, a process (`SSHD_[65935]:`) or a task and its time (`*spamApTask1: Nov 20 …:`),
+//!   never prose: prose that holds such a mark is another program's line, and perhaps somebody's name.
+//! * `by vty2 (192.0.2.1)` names a line, `by sato on vty2 (192.0.2.1)` a person.
+//! * `SSH2_USERAUTH` precedes the `SEC_LOGIN` message about the same attempt and is no second login.
+//! * NX-OS hands on lines of its Linux as `SYSTEM_MSG`, the program behind the text: `text - dcos_sshd[6531]`.
+
+use monban_event::{Action, Category, Outcome};
+
+use super::draft::{Draft, PayloadTime, address};
+use super::scan::{behind, between, destination_end, port, source_end, word};
+use super::sshd;
+use crate::header::Header;
+use crate::stamp;
+
+/// How far into a body the mark is looked for: host, task and time stand before it.
+const BEFORE_BYTES_MAX: usize = 160;
+
+/// A message taken apart.
+struct Message<'a> {
+    before: &'a str,
+    facility: &'a str,
+    severity: &'a str,
+    mnemonic: &'a str,
+    is_xr: bool,
+    text: &'a str,
+}
+
+pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let Some(message) = find(header.body) else { return false };
+    let (dataset, product) = product_of(&message, header);
+    draft.product("cisco", dataset, "Cisco", product);
+    if product == "EOS" {
+        draft.product("arista", dataset, "Arista", product);
+    }
+    draft.rule("cisco_ios");
+    draft.event.code = Some(message.mnemonic.to_owned());
+    draft.native("facility", message.facility);
+    draft.native("severity", message.severity);
+    frame(message.before, header, draft);
+    fill(&message, draft);
+    true
+}
+
+/// The mark, near the start, behind nothing but names and times.
+fn find(body: &str) -> Option<Message<'_>> {
+    let bytes = body.as_bytes();
+    let head = bytes.get(..BEFORE_BYTES_MAX).unwrap_or(bytes);
+    memchr::memchr_iter(b'%', head).find_map(|at| {
+        let before = body.get(..at)?;
+        is_frame(before).then_some(())?;
+        read_mark(body.get(at + 1..)?, before)
+    })
+}
+
+fn read_mark<'a>(rest: &'a str, before: &'a str) -> Option<Message<'a>> {
+    let length = rest.bytes().take(96).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let length = length.count();
+    let (mark, text) = (rest.get(..length)?, rest.get(length..)?);
+    let (front, mnemonic) = mark.rsplit_once('-')?;
+    let (facility, severity) = front.rsplit_once('-')?;
+    let is_severity = matches!(severity.as_bytes(), [b'0'..=b'7']);
+    let is_mnemonic = mnemonic.bytes().any(|byte| byte.is_ascii_uppercase())
+        && mnemonic.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let begins = facility.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase());
+    let ends = text.is_empty() || text.starts_with([':', ' ']);
+    (is_severity && is_mnemonic && begins && ends).then(|| Message {
+        before,
+        facility,
+        severity,
+        mnemonic,
+        is_xr: text.starts_with(" :"),
+        text: text.trim_start_matches([':', ' ']).trim_end(),
+    })
+}
+
+/// One word, or words that end with a colon, are numbers or belong to a time.
+fn is_frame(before: &str) -> bool {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let before = before.trim();
+    !before.contains(' ')
+        || before.split(' ').all(|word| {
+            let bare = word.trim_start_matches(['*', '.']);
+            word.is_empty()
+                || (word.ends_with(':') && !word.starts_with(['"', '\'']))
+                || bare.starts_with(|first: char| first.is_ascii_digit())
+                || MONTHS.contains(&bare)
+        })
+}
+
+/// Host and time, where the header's reader stopped before them.
+fn frame(before: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
+    let parts = || before.split(": ").map(|part| part.trim_matches([' ', ':', '*', '.']));
+    if header.time.is_none()
+        && let Some((stamp, _)) = parts().find_map(stamp::read)
+    {
+        draft.time = Some(PayloadTime::Stamp(stamp));
+    }
+    let is_host = |part: &&str| {
+        !part.is_empty()
+            && !part.contains(['[', ' ', '/'])
+            && part.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && !before.trim_start().starts_with('*')
+    };
+    let named = || parts().find(is_host).filter(|_| header.app.is_none() || header.time.is_none());
+    // Behind a relay's host an agent of EOS looks like the `host:` of IOS.
+    let host = if eos_agent(header).is_some() && header.app.is_none() { header.relay } else { header.host };
+    draft.event.observer_hostname = host.or_else(named).map(str::to_owned);
+}
+
+/// The agent of Arista EOS that wrote the line.
+fn eos_agent<'a>(header: &Header<'a>) -> Option<&'a str> {
+    const AGENTS: [&str; 8] = ["ConfigAgent", "Aaa", "Ebra", "Stp", "SuperServer", "Rib", "Cli", "PortSec"];
+    [header.app, header.host].into_iter().flatten().find(|name| AGENTS.contains(name))
+}
+
+fn product_of(message: &Message<'_>, header: &Header<'_>) -> (&'static str, &'static str) {
+    const NEXUS: [&str; 7] = ["VSHD", "ETHPORT", "ETH_PORT_CHANNEL", "L2FM", "ACLLOG", "MODULE", "AUTHPRIV"];
+    if eos_agent(header).is_some() {
+        ("arista.eos", "EOS")
+    } else if message.is_xr {
+        ("cisco.iosxr", "IOS-XR")
+    } else if NEXUS.contains(&message.facility)
+        || matches!(message.mnemonic, "SYSTEM_MSG" | "AAA_ACCOUNTING_MESSAGE")
+        || message.facility.starts_with("SYSMGR")
+    {
+        ("cisco.nxos", "NX-OS")
+    } else if message.before.trim_start().starts_with('*') || matches!(message.facility, "CAPWAP" | "APF" | "LWAPP") {
+        ("cisco.wlc", "Wireless LAN Controller")
+    } else {
+        ("cisco.ios", "IOS")
+    }
+}
+
+fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
+    let text = message.text;
+    draft.kind(Category::Host, Action::Other);
+    if message.mnemonic == "SYSTEM_MSG" && linux_line(text, draft) {
+        return;
+    }
+    if message.mnemonic.starts_with("IPACCESSLOG")
+        || message.mnemonic.starts_with("ACCESSLOG")
+        || message.facility == "ACLLOG"
+    {
+        access_list(text, draft);
+        return;
+    }
+    person(message.mnemonic, text, draft);
+    far_end(text, draft);
+    let said = between(text, "[Reason: ", "]").or_else(|| between(text, "[reason: ", "]"));
+    draft.reason(said.unwrap_or(""));
+    if let Some((category, action, outcome)) = meaning(message, text) {
+        draft.kind(category, action);
+        draft.event.outcome = Some(outcome);
+    }
+    if message.facility == "SSLVPN" {
+        draft.event.vpn_type = Some("ssl".to_owned());
+    } else if message.facility == "CRYPTO" && draft.event.category == Some(Category::Session) {
+        draft.event.vpn_type = Some("ipsec".to_owned());
+    }
+}
+
+/// NX-OS: a line of sshd or PAM, its program at the end.
+fn linux_line(text: &str, draft: &mut Draft<'_>) -> bool {
+    let (line, program) = text.rsplit_once(" - ").unwrap_or((text, ""));
+    if let Some((name, pid)) = program.trim_end_matches(']').split_once('[') {
+        draft.event.process_name = Some(name.to_owned());
+        draft.event.process_pid = pid.parse().ok();
+    }
+    if sshd::read(line, draft) {
+        draft.rule("cisco_ios.nxos_sshd");
+        return true;
+    }
+    if let Some(rest) = line.strip_prefix("pam_aaa:Authentication failed") {
+        draft.source(behind(rest, "from ", &[' ']).unwrap_or(""));
+        draft.user(behind(rest, "user ", &[' ']).unwrap_or(""));
+        draft.kind(Category::Authentication, Action::Login);
+        draft.event.outcome = Some(Outcome::Failure);
+        return true;
+    }
+    false
+}
+
+/// `list NAME denied tcp a(p) (if mac) -> b(p), 1 packet`; NX-OS `Src IP: a, Dst IP: b, Src Port: p, …`.
+fn access_list(text: &str, draft: &mut Draft<'_>) {
+    let list = behind(text, "access-list ", &[' ']).or_else(|| behind(text, "list ", &[' ']));
+    draft.native("acl", list.unwrap_or(""));
+    if let Some((front, back)) = text.split_once(" -> ") {
+        let from = front.split(' ').find_map(|word| bracketed_end(word).filter(|(ip, _)| address(ip).is_some()));
+        let to = bracketed_end(back.split([' ', ',']).next().unwrap_or(""));
+        if let Some((ip, from_port)) = from {
+            draft.source(ip);
+            draft.event.source_port = from_port;
+        }
+        if let Some((ip, to_port)) = to {
+            draft.destination(ip);
+            draft.event.destination_port = to_port;
+        }
+    } else if let Some(ip) = behind(text, "Src IP: ", &[',', ' ']) {
+        draft.source(ip);
+        draft.destination(behind(text, "Dst IP: ", &[',', ' ']).unwrap_or(""));
+        draft.event.source_port = behind(text, "Src Port: ", &[',', ' ']).and_then(port);
+        draft.event.destination_port = behind(text, "Dst Port: ", &[',', ' ']).and_then(port);
+    } else {
+        draft.source(text.split(' ').find(|word| address(word).is_some()).unwrap_or(""));
+    }
+    let denies = text.contains(" denied ") || text.contains(" deny ");
+    let permits = text.contains(" permitted ") || text.contains(" permit ");
+    let (action, outcome) = match (denies, permits) {
+        (true, _) => (Action::Deny, Outcome::Failure),
+        (_, true) => (Action::Allow, Outcome::Success),
+        _ => (Action::Other, Outcome::Unknown),
+    };
+    draft.kind(Category::Network, action);
+    draft.event.outcome = Some(outcome);
+}
+
+/// `192.0.2.1(80)` or `192.0.2.1`.
+fn bracketed_end(word: &str) -> Option<(&str, Option<i64>)> {
+    match word.split_once('(') {
+        Some((ip, rest)) => Some((ip, rest.split(')').next().and_then(port))),
+        None => Some((word, None)),
+    }
+}
+
+fn person(mnemonic: &str, text: &str, draft: &mut Draft<'_>) {
+    match mnemonic {
+        "USERNAME_CONFIGURATION" | "USER_ADDED" | "USER_REMOVED" => {
+            draft.target_user(behind(text, "username: ", &[' ', ',']).unwrap_or(""));
+        }
+        "AAA_ACCOUNTING_MESSAGE" => accounting(text, draft),
+        "CFGLOG_LOGGEDCMD" | "VSHD_SYSLOG_CMD_EXEC" => command(text, draft),
+        "CONFIG_I" | "CONFIG_P" | "CONFIG" | "VSHD_SYSLOG_CONFIG_I" | "PRIV_AUTH_FAIL" | "PRIV_AUTH_PASS" => {
+            configured_by(text, draft);
+        }
+        // Arista: `admin ssh 192.0.2.1 stop task_id=…`.
+        "CMD" => {
+            let (user, rest) = word(text);
+            draft.user(user);
+            draft.source(rest.split(' ').find(|word| address(word).is_some()).unwrap_or(""));
+            draft.native("command", behind(text, "cmd=", &[]).unwrap_or(""));
+        }
+        _ => named_person(text, draft),
+    }
+}
+
+fn named_person(text: &str, draft: &mut Draft<'_>) {
+    const ENDS: &[char] = &[' ', ',', ';', ']', ')'];
+    let candidates = [
+        between(text, "[user: ", "]"),
+        between(text, "User '", "'"),
+        between(text, "user '", "'"),
+        between(text, "Username: ", " Privilege level:"),
+        behind(text, "user_name: ", &[',']),
+        behind(text, "Username: ", ENDS),
+        behind(text, "username: ", ENDS),
+        behind(text, "User: ", ENDS),
+        behind(text, "NETCONF user ", ENDS),
+        between(text, "User ", " has exited"),
+        text.strip_prefix("user ").and_then(|rest| rest.split(' ').next()),
+        text.strip_prefix("(exec timer expired").and_then(|rest| behind(rest, ", user ", ENDS)),
+    ];
+    for candidate in candidates.into_iter().flatten() {
+        draft.user(candidate);
+    }
+    if let Some((_, command)) = text.split_once(" Command: ") {
+        draft.native("command", command);
+    }
+}
+
+/// `start:192.0.2.1@pts/0:sato:command (SUCCESS)`.
+fn accounting(text: &str, draft: &mut Draft<'_>) {
+    let mut parts = text.splitn(4, ':');
+    let (_, terminal) = (parts.next(), parts.next().unwrap_or(""));
+    draft.user(parts.next().unwrap_or(""));
+    draft.source(terminal.split('@').next().unwrap_or(""));
+    draft.native("terminal", terminal);
+    draft.native("command", parts.next().unwrap_or(""));
+}
+
+/// `User:sato  logged command:interface Gi1`, `User:sato executed the command:show`.
+fn command(text: &str, draft: &mut Draft<'_>) {
+    draft.user(behind(text, "User:", &[' ']).unwrap_or(""));
+    draft.native("command", text.split_once("command:").map_or("", |(_, command)| command));
+}
+
+/// `by NAME on LINE (ip)`, `as NAME on LINE (ip)`, `by LINE (ip)`, NX-OS `by NAME on ip@pts/0`.
+fn configured_by(text: &str, draft: &mut Draft<'_>) {
+    let (_, rest) = text
+        .rsplit_once(" by ")
+        .filter(|(_, rest)| !rest.starts_with("process "))
+        .unwrap_or_else(|| text.rsplit_once(" as ").unwrap_or(("", "")));
+    if let Some((name, line)) = rest.split_once(" on ") {
+        draft.user(name);
+        let line = line.split(' ').next().unwrap_or("");
+        draft.native("terminal", line);
+        draft.source(line.split('@').next().unwrap_or(""));
+    }
+    let inner = rest.rsplit_once('(').and_then(|(_, inner)| inner.split(')').next());
+    draft.source(inner.unwrap_or(""));
+}
+
+/// The address of the one who acts, or (of a log server) of what is reached.
+fn far_end(text: &str, draft: &mut Draft<'_>) {
+    if let Some(rest) = text.strip_prefix("Logging to host ") {
+        let (host, rest) = word(rest);
+        draft.destination(host);
+        draft.event.destination_port =
+            rest.strip_prefix("port ").and_then(|rest| rest.split(' ').next()).and_then(port);
+        return;
+    }
+    if let Some((from, to)) = text.split_once('[').and_then(|(_, inner)| inner.split_once(" -> ")) {
+        source_end(from, draft);
+        destination_end(to.split(']').next().unwrap_or(""), draft);
+        return;
+    }
+    const MARKS: [&str; 9] = [
+        "[Source: ",
+        "[from: ",
+        " from '",
+        "remote_ip: ",
+        " from ",
+        "Peer ",
+        "Duplicate address ",
+        "Sticky ARP entry: ",
+        "srcaddr=",
+    ];
+    for mark in MARKS {
+        let end = behind(text, mark, &[' ', ']', '\'', ',', ')', ';']).unwrap_or("");
+        source_end(end.trim_end_matches(['.', ':']), draft);
+    }
+    // `tty session 3(192.0.2.1)`, `tty 2 (192.0.2.1)`.
+    if text.contains("tty ") {
+        let inner = text.split('(').skip(1).filter_map(|inner| inner.split(')').next());
+        inner.take(4).for_each(|inner| draft.source(inner));
+    }
+    draft.event.destination_port = between(text, "[localport: ", "]").and_then(port);
+    draft.event.source_mac = between(text, "client (", ")").filter(|mac| mac.contains('.')).map(str::to_owned);
+}
+
+type Meaning = (Category, Action, Outcome);
+
+fn meaning(message: &Message<'_>, text: &str) -> Option<Meaning> {
+    use Category::{Authentication, Configuration, Host, Iam, Network, Session};
+    use Outcome::{Failure, Success, Unknown};
+    let succeeded = || if text.contains("fail") || text.contains("Fail") { Failure } else { Success };
+    Some(match message.mnemonic {
+        "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "LOGIN_AUTH_PASSED" | "AUTH_PASSED" => {
+            (Authentication, Action::Login, Success)
+        }
+        "INFO_SUCCESS" if message.facility.contains("SSHD") => (Authentication, Action::Login, Success),
+        "LOGIN" if message.facility == "AAA" => (Authentication, Action::Login, Success),
+        "LOGIN_FAILED" | "AUTHEN_FAILED" | "LOGIN_AUTH_REJECTED" | "AUTHENTICATION_FAILED" => {
+            (Authentication, Action::Login, Failure)
+        }
+        "INFO_FAILURE" if message.facility.contains("SSHD") => (Authentication, Action::Login, Failure),
+        "INFO_GENERAL" if text.contains("Failed authentication") => (Authentication, Action::Login, Failure),
+        "AAA_AUTH_ADMIN_USER" => (Authentication, Action::Login, succeeded()),
+        "LOGOUT" | "INFO_USER_LOGOUT" => (Authentication, Action::Logout, Success),
+        "SSH2_USERAUTH" | "SSH_USERAUTH" => (Authentication, Action::Other, succeeded()),
+        "SSH2_CLOSE" | "SSH_CLOSE" | "TTY_EXPIRE_TIMER" => (Authentication, Action::Other, Unknown),
+        // So many failures that logins are closed for a while.
+        "QUIET_MODE_ON" => (Authentication, Action::Detect, Unknown),
+        "PRIV_AUTH_PASS" => (Authentication, Action::Elevate, Success),
+        "PRIV_AUTH_FAIL" => (Authentication, Action::Elevate, Failure),
+        "CONFIG_I" | "CONFIG_P" | "VSHD_SYSLOG_CONFIG_I" | "DB_COMMIT" | "LOG_CONFIG_CHANGE" => {
+            (Configuration, Action::ConfigChange, Success)
+        }
+        "CFGLOG_LOGGEDCMD" if text.contains("command:!exec") => (Configuration, Action::Other, Success),
+        "CFGLOG_LOGGEDCMD" => (Configuration, Action::ConfigChange, Success),
+        "MODEL_RPC_I" | "VSHD_SYSLOG_CMD_EXEC" | "AAA_ACCOUNTING_MESSAGE" | "ACCTLOCAL" | "CMD" => {
+            (Configuration, Action::Other, Success)
+        }
+        "USERNAME_CONFIGURATION" | "USER_ADDED" | "USER_REMOVED" => (Iam, Action::AccountChange, Success),
+        "FAIL" if matches!(message.facility, "DOT1X" | "MAB" | "AUTHMGR" | "SESSION_MGR" | "EPM") => {
+            (Authentication, Action::Other, Failure)
+        }
+        "SUCCESS" if matches!(message.facility, "DOT1X" | "MAB" | "AUTHMGR" | "SESSION_MGR") => {
+            (Authentication, Action::Other, Success)
+        }
+        "SIGNATURE" if message.facility == "IPS" => (Network, Action::Detect, Unknown),
+        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => (Session, Action::SessionStart, Success),
+        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is DOWN") => (Session, Action::SessionEnd, Success),
+        mnemonic if mnemonic.starts_with("PSECURE_VIOLATION") => (Network, Action::Deny, Failure),
+        _ if message.facility == "CRYPTO" => (Session, Action::Other, Unknown),
+        _ if message.facility == "DHCP_SNOOPING" || message.facility == "IPV6_ACL" => (Network, Action::Other, Unknown),
+        _ => (Host, Action::Other, Unknown),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[test]
+    fn logins() {
+        check(
+            "<189>41: sw1: 0042: Mar  3 09:00:00.123 JST: %SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: sato] [Source: 192.0.2.7] [localport: 22] at 09:00:00 JST Tue Mar 3 2026",
+            &[
+                ("event.dataset", "cisco.ios"),
+                ("event.code", "LOGIN_SUCCESS"),
+                ("event.action", "login"),
+                ("event.outcome", "success"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+                ("source.port", "-"),
+                ("destination.port", "22"),
+                ("observer.hostname", "sw1"),
+                ("native.facility", "SEC_LOGIN"),
+                ("@timestamp", "2026-03-03T00:00:00.123000Z"),
+            ],
+        );
+        check(
+            "<188>Mar  3 09:00:00.523: %SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: ] [Source: 192.0.2.7] [localport: 22] [Reason: Login Authentication Failed] at 09:00:00 JST Tue Mar 3 2026",
+            &[
+                ("event.outcome", "failure"),
+                ("user.name", "-"),
+                ("source.ip", "192.0.2.7"),
+                ("event.reason", "Login Authentication Failed"),
+            ],
+        );
+        check(
+            "<189>7: r1: RP/0/RP0/CPU0:Mar  3 09:00:00 : SSHD_[659]: %SECURITY-SSHD-6-INFO_SUCCESS : Successfully authenticated user 'sato' from '192.0.2.7' on 'vty0'",
+            &[
+                ("event.dataset", "cisco.iosxr"),
+                ("event.action", "login"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+            ],
+        );
+        check(
+            "Mar  3 09:00:00: %DMI-5-AUTHENTICATION_FAILED: Switch 1 R0/0: dmiauthd: Authentication failure from 192.0.2.7:51679 for netconf over ssh.",
+            &[("event.outcome", "failure"), ("source.ip", "192.0.2.7"), ("source.port", "51679")],
+        );
+        check(
+            "2026 Mar  3 09:00:00 JST: %AUTHPRIV-6-SYSTEM_MSG: Accepted password for sato from 192.0.2.7 port 51234 ssh2 - dcos_sshd[6531]",
+            &[
+                ("event.dataset", "cisco.nxos"),
+                ("event.action", "login"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+                ("process.name", "dcos_sshd"),
+            ],
+        );
+        check(
+            "<165>Mar  3 09:00:00 sw9 Aaa: %AAA-4-LOGIN_FAILED: user sato failed to login [from: 192.0.2.7] [service: sshd] [reason: Authentication failed - Bad user]",
+            &[
+                ("event.module", "arista"),
+                ("observer.hostname", "sw9"),
+                ("event.outcome", "failure"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+                ("event.reason", "Authentication failed - Bad user"),
+            ],
+        );
+    }
+
+    #[test]
+    fn one_login_is_not_told_twice() {
+        check(
+            "<189>5: Mar  3 09:00:00.200: %SSH-5-SSH2_USERAUTH: User 'sato' authentication for SSH2 Session from 192.0.2.7 (tty = 0) using crypto cipher 'aes256-ctr', hmac 'hmac-sha2-256' Succeeded",
+            &[("event.action", "other"), ("event.outcome", "success"), ("user.name", "sato")],
+        );
+        check(
+            "<190>5: Mar  3 09:00:00.200: %SYS-6-LOGOUT: User sato has exited tty session 2(192.0.2.7)",
+            &[("event.action", "logout"), ("user.name", "sato"), ("source.ip", "192.0.2.7")],
+        );
+    }
+
+    #[test]
+    fn configuration() {
+        check(
+            "<189>5: Mar  3 09:00:00: %SYS-5-CONFIG_I: Configured from console by sato on vty0 (192.0.2.7)",
+            &[("event.action", "config-change"), ("user.name", "sato"), ("source.ip", "192.0.2.7")],
+        );
+        check(
+            "<189>5: Mar  3 09:00:00: %SYS-5-CONFIG_I: Configured from console by vty2 (192.0.2.7)",
+            &[("event.action", "config-change"), ("user.name", "-"), ("source.ip", "192.0.2.7")],
+        );
+        check(
+            "<189>5: sw1: 7: .Mar  3 09:00:00 JST: %PARSER-5-CFGLOG_LOGGEDCMD: User:sato  logged command:no logging host 192.0.2.9",
+            &[
+                ("event.action", "config-change"),
+                ("user.name", "sato"),
+                ("source.ip", "-"),
+                ("native.command", "no logging host 192.0.2.9"),
+            ],
+        );
+        check(
+            "<190>sw7: 2026 Mar  3 09:00:00 UTC: %AAA-6-AAA_ACCOUNTING_MESSAGE: update:192.0.2.7@pts/0:sato:configure terminal (SUCCESS)",
+            &[("user.name", "sato"), ("source.ip", "192.0.2.7"), ("observer.hostname", "sw7")],
+        );
+        check(
+            "<190>sw7: Mar  3 09:00:00 UTC: %AAA-6-USERNAME_CONFIGURATION: user with username: vendor01 configured",
+            &[("event.action", "account-change"), ("user.name", "-"), ("user.target.name", "vendor01")],
+        );
+    }
+
+    #[test]
+    fn access_lists() {
+        check(
+            "Mar  3 09:00:00 gw1 %SEC-6-IPACCESSLOGP: list 102 denied tcp 203.0.113.56(3067) (Serial4/3 ) -> 192.0.2.7(139), 1 packet",
+            &[
+                ("event.action", "deny"),
+                ("source.ip", "203.0.113.56"),
+                ("source.port", "3067"),
+                ("destination.ip", "192.0.2.7"),
+                ("destination.port", "139"),
+                ("observer.hostname", "gw1"),
+                ("native.acl", "102"),
+            ],
+        );
+        check(
+            "Mar  3 09:00:00 gw1 %SEC-6-IPACCESSLOGS: list ip-ssh denied 203.0.113.56 5 packets",
+            &[("event.action", "deny"), ("source.ip", "203.0.113.56"), ("destination.ip", "-")],
+        );
+        check(
+            "Mar  3 09:00:00 gw1 %IPV6_ACL-6-ACCESSLOGP: list v6/10 permitted tcp 2001:db8::1(1022) -> 2001:db8::2(23), 9 packets",
+            &[("event.action", "allow"), ("source.ip", "2001:db8::1"), ("destination.port", "23")],
+        );
+    }
+
+    #[test]
+    fn frames_that_the_header_leaves() {
+        check(
+            "<187>wlc1: *spamApTask1: Mar 03 09:00:00.203: %CAPWAP-4-DISC_INTF_ERR2: [PA]capwap_ac_sm.c:2053 Ignoring",
+            &[("event.code", "DISC_INTF_ERR2"), ("@timestamp", "2026-03-03T00:00:00.203000Z")],
+        );
+        check("00:00:46: %LINK-3-UPDOWN: Interface Port-channel1, changed state to up", &[("event.code", "UPDOWN")]);
+    }
+
+    #[test]
+    fn other_programs_lines_are_not_claimed() {
+        for line in [
+            "<38>Mar  3 09:00:00 h1 sshd[7]: Failed password for invalid user %SYS-5-X: from 203.0.113.9 port 5 ssh2",
+            "<38>Mar  3 09:00:00 h1 sshd[7]: Failed password for invalid user a: %SYS-5-X: from 203.0.113.9 port 5 ssh2",
+            "<166>%ASA-6-302013: Built inbound TCP connection",
+            "<13>disk usage 93%-5-THRESHOLD: x",
+            "<13>%% %A-5 %-5-X: %A-9-X: y",
+        ] {
+            let event = super::super::testing::parse(line.as_bytes());
+            assert_ne!(event.parse_rule.as_deref(), Some("cisco_ios"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Cisco ISE and ACS: `CISE_Passed_Authentications 0001939187 4 0 TIME +09:00 SEQ 5200 NOTICE Class: text, key=value, …`.
+//!
+//! Format: Cisco, *Identity Services Engine Syslogs*. Quirks this file owns:
+//! * A long message is cut into segments that share an id: `ID TOTAL NUMBER`; only the first has time, code and class. A
+//!   segment may begin in the middle of a value. Relays take `CISE_…` for a tag and leave the id in front.
+//! * Between pairs stands `, `; a comma inside a value is `\,` or, in old versions, bare.
+//! * RADIUS attributes repeat; the first counts. `UserName` is who ISE found, `User-Name` what the device sent.
+//! * The person sits at `Calling-Station-ID` or `Remote-Address` where that is an address; else the nearest known place
+//!   is the device that asks.
+//! * Machines that a switch lets in by their address (MAB) or by 802.1X log in nowhere: only TACACS and VPN are logins.
+//! * Alarms are prose with `key=value;` behind: `WARN: RADIUS Authentication Request dropped : Server=…; NAS IP Address=…`.
+
+use monban_event::{Action, Category, Outcome};
+
+use super::draft::{Draft, PayloadTime, address};
+use super::scan::{count, known, port, word};
+use crate::header::Header;
+use crate::stamp;
+
+/// How far into a body the category is looked for: a second header may stand before it.
+const BEFORE_BYTES_MAX: usize = 128;
+
+/// Most pairs read of one segment.
+const PAIRS_MAX: usize = monban_event::limits::NATIVE_FIELDS_MAX;
+
+#[derive(Default)]
+struct Message<'a> {
+    /// A host that stands before the category without being one of the header's forms.
+    host: Option<&'a str>,
+    category: &'a str,
+    is_acs: bool,
+    time: Option<stamp::Stamp>,
+    code: &'a str,
+    class: &'a str,
+    title: &'a str,
+    pairs: &'a str,
+    separator: char,
+}
+
+pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let Some(message) = find(header.body).or_else(|| alarm(header.body)) else { return false };
+    let (dataset, product) = if message.is_acs { ("cisco.acs", "Secure ACS") } else { ("cisco.ise", "ISE") };
+    draft.product("cisco", dataset, "Cisco", product);
+    draft.rule("cisco_ise");
+    draft.event.code = known(message.code);
+    draft.event.observer_hostname = message.host.or(header.host).map(str::to_owned);
+    draft.time = message.time.map(PayloadTime::Stamp);
+    for (name, text) in [("category", message.category), ("class", message.class), ("title", message.title)] {
+        draft.native(name, text);
+    }
+    let fields: Vec<(&str, &str)> = pairs(message.pairs, message.separator).take(PAIRS_MAX).collect();
+    for (name, value) in &fields {
+        draft.native(name, value);
+    }
+    fill(&message, &Fields(&fields), draft);
+    true
+}
+
+struct Fields<'a, 'b>(&'b [(&'a str, &'a str)]);
+
+impl<'a> Fields<'a, '_> {
+    fn get(&self, name: &str) -> &'a str {
+        self.0.iter().find(|(field, value)| *field == name && !value.is_empty()).map_or("", |(_, value)| *value)
+    }
+}
+
+fn find(body: &str) -> Option<Message<'_>> {
+    let head = body.get(..body.floor_char_boundary(BEFORE_BYTES_MAX)).unwrap_or(body);
+    let at = ["CISE_", "CSCOacs_"].iter().find_map(|mark| head.find(mark)).filter(|at| is_word_start(body, *at));
+    let (before, category, rest) = match at {
+        Some(at) => {
+            let (category, rest) = word(body.get(at..)?);
+            (body.get(..at)?, category.trim_end_matches(':'), rest)
+        }
+        None => ("", "", body),
+    };
+    let mut message = segment(rest).or_else(|| alarm(rest)).or_else(|| (at.is_some()).then(Message::default))?;
+    message.category = category;
+    message.is_acs = category.starts_with("CSCOacs_");
+    message.host = before.split_ascii_whitespace().next_back();
+    Some(message)
+}
+
+fn is_word_start(body: &str, at: usize) -> bool {
+    body.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(' '))
+}
+
+/// `0001939187 4 0 TIME +09:00 SEQ 5200 NOTICE Class: text, pairs`, or `0001939187 4 2  pairs`.
+fn segment(text: &str) -> Option<Message<'_>> {
+    let (id, rest) = word(text);
+    let (total, rest) = word(rest);
+    let (number, rest) = word(rest);
+    let is_number = |text: &str| !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_id = id.len() == 10 && id.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_id || !is_number(total) || !is_number(number) {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let mut message = Message { pairs: rest, separator: ',', ..Message::default() };
+    if let Some((stamp, behind)) = stamp::read(rest) {
+        message.time = Some(stamp);
+        let (_, behind) = word(behind);
+        let (code, behind) = word(behind);
+        let (_, behind) = word(behind);
+        let (class, behind) = behind.trim_start().split_once(": ").unwrap_or(("", behind));
+        let (title, pairs) = behind.split_once(", ").unwrap_or((behind, ""));
+        (message.code, message.class, message.title, message.pairs) = (code, class, title, pairs);
+    }
+    Some(message)
+}
+
+/// `INFO: Configuration Changed: Admin=…; Object Type=…`.
+fn alarm(text: &str) -> Option<Message<'_>> {
+    const MARKS: [&str; 4] = ["; Object Type=", "Network device IP=", "NAS IP Address=", "; Object Name="];
+    let (level, rest) = text.split_once(": ")?;
+    if !matches!(level, "INFO" | "WARN" | "WARNING" | "CRITICAL") || !MARKS.iter().any(|mark| rest.contains(mark)) {
+        return None;
+    }
+    let (title, pairs) = rest.split_once(" : ").or_else(|| rest.split_once(": ")).unwrap_or((rest, ""));
+    Some(Message { class: "Alarm", title, pairs, separator: ';', ..Message::default() })
+}
+
+/// `key=value` between separators; what has no `=` belongs to the value before and is passed over.
+fn pairs(text: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
+    let parts = text.split(separator).filter_map(|part| part.trim().split_once('='));
+    parts.map(|(name, value)| (name.trim(), value.trim_end_matches('\\').trim()))
+}
+
+fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
+    for name in ["AdminName", "UserName", "User", "User-Name", "Admin"] {
+        draft.user(fields.get(name));
+    }
+    const SOURCES: [&str; 8] = [
+        "Calling-Station-ID",
+        "Remote-Address",
+        "AdminIPAddress",
+        "EndpointIPAddress",
+        "Device IP Address",
+        "NAS-IP-Address",
+        "Network device IP",
+        "NAS IP Address",
+    ];
+    for name in SOURCES {
+        draft.source(fields.get(name));
+    }
+    draft.destination(fields.get("DestinationIPAddress"));
+    let is_traffic = draft.event.destination_ip.is_some();
+    draft.event.destination_port = port(fields.get("DestinationPort")).filter(|_| is_traffic);
+    let mac = [fields.get("EndPointMACAddress"), fields.get("Calling-Station-ID")];
+    draft.event.source_mac = mac.into_iter().find(|mac| mac.len() == 17 && address(mac).is_none()).and_then(known);
+    draft.event.source_bytes = count(fields.get("Acct-Input-Octets"));
+    draft.event.destination_bytes = count(fields.get("Acct-Output-Octets"));
+    draft.event.duration_ns = fields.get("Acct-Session-Time").parse().ok().and_then(super::scan::seconds_ns);
+    for name in ["FailureReason", "Failure Reason", "OperationMessageText"] {
+        if draft.event.reason.is_none() {
+            draft.reason(fields.get(name));
+        }
+    }
+    let (category, action, outcome) = meaning(message, fields);
+    draft.kind(category, action);
+    draft.event.outcome = Some(outcome);
+}
+
+type Meaning = (Category, Action, Outcome);
+
+fn meaning(message: &Message<'_>, fields: &Fields<'_, '_>) -> Meaning {
+    use Category::{Authentication, Configuration, Host, Session};
+    let failed = message.title.contains("fail") || message.title.contains("reject") || message.title.contains("denied");
+    let outcome = if failed { Outcome::Failure } else { Outcome::Success };
+    match (message.code, message.class) {
+        ("51001", _) => (Authentication, Action::Login, Outcome::Success),
+        ("51000", _) => (Authentication, Action::Login, Outcome::Failure),
+        ("51002" | "51003", _) => (Authentication, Action::Logout, Outcome::Success),
+        (_, "Administrator-Login") => (Authentication, Action::Other, outcome),
+        (_, "Configuration-Changes") => (Configuration, Action::ConfigChange, outcome),
+        (_, "Passed-Authentication") => (Authentication, login(fields), Outcome::Success),
+        (_, "Failed-Attempt") => (Authentication, login(fields), Outcome::Failure),
+        (_, "Device-Administration") if message.title.starts_with("Command ") => {
+            (Configuration, Action::Other, outcome)
+        }
+        (_, "Device-Administration" | "Guest") => (Authentication, Action::Other, outcome),
+        // Neither starts nor ends a tunnel that anybody dialled.
+        (_, "Radius-Accounting" | "TACACS-Accounting") => (Session, Action::Other, Outcome::Unknown),
+        (_, "Alarm") if message.title.contains("Configuration Changed") => {
+            (Configuration, Action::ConfigChange, Outcome::Success)
+        }
+        _ => (Host, Action::Other, Outcome::Unknown),
+    }
+}
+
+/// Whether the authentication is a person's way into something.
+fn login(fields: &Fields<'_, '_>) -> Action {
+    let tacacs = fields.get("Protocol") == "Tacacs";
+    let vpn = fields.get("NAS-Port-Type") == "Virtual" || address(fields.get("Calling-Station-ID")).is_some();
+    let host = fields.get("UseCase") == "Host Lookup" || fields.get("Service-Type") == "Call Check";
+    if (tacacs || vpn) && !host { Action::Login } else { Action::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, parse};
+
+    #[test]
+    fn administrators() {
+        check(
+            r"<165>Mar  3 09:00:00 ise1 CISE_Administrative_and_Operational_Audit 0026935732 1 0 2026-03-03 09:00:00.538 +09:00 0264007760 51000 NOTICE Administrator-Login: Administrator authentication failed, ConfigVersionId=118, AdminInterface=GUI, AdminIPAddress=192.0.2.7, AdminName=sato, OperationMessageText=invalid user or password\, or account is disabled,",
+            &[
+                ("event.dataset", "cisco.ise"),
+                ("event.code", "51000"),
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+                ("observer.hostname", "ise1"),
+                ("@timestamp", "2026-03-03T00:00:00.538000Z"),
+            ],
+        );
+        check(
+            "INFO: Configuration Changed: Admin=sato; Object Type=EPPurgeScheduler; Object Name=x",
+            &[("event.action", "config-change"), ("user.name", "sato")],
+        );
+    }
+
+    #[test]
+    fn network_access() {
+        let line = |code: &str, class: &str, more: &str| {
+            format!(
+                "0000248509 3 0 2026-03-03 09:00:00.264 +09:00 0005365098 {code} NOTICE {class}: Authentication done, ConfigVersionId=88, Device IP Address=192.0.2.3, DestinationIPAddress=192.0.2.4, DestinationPort=1812, UserName=yamada, User-Name=yamada, {more},"
+            )
+        };
+        check(
+            line("5400", "Failed-Attempt", "Calling-Station-ID=203.0.113.9, NAS-Port-Type=Virtual"),
+            &[
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("source.ip", "203.0.113.9"),
+                ("destination.ip", "192.0.2.4"),
+                ("destination.port", "1812"),
+            ],
+        );
+        check(
+            line("5200", "Passed-Authentication", "Service-Type=Call Check, Calling-Station-ID=AA-BB-CC-DD-EE-01"),
+            &[("event.action", "other"), ("source.ip", "192.0.2.3"), ("source.mac", "AA-BB-CC-DD-EE-01")],
+        );
+    }
+
+    #[test]
+    fn segments_and_relays() {
+        check(
+            "<111>Mar  3 09:00:01 relay1 Mar  3 09:00:00 ise1 CISE_System_Statistics 0000001313 4 1  part two, UserName=yamada,",
+            &[("observer.hostname", "ise1"), ("native.category", "CISE_System_Statistics"), ("user.name", "yamada")],
+        );
+        for line in ["1234567890 x", "WARN: something: else", "0001 4 0 x", "Mar  3 09:00:00 h a: xCISE_Alarm y"] {
+            assert_ne!(parse(line.as_bytes()).module.as_deref(), Some("cisco"), "{line}");
+        }
+    }
+}
