@@ -7,14 +7,24 @@ mod cisco_asa;
 mod csv;
 mod draft;
 mod fortigate;
+mod freeradius;
+mod gateway;
+mod ivanti;
 mod json;
 mod kv;
 mod linux;
+mod ms_nps;
+mod netscaler;
+mod openvpn;
 mod payload;
 mod scan;
+mod softether;
+mod sonicwall;
+mod sophos;
 mod sshd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod watchguard;
 mod yamaha;
 
 use chrono_tz::Tz;
@@ -61,8 +71,17 @@ const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
     fortigate::parse,
     cisco_asa::parse,
+    sonicwall::parse,
+    watchguard::parse,
+    sophos::parse,
+    ivanti::parse,
+    softether::parse,
+    freeradius::parse,
+    ms_nps::parse,
+    netscaler::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    openvpn::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
