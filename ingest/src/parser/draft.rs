@@ -126,7 +126,9 @@ impl<'r> Draft<'r> {
         self.event.parse_status = Some(status);
         self.set_time(header, zone);
         self.set_source_id(header);
-        self.set_message(header.body);
+        // A parser that had to take a secret out of the text has set what is left of it.
+        let text = self.event.message.take();
+        self.set_message(text.as_deref().unwrap_or(header.body));
         if header.bad_priority {
             self.note("bad priority");
         }

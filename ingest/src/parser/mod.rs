@@ -11,17 +11,27 @@ mod cisco_meraki;
 mod csv;
 mod draft;
 mod fortigate;
+mod freeradius;
+mod gateway;
+mod ivanti;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
 mod kv;
 mod linux;
 mod paloalto;
+mod ms_nps;
+mod netscaler;
+mod openvpn;
 mod payload;
 mod scan;
+mod softether;
+mod sonicwall;
+mod sophos;
 mod sshd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod watchguard;
 mod yamaha;
 
 use std::sync::Arc;
@@ -116,8 +126,17 @@ const PARSERS: &[Parser] = &[
     checkpoint::parse,
     juniper_srx::parse,
     juniper_netscreen::parse,
+    sonicwall::parse,
+    watchguard::parse,
+    sophos::parse,
+    ivanti::parse,
+    softether::parse,
+    freeradius::parse,
+    ms_nps::parse,
+    netscaler::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    openvpn::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,

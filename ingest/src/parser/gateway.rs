@@ -1,0 +1,83 @@
+//! What the parsers of VPN gateways and authentication servers share: what a line means as one value, numbers that
+//! devices write, and whose name stands on an event. Owns no format.
+
+use monban_event::{Action, Category, Outcome, account};
+
+use super::draft::{Draft, PayloadTime, address};
+use crate::header::Header;
+use crate::stamp;
+
+/// What a line says was done, and how it went.
+pub(super) type Meaning = (Category, Action, Outcome);
+
+pub(super) const LOGIN: Meaning = (Category::Authentication, Action::Login, Outcome::Success);
+pub(super) const LOGIN_REFUSED: Meaning = (Category::Authentication, Action::Login, Outcome::Failure);
+pub(super) const LOGOUT: Meaning = (Category::Authentication, Action::Logout, Outcome::Success);
+/// A step of a login that another line reports whole.
+pub(super) const STEP: Meaning = (Category::Authentication, Action::Other, Outcome::Success);
+pub(super) const STEP_REFUSED: Meaning = (Category::Authentication, Action::Other, Outcome::Failure);
+pub(super) const SESSION_START: Meaning = (Category::Session, Action::SessionStart, Outcome::Success);
+pub(super) const SESSION_END: Meaning = (Category::Session, Action::SessionEnd, Outcome::Success);
+pub(super) const SESSION: Meaning = (Category::Session, Action::Other, Outcome::Unknown);
+pub(super) const ADDRESS: Meaning = (Category::Session, Action::AddressAssigned, Outcome::Success);
+pub(super) const CONFIG: Meaning = (Category::Configuration, Action::ConfigChange, Outcome::Success);
+pub(super) const ACCOUNT: Meaning = (Category::Iam, Action::AccountChange, Outcome::Success);
+pub(super) const ALLOW: Meaning = (Category::Network, Action::Allow, Outcome::Success);
+pub(super) const DENY: Meaning = (Category::Network, Action::Deny, Outcome::Failure);
+pub(super) const NETWORK: Meaning = (Category::Network, Action::Other, Outcome::Unknown);
+pub(super) const HOST: Meaning = (Category::Host, Action::Other, Outcome::Unknown);
+
+pub(super) fn mean(draft: &mut Draft<'_>, (category, action, outcome): Meaning) {
+    draft.kind(category, action);
+    draft.event.outcome = Some(outcome);
+}
+
+/// The same act, failed.
+pub(super) fn failed((category, action, _): Meaning) -> Meaning {
+    (category, action, Outcome::Failure)
+}
+
+pub(super) fn port(text: &str) -> Option<i64> {
+    text.trim().parse().ok().filter(|port| (0..=65_535).contains(port))
+}
+
+/// A count of bytes or seconds; devices write none as `-1` or `-`.
+pub(super) fn count(text: &str) -> Option<i64> {
+    text.trim().parse().ok().filter(|number| *number >= 0)
+}
+
+/// A value that is one of the words for nothing is no value.
+pub(super) fn text(value: &str) -> Option<String> {
+    Some(value.trim()).filter(|value| !account::is_null_word(value)).map(str::to_owned)
+}
+
+/// Names the device: the header's host, unless that is only an address and the body knows better.
+pub(super) fn name_device(header: &Header<'_>, own: &str, draft: &mut Draft<'_>) {
+    let named = header.host.filter(|host| address(host).is_none());
+    draft.event.observer_hostname = named.map(str::to_owned).or_else(|| text(own)).or(header.host.map(str::to_owned));
+}
+
+/// A local stamp of the body, with a zone where the device tells one.
+pub(super) fn local_time(written: &str, zone: &str) -> Option<PayloadTime> {
+    let (mut stamp, _) = stamp::read(written)?;
+    stamp.offset = stamp.offset.or_else(|| stamp::offset(zone));
+    Some(PayloadTime::Stamp(stamp))
+}
+
+/// Whether the text holds one of the words, whatever their case (ASCII).
+pub(super) fn says(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_devices() {
+        assert_eq!((port("443"), port(" 12"), port("65536"), port("")), (Some(443), Some(12), None, None));
+        assert_eq!((count("7"), count("-1"), count("x")), (Some(7), None, None));
+        assert_eq!((text(" a "), text("N/A")), (Some("a".to_owned()), None));
+        assert!(says("Login Denied", &["denied"]) && !says("", &["x"]) && !says("ab", &["abc"]));
+    }
+}
