@@ -15,6 +15,7 @@ mod scan;
 mod sshd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod windows_event;
 mod yamaha;
 
 use chrono_tz::Tz;
@@ -61,6 +62,7 @@ const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
     fortigate::parse,
     cisco_asa::parse,
+    windows_event::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,
