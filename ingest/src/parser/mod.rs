@@ -7,6 +7,7 @@ mod cisco_asa;
 mod csv;
 mod draft;
 mod fortigate;
+mod forwarder;
 mod json;
 mod kv;
 mod linux;
@@ -68,6 +69,7 @@ const PARSERS: &[Parser] = &[
     linux::parse,
     // General forms that many products share.
     cef::parse,
+    forwarder::parse,
 ];
 
 fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -5,11 +5,11 @@
 
 use chrono_tz::Tz;
 use monban_event::limits::MESSAGE_BYTES_MAX;
-use monban_event::{Event, EventId, ParseStatus, Record, RecordId, TimeRule};
+use monban_event::{Event, EventId, Record, RecordId, TimeRule};
 use serde_json::{Map, Value};
 
 use super::flatten::{self, WindowsFields};
-use super::{Described, envelope, message, prose, to_event};
+use super::{Described, message, prose, to_event};
 use crate::header::HeaderTime;
 use crate::stamp;
 
@@ -25,15 +25,8 @@ pub(crate) struct Reading {
     pub(crate) message: Option<String>,
 }
 
-/// Reads one JSON object. `zone` is the source's, for stamps that carry none (`NXLog` writes local time). What is no
-/// Windows record becomes a raw event.
-pub fn parse_json(id: RecordId, record: &Record, zone: Tz) -> Event {
-    try_json(id, record, zone).unwrap_or_else(|| {
-        raw(&Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" })
-    })
-}
-
-/// The event of one JSON object, or `None` when it is no Windows record.
+/// The event of one JSON object, or `None` when it is no Windows record. `zone` is the source's, for stamps that carry
+/// none (`NXLog` writes local time).
 pub(crate) fn try_json(id: RecordId, record: &Record, zone: Tz) -> Option<Event> {
     let described = Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
     let reading = reading(std::str::from_utf8(&record.bytes).ok()?)?;
@@ -51,17 +44,6 @@ pub(crate) fn try_json(id: RecordId, record: &Record, zone: Tz) -> Option<Event>
         event.message = Some(text);
     }
     Some(event)
-}
-
-/// A record nobody understood keeps its text for search.
-fn raw(described: &Described<'_>) -> Event {
-    let text = String::from_utf8_lossy(&described.record.bytes);
-    Event {
-        module: None,
-        parse_status: Some(ParseStatus::Raw),
-        message: Some(one_line(&text)).filter(|text| !text.is_empty()),
-        ..envelope(described)
-    }
 }
 
 /// The object at the start of `text`, when it is a Windows record; what follows it is left alone.
@@ -306,10 +288,10 @@ pub(crate) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use monban_event::time::rfc3339;
-    use monban_event::{Action, Outcome};
+    use monban_event::{Action, Outcome, ParseStatus};
     use serde_json::json;
 
-    use super::super::sample::{parse, record, told};
+    use super::super::sample::{parse, record};
     use super::*;
 
     #[test]
@@ -356,13 +338,16 @@ mod tests {
     }
 
     #[test]
-    fn what_no_forwarder_writes_is_kept_raw() {
-        for bytes in [&b"not JSON \xff"[..], b"[1,2]", b"{\"log\":\"x\"}", b"{\"winlog\":3}", b""] {
+    fn what_no_forwarder_writes_is_no_windows_record() {
+        for bytes in [&b"not JSON \xff"[..], b"[1,2]", b"{\"log\":\"x\"}", b"{\"winlog\":3}", b"{\"EventID\":1}", b""] {
             let record = Record { bytes: bytes.to_vec(), ..record(&json!({})) };
-            let event = parse_json(RecordId(1), &record, chrono_tz::Asia::Tokyo);
+            assert!(try_json(RecordId(1), &record, chrono_tz::Asia::Tokyo).is_none());
+            let parsers = crate::Parsers { settings: crate::TextSettings::default() };
+            let mut events = Vec::new();
+            monban_event::RecordParser::parse(&parsers, RecordId(1), &record, &mut events);
+            let event = events.pop().expect("one event");
             assert_eq!((event.parse_status, event.module.as_deref()), (Some(ParseStatus::Raw), None));
             assert_eq!(event.source_id.as_deref(), Some("ip:192.0.2.200"));
-            assert!(told(&event).as_object().is_some_and(Map::is_empty));
         }
     }
 

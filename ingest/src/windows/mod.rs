@@ -6,7 +6,7 @@
 
 mod account;
 pub(crate) mod flatten;
-pub mod json;
+pub(crate) mod json;
 mod message;
 pub(crate) mod prose;
 #[cfg(test)]
@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, Outcome, ParseStatus, Record, TimeRule};
 
 use flatten::WindowsFields;
-pub use json::parse_json;
+pub(crate) use json::try_json;
 
 /// What is known of a record beside its fields.
 pub(crate) struct Described<'a> {

@@ -79,6 +79,8 @@ const LABELS: &[(&str, &str, Label)] = &[
     ("User ID", "ユーザー ID", Label::Sid),
     ("Account Name", "アカウント名", Label::Name),
     ("Group Name", "グループ名", Label::Name),
+    ("User Name", "ユーザー名", Label::Name),
+    ("Domain", "ドメイン", Label::Domain),
     ("Account Domain", "アカウント ドメイン", Label::Domain),
     ("Group Domain", "グループ ドメイン", Label::Domain),
     ("Supplied Realm Name", "提供された領域名", Label::Domain),
@@ -215,13 +217,40 @@ pub(crate) fn fill(windows: &mut WindowsFields, text: &str) {
     let number = windows.text("EventID").and_then(|number| number.parse().ok()).unwrap_or_default();
     let is_sysmon = windows.text("Channel").is_some_and(|channel| channel.contains("Sysmon"));
     let text = unescape(text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text));
-    let found = if is_sysmon { named_lines(&text) } else { read(number, &text) };
+    let is_security = windows.text("Channel").is_none_or(|channel| channel == "Security");
+    let found = match (is_sysmon, is_security) {
+        (true, _) => named_lines(&text),
+        (_, true) if number >= FIRST_LABELLED => read(number, &text),
+        _ => lone_address(&text),
+    };
     if found.iter().any(|(name, _)| windows.fields.get(name).is_some()) {
         return;
     }
     for (name, value) in found {
         windows.push_data(name, value);
     }
+}
+
+/// The Security log's own events begin here; below are those of other programs that write into it (AD FS).
+const FIRST_LABELLED: i64 = 4600;
+
+/// The address alone, in texts of other logs that name the client: remote desktop (56), directory service (2946), AD FS.
+fn lone_address(text: &str) -> Vec<(&str, &str)> {
+    const MARKS: [&str; 4] = ["Client IP:", "クライアント IP:", "Caller IP:", "<IpAddress>"];
+    let behind = MARKS.iter().find_map(|mark| text.split_once(mark)).map_or("", |(_, rest)| rest.trim_start());
+    let token = behind.split(|end: char| end.is_whitespace() || end == '<').next().unwrap_or("").trim_end_matches('.');
+    if token.is_empty() {
+        return Vec::new();
+    }
+    let mut found = vec![("IpAddress", token)];
+    if let Some((address, port)) =
+        token.rsplit_once(':').filter(|(address, _)| address.parse::<std::net::IpAddr>().is_ok())
+    {
+        found = vec![("IpAddress", address), ("IpPort", port)];
+    }
+    let account = text.split_once("<UserId>").and_then(|(_, rest)| rest.split_once('<'));
+    found.extend(account.map(|(account, _)| ("User", account)));
+    found
 }
 
 /// Names and values of a Security event's text.
@@ -293,7 +322,7 @@ fn name_of(number: i64, block: Block, label: Label) -> Option<&'static str> {
     let block = match (number, block) {
         // What the text calls the subject, or nothing, is the data's target.
         (4634 | 4647 | 4800..=4803, Block::Subject | Block::None) | (_, Block::Group) => Block::Target,
-        (4778 | 4779, Block::Subject) => Block::None,
+        (4778 | 4779 | 4825, Block::Subject) => Block::None,
         (_, block) => block,
     };
     match (label, block) {
@@ -304,10 +333,10 @@ fn name_of(number: i64, block: Block, label: Label) -> Option<&'static str> {
         (Label::Name, Block::Subject) => Some("SubjectUserName"),
         (Label::Name, Block::Target) => Some("TargetUserName"),
         (Label::Name, Block::Member) => Some("MemberName"),
-        (Label::Name, Block::None) if matches!(number, 4778 | 4779) => Some("AccountName"),
+        (Label::Name, Block::None) if matches!(number, 4778 | 4779 | 4825) => Some("AccountName"),
         (Label::Domain, Block::Subject) => Some("SubjectDomainName"),
         (Label::Domain, Block::Target) => Some("TargetDomainName"),
-        (Label::Domain, Block::None) if matches!(number, 4778 | 4779) => Some("AccountDomain"),
+        (Label::Domain, Block::None) if matches!(number, 4778 | 4779 | 4825) => Some("AccountDomain"),
         (Label::LogonId, Block::Subject) => Some("SubjectLogonId"),
         (Label::LogonId, Block::Target) => Some("TargetLogonId"),
         _ => None,
@@ -318,7 +347,7 @@ fn name_of(number: i64, block: Block, label: Label) -> Option<&'static str> {
 fn own_name(number: i64, name: &'static str) -> &'static str {
     match (number, name) {
         (4776 | 4777, "AuthenticationPackageName") => "PackageName",
-        (4778 | 4779, "IpAddress") => "ClientAddress",
+        (4778 | 4779 | 4825, "IpAddress") => "ClientAddress",
         (5152..=5159, "IpAddress") => "SourceAddress",
         (5152..=5159, "IpPort") => "SourcePort",
         (5152..=5159, "ProcessId") => "ProcessID",
