@@ -2,20 +2,35 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
+mod buffalo;
 mod cef;
 mod cisco_asa;
 mod csv;
+mod dell_idrac;
 mod draft;
 mod fortigate;
 mod forwarder;
+mod hpe_ilo;
 mod json;
 mod kv;
 mod linux;
+mod manageengine;
+mod netapp;
+mod netwrix;
+mod ossec;
 mod payload;
+mod qnap;
+mod ricoh;
+mod samba;
 mod scan;
 mod sshd;
+mod synology;
 #[cfg(test)]
 pub(crate) mod testing;
+mod veeam;
+mod vmware;
+mod vmware_nsx;
+mod vmware_view;
 mod windows_event;
 mod yamaha;
 
@@ -64,8 +79,23 @@ const PARSERS: &[Parser] = &[
     fortigate::parse,
     cisco_asa::parse,
     windows_event::parse,
+    vmware_view::parse,
+    vmware_nsx::parse,
+    ricoh::parse,
+    hpe_ilo::parse,
+    dell_idrac::parse,
+    veeam::parse,
+    netapp::parse,
+    manageengine::parse,
+    netwrix::parse,
+    ossec::parse,
+    buffalo::parse,
+    qnap::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    synology::parse,
+    samba::parse,
+    vmware::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
