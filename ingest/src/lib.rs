@@ -25,7 +25,11 @@ impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
         match record.format {
             Format::Syslog | Format::Csv => events.push(parse_syslog(id, record, &self.settings)),
-            Format::Json => events.push(windows::parse_json(id, record, self.settings.zone_of(record))),
+            // A forwarder's object that is no Windows record is whatever its members or the line inside say.
+            Format::Json => events.push(
+                windows::try_json(id, record, self.settings.zone_of(record))
+                    .unwrap_or_else(|| parse_syslog(id, record, &self.settings)),
+            ),
             Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
         }
         Vec::new()

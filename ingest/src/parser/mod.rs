@@ -2,6 +2,7 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
+mod buffalo;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -9,11 +10,14 @@ mod cisco_ios;
 mod cisco_ise;
 mod cisco_meraki;
 mod csv;
+mod dell_idrac;
 mod draft;
 mod fortigate;
 mod freeradius;
 mod gateway;
 mod ivanti;
+mod forwarder;
+mod hpe_ilo;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
@@ -23,15 +27,28 @@ mod paloalto;
 mod ms_nps;
 mod netscaler;
 mod openvpn;
+mod manageengine;
+mod netapp;
+mod netwrix;
+mod ossec;
 mod payload;
+mod qnap;
+mod ricoh;
+mod samba;
 mod scan;
 mod softether;
 mod sonicwall;
 mod sophos;
 mod sshd;
+mod synology;
 #[cfg(test)]
 pub(crate) mod testing;
 mod watchguard;
+mod veeam;
+mod vmware;
+mod vmware_nsx;
+mod vmware_view;
+mod windows_event;
 mod yamaha;
 
 use std::sync::Arc;
@@ -137,9 +154,28 @@ const PARSERS: &[Parser] = &[
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     openvpn::parse,
+    windows_event::parse,
+    vmware_view::parse,
+    vmware_nsx::parse,
+    ricoh::parse,
+    hpe_ilo::parse,
+    dell_idrac::parse,
+    veeam::parse,
+    netapp::parse,
+    manageengine::parse,
+    netwrix::parse,
+    ossec::parse,
+    buffalo::parse,
+    qnap::parse,
+    // Told by the program's name or by the words of the text.
+    yamaha::parse,
+    synology::parse,
+    samba::parse,
+    vmware::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
+    forwarder::parse,
 ];
 
 fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -704,6 +704,9 @@ proptest! {
 #[test]
 fn an_empty_value_is_no_value() {
     check("CEF:0||||||3|src=192.0.2.9", &[("event.module", "-"), ("observer.vendor", "-"), ("source.ip", "192.0.2.9")]);
+}
+
+#[test]
 fn no_field_holds_a_password() {
     let line = "<38>Mar  3 09:00:00 rad1 app[7]: login user=sato password=Geheim12 result=ok";
     let event = parse_syslog(RecordId(1), &record(line.as_bytes()), &TextSettings::default());

@@ -25,6 +25,14 @@ pub(super) const USER: AccountFields = AccountFields { name: "User", domain: "",
 /// Reconnecting to a session.
 pub(super) const ACCOUNT: AccountFields = AccountFields { name: "AccountName", domain: "AccountDomain", sid: "" };
 
+/// A certificate authority's requester.
+const REQUESTER: AccountFields = AccountFields { name: "Requester", domain: "", sid: "" };
+/// The account of `Security/@UserID`, which the event log gives as a SID only; agents look its name up.
+const WRITER: AccountFields = AccountFields { name: "AccountName", domain: "Domain", sid: "Security_UserID" };
+
+/// Whoever an event names, the nearest to the act first.
+pub(super) const ANYBODY: [AccountFields; 5] = [SUBJECT, TARGET, USER, REQUESTER, WRITER];
+
 /// Sets the acting account from its fields; `false` where the event names nobody there.
 pub(super) fn set_user(event: &mut Event, windows: &WindowsFields, fields: AccountFields) -> bool {
     let Some(raw) = windows.text(fields.name) else { return false };

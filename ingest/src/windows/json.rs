@@ -1,59 +1,130 @@
-//! One JSON object of a log forwarder, in the forms hospitals meet: winlogbeat (`winlog.event_data`), the flat objects
-//! of `NXLog` and Fluent Bit, and the rendering of the EVTX reader itself. All become the same fields and go through
-//! the same mapping as a record of a log file. What is none of them becomes a raw event.
+//! One JSON object of a log forwarder, in the forms hospitals meet: winlogbeat (`winlog.event_data`), Wazuh and OSSEC
+//! (`win.eventdata`), the flat objects of `NXLog` and Fluent Bit, and the rendering of the EVTX reader itself. All become
+//! the same fields and go through the same mapping as a record of a log file, whether the object came alone or in a
+//! syslog line. What is none of them is no Windows record.
 
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use monban_event::limits::MESSAGE_BYTES_MAX;
 use monban_event::redact::redact;
-use monban_event::{Event, EventId, ParseStatus, Record, RecordId, TimeRule};
+use monban_event::{Event, EventId, Record, RecordId, TimeRule};
 use serde_json::{Map, Value};
 
 use super::flatten::{self, WindowsFields};
-use super::{Described, envelope, message, to_event};
+use super::{Described, message, prose, to_event};
+use crate::header::HeaderTime;
+use crate::stamp;
 
 /// How deep members are followed; winlogbeat nests three levels, a hostile object as many as it likes.
 const DEPTH_MAX: usize = 8;
 
-/// Reads one JSON object. `zone` is the source's, for stamps that carry none (`NXLog` writes local time).
-pub fn parse_json(id: RecordId, record: &Record, zone: Tz) -> Event {
+/// A Windows record out of a forwarder's text.
+pub(crate) struct Reading {
+    pub(crate) fields: WindowsFields,
+    /// The forwarder's stamp, for records that do not carry the log's own.
+    pub(crate) time: Option<HeaderTime>,
+    /// What Windows would show, where the forwarder sent it.
+    pub(crate) message: Option<String>,
+}
+
+/// The event of one JSON object, or `None` when it is no Windows record. `zone` is the source's, for stamps that carry
+/// none (`NXLog` writes local time).
+pub(crate) fn try_json(id: RecordId, record: &Record, zone: Tz) -> Option<Event> {
     let described = Described { id: EventId::new(id, 0), record, written: None, parse_rule: "windows.json" };
-    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(&record.bytes) else {
-        return raw(&described);
+    let reading = reading(std::str::from_utf8(&record.bytes).ok()?)?;
+    let mut event = to_event(&described, reading.fields);
+    let instant = match reading.time {
+        Some(HeaderTime::Stamp(stamp)) => stamp.resolve(zone, record.received_at),
+        Some(HeaderTime::Epoch(instant)) => Some(instant),
+        None => None,
     };
-    let stamp = stamp(&object, zone);
-    let Some(fields) = read(&object, &record.bytes) else { return raw(&described) };
-    let mut event = to_event(&described, fields);
-    if let (Some(TimeRule::Receive), Some((time, rule))) = (event.time_rule, stamp) {
-        event.event_time = Some(time);
-        event.time_rule = Some(rule);
+    if let (Some(TimeRule::Receive), Some(instant)) = (event.time_rule, instant) {
+        event.event_time = Some(instant.time);
+        event.time_rule = Some(instant.rule);
     }
-    if let Some(text) = first_text(&object, &["message", "Message"]) {
-        event.message = Some(one_line(&redact(text)));
+    if let Some(text) = reading.message {
+        event.message = Some(redact(&text).into_owned());
     }
-    event
+    Some(event)
 }
 
-/// A record nobody understood keeps its text for search.
-fn raw(described: &Described<'_>) -> Event {
-    let text = String::from_utf8_lossy(&described.record.bytes);
-    Event {
-        module: None,
-        parse_status: Some(ParseStatus::Raw),
-        message: Some(one_line(&redact(&text))).filter(|text| !text.is_empty()),
-        ..envelope(described)
+/// The object at the start of `text`, when it is a Windows record; what follows it is left alone.
+pub(crate) fn reading(text: &str) -> Option<Reading> {
+    let text = text.trim_start();
+    if !text.starts_with('{') {
+        return None;
     }
+    let Value::Object(object) = serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()? else {
+        return None;
+    };
+    let mut fields = read(&object)?;
+    let shown = shown(&object);
+    if let Some(text) = shown {
+        prose::fill(&mut fields, text);
+    }
+    Some(Reading { time: stamp(&object, &fields), message: shown.map(one_line), fields })
 }
 
-fn read(object: &Map<String, Value>, bytes: &[u8]) -> Option<WindowsFields> {
+fn read(object: &Map<String, Value>) -> Option<WindowsFields> {
     if object.get("Event").is_some_and(|event| event.get("System").is_some()) {
-        return flatten::read_json(bytes).ok();
+        let text = serde_json::to_vec(object).ok()?;
+        return flatten::read_json(&text).ok();
     }
-    match object.get("winlog") {
-        Some(Value::Object(winlog)) => Some(read_winlogbeat(winlog)),
-        _ if object.contains_key("EventID") => Some(read_flat(object)),
-        _ => None,
+    if let Some(Value::Object(winlog)) = object.get("winlog") {
+        return Some(read_winlogbeat(winlog));
     }
+    if let Some(Value::Object(win)) = object.get("win").or_else(|| object.get("data")?.get("win")) {
+        return win.get("system").is_some().then(|| read_wazuh(win));
+    }
+    let has_number = ["EventID", "event_id", "EventId"].iter().any(|name| object.contains_key(*name));
+    let is_windows = ["Channel", "SourceName", "ProviderName", "ProviderGuid", "SourceModuleType"]
+        .iter()
+        .any(|name| object.contains_key(*name));
+    (has_number && is_windows).then(|| read_flat(object))
+}
+
+/// The text Windows would show.
+fn shown(object: &Map<String, Value>) -> Option<&str> {
+    first_text(object, &["message", "Message"]).or_else(|| {
+        let win = object.get("win").or_else(|| object.get("data")?.get("win"))?;
+        win.get("system")?.get("message")?.as_str().map(|text| text.trim_matches('"'))
+    })
+}
+
+/// Wazuh begins every name with a small letter: `eventID`, `targetUserName`.
+fn read_wazuh(win: &Map<String, Value>) -> WindowsFields {
+    const SYSTEM: [(&str, &str); 13] = [
+        ("providerName", "Provider_Name"),
+        ("providerGuid", "Provider_Guid"),
+        ("eventID", "EventID"),
+        ("version", "Version"),
+        ("level", "Level"),
+        ("task", "Task"),
+        ("opcode", "Opcode"),
+        ("keywords", "Keywords"),
+        ("systemTime", "TimeCreated_SystemTime"),
+        ("eventRecordID", "EventRecordID"),
+        ("processID", "Execution_ProcessID"),
+        ("channel", "Channel"),
+        ("computer", "Computer"),
+    ];
+    let mut fields = WindowsFields::default();
+    for (member, name) in SYSTEM {
+        if let Some(value) = win.get("system").and_then(|system| system.get(member)) {
+            push(&mut fields, name, value, true, DEPTH_MAX);
+        }
+    }
+    for part in ["eventdata", "eventData", "userData", "rmSessionEvent", "logFileCleared"] {
+        let Some(Value::Object(data)) = win.get(part) else { continue };
+        for (member, value) in data {
+            push(&mut fields, &capitalized(member), value, false, DEPTH_MAX);
+        }
+    }
+    fields
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 /// Members of `winlog` and the names Windows has for them.
@@ -94,11 +165,13 @@ fn read_winlogbeat(winlog: &Map<String, Value>) -> WindowsFields {
 }
 
 /// Members of `NXLog` and Fluent Bit objects that belong to `System`, under the names Windows has for them.
-const FLAT: [(&str, &str); 16] = [
+const FLAT: [(&str, &str); 20] = [
     ("SourceName", "Provider_Name"),
     ("ProviderName", "Provider_Name"),
     ("ProviderGuid", "Provider_Guid"),
     ("EventID", "EventID"),
+    ("EventId", "EventID"),
+    ("event_id", "EventID"),
     ("Qualifiers", "EventID_Qualifiers"),
     ("Version", "Version"),
     ("Level", "Level"),
@@ -108,13 +181,19 @@ const FLAT: [(&str, &str); 16] = [
     ("EventRecordID", "EventRecordID"),
     ("Channel", "Channel"),
     ("Hostname", "Computer"),
+    ("HOSTNAME", "Computer"),
     ("Computer", "Computer"),
     ("ExecutionProcessID", "Execution_ProcessID"),
+    ("ExecutionThreadID", "Execution_ThreadID"),
     ("UserID", "Security_UserID"),
 ];
 
+/// What `NXLog` calls the process that wrote the record; an event's own data may have a `ProcessID` too, and other
+/// forwarders keep the two apart.
+const NXLOG_PROCESS: [(&str, &str); 2] = [("ProcessID", "Execution_ProcessID"), ("ThreadID", "Execution_ThreadID")];
+
 /// Members the forwarder adds of its own, and texts that repeat what the data says.
-const FLAT_SKIPPED: [&str; 12] = [
+const FLAT_SKIPPED: [&str; 13] = [
     "message",
     "Message",
     "EventTime",
@@ -127,12 +206,20 @@ const FLAT_SKIPPED: [&str; 12] = [
     "SeverityValue",
     "Keywords",
     "EventType",
+    "@timestamp",
 ];
 
 fn read_flat(object: &Map<String, Value>) -> WindowsFields {
     let mut fields = WindowsFields::default();
     for (member, name) in FLAT {
         if let Some(value) = object.get(member).filter(|_| fields.fields.get(name).is_none()) {
+            push(&mut fields, name, value, true, DEPTH_MAX);
+        }
+    }
+    let is_nxlog = object.contains_key("SourceModuleType") && !object.contains_key("ExecutionProcessID");
+    let process = NXLOG_PROCESS.iter().filter(|_| is_nxlog);
+    for (member, name) in process.clone() {
+        if let Some(value) = object.get(*member) {
             push(&mut fields, name, value, true, DEPTH_MAX);
         }
     }
@@ -144,7 +231,8 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
         None => {}
     }
     for (name, value) in object {
-        let known = FLAT.iter().any(|(member, _)| member == name) || FLAT_SKIPPED.contains(&name.as_str());
+        let known = FLAT.iter().chain(process.clone()).any(|(member, _)| member == name)
+            || FLAT_SKIPPED.contains(&name.as_str());
         if !known {
             push(&mut fields, if name == "StringInserts" { "Data" } else { name }, value, false, DEPTH_MAX);
         }
@@ -171,26 +259,19 @@ fn first_text<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a 
     names.iter().find_map(|name| object.get(*name)?.as_str())
 }
 
-fn stamp(object: &Map<String, Value>, zone: Tz) -> Option<(DateTime<Utc>, TimeRule)> {
-    let text = first_text(object, &["@timestamp", "EventTime", "TimeCreated"])?.trim();
-    with_offset(text).map(|time| (time, TimeRule::Offset)).or_else(|| Some((local(text, zone)?, TimeRule::Local)))
+/// The forwarder's stamp. Sysmon tells its own time, in UTC, where the forwarder wrote one without a zone.
+fn stamp(object: &Map<String, Value>, fields: &WindowsFields) -> Option<HeaderTime> {
+    let stamp = |text: &str| stamp::read(text.trim()).map(|(stamp, _)| stamp);
+    let sent = first_text(object, &["@timestamp", "EventTime", "TimeCreated", "timestamp"]).and_then(stamp);
+    let utc =
+        fields.text("UtcTime").filter(|_| fields.text("Channel").is_some_and(|channel| channel.contains("Sysmon")));
+    let utc = utc.and_then(stamp).map(|stamp| stamp::Stamp { offset: Some(0), ..stamp });
+    let stamp = sent.filter(|stamp| stamp.offset.is_some() || utc.is_none()).or(utc);
+    let epoch = || object.get("date").map(Value::to_string).and_then(|number| stamp::epoch(&number));
+    stamp.map(HeaderTime::Stamp).or_else(|| epoch().map(HeaderTime::Epoch))
 }
 
-fn with_offset(text: &str) -> Option<DateTime<Utc>> {
-    let parsed =
-        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f %z"));
-    parsed.ok().map(|time| time.with_timezone(&Utc))
-}
-
-/// The one place where a stamp without a zone is read; the zone is the source's, never the server's.
-fn local(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let naive = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
-    zone.from_local_datetime(&naive).earliest().map(|time| time.with_timezone(&Utc))
-}
-
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(MESSAGE_BYTES_MAX));
     for word in text.split_whitespace() {
         if line.len() > MESSAGE_BYTES_MAX {
@@ -208,10 +289,10 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use monban_event::time::rfc3339;
-    use monban_event::{Action, Outcome};
+    use monban_event::{Action, Outcome, ParseStatus};
     use serde_json::json;
 
-    use super::super::sample::{parse, record, told};
+    use super::super::sample::{parse, record};
     use super::*;
 
     #[test]
@@ -258,13 +339,16 @@ mod tests {
     }
 
     #[test]
-    fn what_no_forwarder_writes_is_kept_raw() {
-        for bytes in [&b"not JSON \xff"[..], b"[1,2]", b"{\"log\":\"x\"}", b"{\"winlog\":3}", b""] {
+    fn what_no_forwarder_writes_is_no_windows_record() {
+        for bytes in [&b"not JSON \xff"[..], b"[1,2]", b"{\"log\":\"x\"}", b"{\"winlog\":3}", b"{\"EventID\":1}", b""] {
             let record = Record { bytes: bytes.to_vec(), ..record(&json!({})) };
-            let event = parse_json(RecordId(1), &record, chrono_tz::Asia::Tokyo);
+            assert!(try_json(RecordId(1), &record, chrono_tz::Asia::Tokyo).is_none());
+            let parsers = crate::Parsers { settings: crate::TextSettings::default() };
+            let mut events = Vec::new();
+            monban_event::RecordParser::parse(&parsers, RecordId(1), &record, &mut events);
+            let event = events.pop().expect("one event");
             assert_eq!((event.parse_status, event.module.as_deref()), (Some(ParseStatus::Raw), None));
             assert_eq!(event.source_id.as_deref(), Some("ip:192.0.2.200"));
-            assert!(told(&event).as_object().is_some_and(Map::is_empty));
         }
     }
 

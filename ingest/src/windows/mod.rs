@@ -6,20 +6,22 @@
 
 mod account;
 pub(crate) mod flatten;
-pub mod json;
+pub(crate) mod json;
 mod message;
+pub(crate) mod prose;
 #[cfg(test)]
 mod sample;
 mod security;
 mod services;
 mod sysmon;
 mod terminal;
+pub(crate) mod xml;
 
 use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, Outcome, ParseStatus, Record, TimeRule};
 
 use flatten::WindowsFields;
-pub use json::parse_json;
+pub(crate) use json::try_json;
 
 /// What is known of a record beside its fields.
 pub(crate) struct Described<'a> {
@@ -35,13 +37,19 @@ pub(crate) fn to_event(described: &Described<'_>, windows: WindowsFields) -> Eve
     let mut event = envelope(described);
     event.parse_status = Some(ParseStatus::Full);
     set_time(&mut event, &windows, described.written);
-    set_log(&mut event, &windows);
-    describe(&mut event, &windows);
-    fill_gaps(&mut event, &windows);
+    tell(&mut event, &windows);
     event.message = Some(message::compose(&event, &windows));
     event.drop_nonsense();
     event.native = windows.fields;
     event
+}
+
+/// What the fields say, on an event that has its record's: the one mapping for files, forwarders and syslog agents.
+pub(crate) fn tell(event: &mut Event, windows: &WindowsFields) {
+    event.module = Some("windows".to_owned());
+    set_log(event, windows);
+    describe(event, windows);
+    fill_gaps(event, windows);
 }
 
 /// The fields every event of a record shares: receipt, file, peer.
@@ -52,7 +60,6 @@ fn envelope(described: &Described<'_>) -> Event {
         ingested: Some(record.received_at),
         event_time: Some(record.received_at),
         time_rule: Some(TimeRule::Receive),
-        module: Some("windows".to_owned()),
         observer_peer_ip: record.peer.map(|peer| peer.ip()),
         file_path: record.file.as_ref().map(|file| file.path.to_string()),
         parse_rule: Some(described.parse_rule.to_owned()),
@@ -137,7 +144,7 @@ fn describe(event: &mut Event, windows: &WindowsFields) {
 /// What holds for every log: an account, an address and an outcome where the event names one and nothing better did.
 fn fill_gaps(event: &mut Event, windows: &WindowsFields) {
     if event.user_name.is_none() {
-        account::set_first(event, windows, &[account::SUBJECT, account::TARGET, account::USER]);
+        account::set_first(event, windows, &account::ANYBODY);
     }
     if event.user_id.is_none() {
         event.user_id = windows.text("Security_UserID").map(str::to_owned);

@@ -19,7 +19,7 @@ pub(super) fn record(json: &Value) -> Record {
 }
 
 pub(super) fn parse(json: &Value) -> Event {
-    super::parse_json(RecordId(3), &record(json), chrono_tz::Asia::Tokyo)
+    super::try_json(RecordId(3), &record(json), chrono_tz::Asia::Tokyo).expect("a Windows record")
 }
 
 /// An event of `DC01` in that channel.

@@ -23,6 +23,13 @@ pub(super) fn describe(event: &mut Event, windows: &WindowsFields, number: i64) 
         4672 | 4964 => acted(event, windows, Category::Authentication, Action::Elevate),
         4768..=4773 => kerberos(event, windows, number),
         4776 | 4777 => vouched(event, windows),
+        4825 => {
+            event.category = Some(Category::Authentication);
+            event.action = Some(Action::Deny);
+            event.outcome = Some(Outcome::Failure);
+            account::set_user(event, windows, account::ACCOUNT);
+            account::set_source(event, windows, "ClientAddress", "");
+        }
         4778 | 4779 | 4800..=4803 => session(event, windows, number),
         4720..=4767 | 4780..=4782 | 4794 | 4798 | 4799 => account_or_group(event, windows, number),
         4688 | 4689 => process(event, windows),

@@ -1,0 +1,590 @@
+//! The text that Windows shows for a Security event, as agents send it where they do not send the data: back into the
+//! fields the event was made of, under the names the event log has for them.
+//!
+//! Quirks this file owns:
+//! * The text follows the language of the Windows. English and Japanese labels are known; of other languages the order
+//!   of blocks and lines is compared with that of the event, and taken only where it agrees from the first line on.
+//! * Agents keep line breaks and tabs, write them as `#015#012#011`, put blanks in their place, or only one blank.
+//! * The same label stands in several blocks (`Account Name`): the block says whose it is. In 4634, 4647 and the session
+//!   events the `Subject` of the text is what the data calls `Target`.
+//! * Behind the data comes an explanation in prose, with colons of its own.
+
+use std::borrow::Cow;
+
+use super::flatten::WindowsFields;
+
+/// How far into a text the data is looked for, in bytes; the longest data (4738, 5136) ends far before.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest value taken, in bytes: a command line or a path, not a page of explanation.
+const VALUE_BYTES_MAX: usize = 2048;
+
+/// A block of the text: whom the names inside are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    None,
+    Subject,
+    Target,
+    Member,
+    Group,
+    Service,
+    Other,
+}
+
+/// What a label means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Opens(Block),
+    Sid,
+    Name,
+    Domain,
+    LogonId,
+    /// A field that has this name wherever it stands.
+    Field(&'static str),
+    /// Known only so that the value before it ends.
+    Skip,
+}
+
+/// English and Japanese labels. Of two that fit, the longer counts.
+const LABELS: &[(&str, &str, Label)] = &[
+    ("Subject", "サブジェクト", Label::Opens(Block::Subject)),
+    ("Creator Subject", "作成者サブジェクト", Label::Opens(Block::Subject)),
+    ("Target Subject", "対象サブジェクト", Label::Opens(Block::Target)),
+    ("New Logon", "新しいログオン", Label::Opens(Block::Target)),
+    ("Account For Which Logon Failed", "ログオンを失敗したアカウント", Label::Opens(Block::Target)),
+    ("Account Whose Credentials Were Used", "資格情報が使用されたアカウント", Label::Opens(Block::Target)),
+    ("Account That Was Locked Out", "ロックアウトされたアカウント", Label::Opens(Block::Target)),
+    ("Target Account", "ターゲット アカウント", Label::Opens(Block::Target)),
+    ("Target Account", "対象アカウント", Label::Opens(Block::Target)),
+    ("New Account", "新しいアカウント", Label::Opens(Block::Target)),
+    ("Account Information", "アカウント情報", Label::Opens(Block::Target)),
+    ("Member", "メンバー", Label::Opens(Block::Member)),
+    ("Group", "グループ", Label::Opens(Block::Group)),
+    ("New Group", "新しいグループ", Label::Opens(Block::Group)),
+    ("Deleted Group", "削除されたグループ", Label::Opens(Block::Group)),
+    ("User", "ユーザー", Label::Opens(Block::Subject)),
+    ("Client Machine", "クライアント コンピューター", Label::Opens(Block::Other)),
+    ("Service Information", "サービス情報", Label::Opens(Block::Service)),
+    ("Failure Information", "エラー情報", Label::Opens(Block::Other)),
+    ("Failure Information", "失敗の情報", Label::Opens(Block::Other)),
+    ("Process Information", "プロセス情報", Label::Opens(Block::Other)),
+    ("Network Information", "ネットワーク情報", Label::Opens(Block::Other)),
+    ("Logon Information", "ログオン情報", Label::Opens(Block::Other)),
+    ("Target Server", "ターゲット サーバー", Label::Opens(Block::Other)),
+    ("Additional Information", "追加情報", Label::Opens(Block::Other)),
+    ("Detailed Authentication Information", "詳細な認証情報", Label::Opens(Block::Other)),
+    ("Changed Attributes", "変更された属性", Label::Opens(Block::Other)),
+    ("Attributes", "属性", Label::Opens(Block::Other)),
+    ("Security ID", "セキュリティ ID", Label::Sid),
+    ("User ID", "ユーザー ID", Label::Sid),
+    ("Account Name", "アカウント名", Label::Name),
+    ("Group Name", "グループ名", Label::Name),
+    ("User Name", "ユーザー名", Label::Name),
+    ("Domain", "ドメイン", Label::Domain),
+    ("Account Domain", "アカウント ドメイン", Label::Domain),
+    ("Group Domain", "グループ ドメイン", Label::Domain),
+    ("Supplied Realm Name", "提供された領域名", Label::Domain),
+    ("Logon ID", "ログオン ID", Label::LogonId),
+    ("Linked Logon ID", "リンクされたログオン ID", Label::Field("TargetLinkedLogonId")),
+    ("Network Account Name", "ネットワーク アカウント名", Label::Field("TargetOutboundUserName")),
+    ("Network Account Domain", "ネットワーク アカウント ドメイン", Label::Field("TargetOutboundDomainName")),
+    ("Fully Qualified Account Name", "完全修飾アカウント名", Label::Field("FullyQualifiedSubjectUserName")),
+    ("SAM Account Name", "SAM アカウント名", Label::Field("SamAccountName")),
+    ("Display Name", "表示名", Label::Field("DisplayName")),
+    ("User Principal Name", "ユーザー プリンシパル名", Label::Field("UserPrincipalName")),
+    ("Logon GUID", "ログオン GUID", Label::Field("LogonGuid")),
+    ("Logon Type", "ログオン タイプ", Label::Field("LogonType")),
+    ("Restricted Admin Mode", "制限付き管理モード", Label::Field("RestrictedAdminMode")),
+    ("Virtual Account", "仮想アカウント", Label::Field("VirtualAccount")),
+    ("Elevated Token", "昇格されたトークン", Label::Field("ElevatedToken")),
+    ("Impersonation Level", "偽装レベル", Label::Field("ImpersonationLevel")),
+    ("Failure Reason", "失敗の原因", Label::Field("FailureReason")),
+    ("Failure Reason", "エラーの原因", Label::Field("FailureReason")),
+    ("Status", "状態", Label::Field("Status")),
+    ("Status", "ステータス", Label::Field("Status")),
+    ("Sub Status", "サブ ステータス", Label::Field("SubStatus")),
+    ("Result Code", "結果コード", Label::Field("Status")),
+    ("Failure Code", "エラー コード", Label::Field("Status")),
+    ("Failure Code", "失敗コード", Label::Field("Status")),
+    ("Error Code", "エラー コード", Label::Field("Status")),
+    ("Caller Process ID", "呼び出し側プロセス ID", Label::Field("ProcessId")),
+    ("Caller Process Name", "呼び出し側プロセス名", Label::Field("ProcessName")),
+    ("New Process ID", "新しいプロセス ID", Label::Field("NewProcessId")),
+    ("New Process Name", "新しいプロセス名", Label::Field("NewProcessName")),
+    ("Creator Process ID", "作成元プロセス ID", Label::Field("ProcessId")),
+    ("Creator Process ID", "クリエーター プロセス ID", Label::Field("ProcessId")),
+    ("Creator Process Name", "クリエーター プロセス名", Label::Field("ParentProcessName")),
+    ("Process Command Line", "プロセスのコマンド ライン", Label::Field("CommandLine")),
+    ("Token Elevation Type", "トークン昇格の種類", Label::Field("TokenElevationType")),
+    ("Mandatory Label", "必須ラベル", Label::Field("MandatoryLabel")),
+    ("Process ID", "プロセス ID", Label::Field("ProcessId")),
+    ("Process Name", "プロセス名", Label::Field("ProcessName")),
+    ("Workstation Name", "ワークステーション名", Label::Field("WorkstationName")),
+    ("Source Network Address", "ソース ネットワーク アドレス", Label::Field("IpAddress")),
+    ("Network Address", "ネットワーク アドレス", Label::Field("IpAddress")),
+    ("Source Address", "ソース アドレス", Label::Field("IpAddress")),
+    ("Source Port", "ソース ポート", Label::Field("IpPort")),
+    ("Port", "ポート", Label::Field("IpPort")),
+    ("Client Address", "クライアント アドレス", Label::Field("IpAddress")),
+    ("Client Port", "クライアント ポート", Label::Field("IpPort")),
+    ("Client Name", "クライアント名", Label::Field("ClientName")),
+    ("Destination Address", "宛先アドレス", Label::Field("DestAddress")),
+    ("Destination Port", "宛先ポート", Label::Field("DestPort")),
+    ("Application Name", "アプリケーション名", Label::Field("Application")),
+    ("Logon Process", "ログオン プロセス", Label::Field("LogonProcessName")),
+    ("Authentication Package", "認証パッケージ", Label::Field("AuthenticationPackageName")),
+    ("Transited Services", "移行されたサービス", Label::Field("TransmittedServices")),
+    ("Package Name (NTLM only)", "パッケージ名 (NTLM のみ)", Label::Field("LmPackageName")),
+    ("Key Length", "キーの長さ", Label::Field("KeyLength")),
+    ("Logon Account", "ログオン アカウント", Label::Field("TargetUserName")),
+    ("Source Workstation", "ソース ワークステーション", Label::Field("Workstation")),
+    ("Caller Computer Name", "呼び出し元コンピューター名", Label::Field("TargetDomainName")),
+    ("Target Server Name", "ターゲット サーバー名", Label::Field("TargetServerName")),
+    ("Service Name", "サービス名", Label::Field("ServiceName")),
+    ("Service ID", "サービス ID", Label::Field("ServiceSid")),
+    ("Service File Name", "サービス ファイル名", Label::Field("ServiceFileName")),
+    ("Ticket Options", "チケット オプション", Label::Field("TicketOptions")),
+    ("Ticket Encryption Type", "チケット暗号化の種類", Label::Field("TicketEncryptionType")),
+    ("Pre-Authentication Type", "事前認証の種類", Label::Field("PreAuthType")),
+    ("Called Station Identifier", "着信端末 ID", Label::Field("CalledStationID")),
+    ("Calling Station Identifier", "発信端末 ID", Label::Field("CallingStationID")),
+    ("NAS IPv4 Address", "NAS IPv4 アドレス", Label::Field("NASIPv4Address")),
+    ("Reason Code", "理由コード", Label::Field("ReasonCode")),
+    ("Session Name", "セッション名", Label::Field("SessionName")),
+    ("Share Name", "共有名", Label::Field("ShareName")),
+    ("Share Path", "共有パス", Label::Field("ShareLocalPath")),
+    ("Relative Target Name", "相対ターゲット名", Label::Field("RelativeTargetName")),
+    ("Object Server", "オブジェクト サーバー", Label::Field("ObjectServer")),
+    ("Object Type", "オブジェクトの種類", Label::Field("ObjectType")),
+    ("Object Name", "オブジェクト名", Label::Field("ObjectName")),
+    ("Handle ID", "ハンドル ID", Label::Field("HandleId")),
+    ("Access Mask", "アクセス マスク", Label::Field("AccessMask")),
+    ("Accesses", "アクセス", Label::Skip),
+    ("Privileges", "特権", Label::Field("PrivilegeList")),
+    ("Task Name", "タスク名", Label::Field("TaskName")),
+    ("Transaction ID", "トランザクション ID", Label::Skip),
+];
+
+/// Titles of the commonest events, for agents that send the text without the number.
+const TITLES: &[(&str, &str, i64)] = &[
+    ("An account was successfully logged on.", "アカウントが正常にログオンしました。", 4624),
+    ("An account failed to log on.", "アカウントがログオンに失敗しました。", 4625),
+    ("An account was logged off.", "アカウントがログオフしました。", 4634),
+    ("User initiated logoff:", "ユーザーがログオフを開始しました", 4647),
+    ("A logon was attempted using explicit credentials.", "明示的な資格情報を使用してログオンが試行されました。", 4648),
+    ("Special privileges assigned to new logon.", "新しいログオンに特権が割り当てられました。", 4672),
+    ("A new process has been created.", "新しいプロセスが作成されました。", 4688),
+    ("A user account was created.", "ユーザー アカウントが作成されました。", 4720),
+    ("A user account was enabled.", "ユーザー アカウントが有効化されました。", 4722),
+    ("An attempt was made to change an account's password.", "アカウントのパスワードの変更が試行されました。", 4723),
+    ("An attempt was made to reset an account's password.", "アカウントのパスワードのリセットが試行されました。", 4724),
+    ("A user account was disabled.", "ユーザー アカウントが無効化されました。", 4725),
+    ("A user account was deleted.", "ユーザー アカウントが削除されました。", 4726),
+    ("A user account was changed.", "ユーザー アカウントが変更されました。", 4738),
+    ("A user account was locked out.", "ユーザー アカウントがロックアウトされました。", 4740),
+    ("A user account was unlocked.", "ユーザー アカウントのロックが解除されました。", 4767),
+    ("A Kerberos authentication ticket (TGT) was requested.", "Kerberos 認証チケット (TGT) が要求されました。", 4768),
+    ("A Kerberos service ticket was requested.", "Kerberos サービス チケットが要求されました。", 4769),
+    ("Kerberos pre-authentication failed.", "Kerberos 事前認証に失敗しました。", 4771),
+    (
+        "The computer attempted to validate the credentials for an account.",
+        "コンピューターがアカウントの資格情報の確認を試行しました。",
+        4776,
+    ),
+    ("The audit log was cleared.", "監査ログが消去されました。", 1102),
+];
+
+/// The event's number, where the text begins with a title that we know.
+pub(crate) fn number_of(text: &str) -> Option<i64> {
+    let text = text.trim_start();
+    let is_title = |title: &&(&str, &str, i64)| text.starts_with(title.0) || text.starts_with(title.1);
+    TITLES.iter().find(is_title).map(|(_, _, number)| *number)
+}
+
+/// `#015#012#011`, as rsyslog writes control characters, and `\r\n\t` written out, undone.
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
+    let sharp = text.contains("#011") || text.contains("#012");
+    let slashes = text.contains("\\r\\n") || text.contains("\\n\\t");
+    match (sharp, slashes) {
+        (true, _) => text.replace("#015", "\r").replace("#012", "\n").replace("#011", "\t").into(),
+        (false, true) => text.replace("\\r\\n", "\n").replace("\\n", "\n").replace("\\t", "\t").into(),
+        (false, false) => Cow::Borrowed(text),
+    }
+}
+
+/// Adds what the text says to a record that names none of it; a record that has its data keeps it as it is.
+pub(crate) fn fill(windows: &mut WindowsFields, text: &str) {
+    let number = windows.text("EventID").and_then(|number| number.parse().ok()).unwrap_or_default();
+    let is_sysmon = windows.text("Channel").is_some_and(|channel| channel.contains("Sysmon"));
+    let text = unescape(text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text));
+    let is_security = windows.text("Channel").is_none_or(|channel| channel == "Security");
+    let found = match (is_sysmon, is_security) {
+        (true, _) => named_lines(&text),
+        (_, true) if number >= FIRST_LABELLED => read(number, &text),
+        _ => lone_address(&text),
+    };
+    if found.iter().any(|(name, _)| windows.fields.get(name).is_some()) {
+        return;
+    }
+    for (name, value) in found {
+        windows.push_data(name, value);
+    }
+}
+
+/// The Security log's own events begin here; below are those of other programs that write into it (AD FS).
+const FIRST_LABELLED: i64 = 4600;
+
+/// The address alone, in texts of other logs that name the client: remote desktop (56), directory service (2946), AD FS.
+fn lone_address(text: &str) -> Vec<(&str, &str)> {
+    const MARKS: [&str; 4] = ["Client IP:", "クライアント IP:", "Caller IP:", "<IpAddress>"];
+    let behind = MARKS.iter().find_map(|mark| text.split_once(mark)).map_or("", |(_, rest)| rest.trim_start());
+    let token = behind.split(|end: char| end.is_whitespace() || end == '<').next().unwrap_or("").trim_end_matches('.');
+    if token.is_empty() {
+        return Vec::new();
+    }
+    let mut found = vec![("IpAddress", token)];
+    if let Some((address, port)) =
+        token.rsplit_once(':').filter(|(address, _)| address.parse::<std::net::IpAddr>().is_ok())
+    {
+        found = vec![("IpAddress", address), ("IpPort", port)];
+    }
+    let account = text.split_once("<UserId>").and_then(|(_, rest)| rest.split_once('<'));
+    found.extend(account.map(|(account, _)| ("User", account)));
+    found
+}
+
+/// Names and values of a Security event's text.
+pub(crate) fn read(number: i64, text: &str) -> Vec<(&str, &str)> {
+    let labelled = by_labels(number, text);
+    if labelled.is_empty() { by_position(number, text) } else { labelled }
+}
+
+/// Sysmon's text consists of the names of its data, in every language.
+fn named_lines(text: &str) -> Vec<(&str, &str)> {
+    let pair = |line| {
+        let (name, value) = str::split_once(line, ": ")?;
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_name.then_some((name, value.trim())).filter(|(_, value)| !value.is_empty())
+    };
+    text.lines().filter_map(pair).collect()
+}
+
+/// Where a label begins, where its value begins, and what it means.
+struct Found {
+    start: usize,
+    value: usize,
+    label: Label,
+}
+
+fn by_labels(number: i64, text: &str) -> Vec<(&'static str, &str)> {
+    let found: Vec<Found> = text.match_indices([':', '：']).filter_map(|(at, colon)| label(text, at, colon)).collect();
+    let mut block = Block::None;
+    let mut pairs: Vec<(&'static str, &str)> = Vec::new();
+    for (index, this) in found.iter().enumerate() {
+        let end = found.get(index + 1).map_or(text.len(), |next| next.start);
+        let value = value(text.get(this.value..end).unwrap_or(""));
+        if let Label::Opens(opened) = this.label {
+            // `Group: x` with a value behind it is no block.
+            block = if value.is_empty() { opened } else { block };
+        } else if let Some(name) = name_of(number, block, this.label)
+            && !value.is_empty()
+            && !pairs.iter().any(|(known, _)| *known == name)
+        {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
+/// The label whose colon stands at `at`.
+fn label(text: &str, at: usize, colon: &str) -> Option<Found> {
+    let before = text.get(..at)?.trim_end_matches([' ', '\u{a0}']);
+    let fits = |label: &str| {
+        let start = before.strip_suffix(label)?;
+        let stands_alone = start.chars().next_back().is_none_or(|last| last.is_whitespace() || ".。;,".contains(last));
+        stands_alone.then_some(start.len())
+    };
+    let candidates = LABELS.iter().flat_map(|&(english, japanese, label)| [(english, label), (japanese, label)]);
+    let (start, label) = candidates.filter_map(|(text, label)| Some((fits(text)?, label))).min_by_key(|(at, _)| *at)?;
+    Some(Found { start, value: at + colon.len(), label })
+}
+
+/// The value behind a colon: up to the end of its line, or to two blanks where lines were joined.
+fn value(text: &str) -> &str {
+    let text = text.trim_matches([' ', '\t', '\u{a0}']);
+    let text = text.split(['\r', '\n', '\t']).next().unwrap_or(text);
+    let text = text.split("  ").next().unwrap_or(text).trim();
+    text.get(..text.floor_char_boundary(VALUE_BYTES_MAX)).unwrap_or(text)
+}
+
+/// What the event log calls a label of a block.
+fn name_of(number: i64, block: Block, label: Label) -> Option<&'static str> {
+    let block = match (number, block) {
+        // What the text calls the subject, or nothing, is the data's target.
+        (4634 | 4647 | 4800..=4803, Block::Subject | Block::None) | (_, Block::Group) => Block::Target,
+        (4778 | 4779 | 4825, Block::Subject) => Block::None,
+        (_, block) => block,
+    };
+    match (label, block) {
+        (Label::Field(name), _) => Some(own_name(number, name)),
+        (Label::Sid, Block::Subject) => Some("SubjectUserSid"),
+        (Label::Sid, Block::Target) => Some(if has_target_sid(number) { "TargetSid" } else { "TargetUserSid" }),
+        (Label::Sid, Block::Member) => Some("MemberSid"),
+        (Label::Name, Block::Subject) => Some("SubjectUserName"),
+        (Label::Name, Block::Target) => Some("TargetUserName"),
+        (Label::Name, Block::Member) => Some("MemberName"),
+        (Label::Name, Block::None) if matches!(number, 4778 | 4779 | 4825) => Some("AccountName"),
+        (Label::Domain, Block::Subject) => Some("SubjectDomainName"),
+        (Label::Domain, Block::Target) => Some("TargetDomainName"),
+        (Label::Domain, Block::None) if matches!(number, 4778 | 4779 | 4825) => Some("AccountDomain"),
+        (Label::LogonId, Block::Subject) => Some("SubjectLogonId"),
+        (Label::LogonId, Block::Target) => Some("TargetLogonId"),
+        _ => None,
+    }
+}
+
+/// A few events have a name of their own for what others call by the same label.
+fn own_name(number: i64, name: &'static str) -> &'static str {
+    match (number, name) {
+        (4776 | 4777, "AuthenticationPackageName") => "PackageName",
+        (4778 | 4779 | 4825, "IpAddress") => "ClientAddress",
+        (5152..=5159, "IpAddress") => "SourceAddress",
+        (5152..=5159, "IpPort") => "SourcePort",
+        (5152..=5159, "ProcessId") => "ProcessID",
+        (7045, "ServiceFileName") => "ImagePath",
+        (_, name) => name,
+    }
+}
+
+/// Account management and Kerberos say `TargetSid`, logons `TargetUserSid`.
+fn has_target_sid(number: i64) -> bool {
+    matches!(number, 4720..=4773 | 4780..=4782 | 4794 | 4798 | 4799)
+}
+
+const SUBJECT: &str = ". SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId";
+const LOGON_END: &str = ". ProcessId ProcessName . WorkstationName? IpAddress IpPort . LogonProcessName \
+                         AuthenticationPackageName TransmittedServices LmPackageName KeyLength";
+
+/// The order of an event's text: `.` is the heading of a block, a name a line with a value, `?` one that may be empty,
+/// `-` a line of no interest. `$S` and `$L` stand for [`SUBJECT`] and [`LOGON_END`].
+const ORDERS: &[(i64, &str)] = &[
+    (4625, "$S LogonType . TargetUserSid TargetUserName? TargetDomainName? . FailureReason Status SubStatus $L"),
+    (4624, "$S LogonType . TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonGuid $L"),
+    (
+        4624,
+        "$S LogonType ImpersonationLevel . TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonGuid $L",
+    ),
+    (
+        4624,
+        "$S . LogonType RestrictedAdminMode VirtualAccount ElevatedToken ImpersonationLevel . TargetUserSid TargetUserName \
+         TargetDomainName TargetLogonId TargetLinkedLogonId TargetOutboundUserName TargetOutboundDomainName LogonGuid $L",
+    ),
+    (4634, ". TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonType"),
+    (
+        4648,
+        "$S LogonGuid . TargetUserName TargetDomainName TargetLogonGuid . TargetServerName TargetInfo . ProcessId \
+         ProcessName . IpAddress IpPort",
+    ),
+    (
+        4768,
+        ". TargetUserName TargetDomainName TargetSid . ServiceName ServiceSid . IpAddress IpPort . TicketOptions Status \
+         TicketEncryptionType PreAuthType",
+    ),
+    (4771, ". TargetSid TargetUserName . ServiceName . IpAddress IpPort . TicketOptions Status PreAuthType"),
+    (4776, "PackageName TargetUserName? Workstation? Status"),
+    (4740, "$S . TargetSid TargetUserName . TargetDomainName"),
+    (4738, "$S . TargetSid TargetUserName TargetDomainName . SamAccountName DisplayName UserPrincipalName"),
+    (4672, "$S PrivilegeList"),
+];
+
+/// Events without an order of their own, but with a subject first and the changed account second.
+fn is_subject_and_target(number: i64) -> bool {
+    matches!(number, 4720 | 4722..=4726 | 4767 | 4781)
+}
+
+const SUBJECT_AND_TARGET: &str = "$S . TargetSid TargetUserName TargetDomainName";
+
+/// The event whose text, and no other's, has this order; only long orders are certain enough.
+pub(crate) fn number_by_order(text: &str) -> Option<i64> {
+    const CERTAIN: [i64; 3] = [4624, 4625, 4738];
+    let lines = lines(text);
+    let certain = ORDERS.iter().filter(|(number, _)| CERTAIN.contains(number));
+    certain.into_iter().find(|(_, order)| matched(order, &lines).is_some()).map(|(number, _)| *number)
+}
+
+/// The subject alone of a text whose event is not known: a heading, a SID, two names and a logon number.
+pub(crate) fn subject(text: &str) -> Vec<(&str, &str)> {
+    matched("$S", &lines(text)).filter(|pairs| is_sure(pairs)).unwrap_or_default()
+}
+
+fn by_position(number: i64, text: &str) -> Vec<(&'static str, &str)> {
+    let lines = lines(text);
+    let own = ORDERS.iter().filter(|(of, _)| *of == number).map(|(_, order)| *order);
+    let shared = is_subject_and_target(number).then_some(SUBJECT_AND_TARGET);
+    let mut found = own.chain(shared).filter_map(|order| matched(order, &lines));
+    found.next().unwrap_or_else(|| matched("$S", &lines).filter(|pairs| is_sure(pairs)).unwrap_or_default())
+}
+
+/// SIDs and logon numbers look the same in every language.
+fn is_sure(pairs: &[(&str, &str)]) -> bool {
+    let is = |name, start| pairs.iter().any(|(known, value)| *known == name && value.starts_with(start));
+    is("SubjectUserSid", "S-1-") && is("SubjectLogonId", "0x")
+}
+
+/// Headings (no value) and lines, in order. Empty for a text without line breaks, tabs or pairs of blanks.
+fn lines(text: &str) -> Vec<(&str, &str)> {
+    /// Most lines looked at; the longest order has some 30.
+    const LINES_MAX: usize = 64;
+    let parts =
+        text.split(['\r', '\n', '\t']).flat_map(|line| line.split("  ")).map(|part| part.trim_matches([' ', '\u{a0}']));
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    for part in parts.filter(|part| !part.is_empty()) {
+        if let Some(label) = part.strip_suffix([':', '：']) {
+            lines.push((label, ""));
+        } else if let Some((_, value)) = lines.last_mut().filter(|(_, value)| value.is_empty()) {
+            *value = part;
+        }
+        if lines.len() > LINES_MAX {
+            break;
+        }
+    }
+    lines
+}
+
+/// The values of lines that stand in this order, or `None` where they do not.
+fn matched<'a>(order: &'static str, lines: &[(&'a str, &'a str)]) -> Option<Vec<(&'static str, &'a str)>> {
+    let words = order.split_ascii_whitespace().flat_map(|word| match word {
+        "$S" => SUBJECT.split_ascii_whitespace(),
+        "$L" => LOGON_END.split_ascii_whitespace(),
+        word => word.split_ascii_whitespace(),
+    });
+    let mut lines = lines.iter();
+    let mut pairs = Vec::new();
+    for word in words {
+        let (_, value) = lines.next()?;
+        match (word, word.strip_suffix('?')) {
+            (".", _) if value.is_empty() => {}
+            (".", _) => return None,
+            (_, Some(_)) if value.is_empty() => {}
+            (_, Some(name)) => pairs.push((name, *value)),
+            (_, None) if value.is_empty() => return None,
+            (name, None) => pairs.push((name, *value)),
+        }
+    }
+    Some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value_of<'a>(pairs: &[(&str, &'a str)], name: &str) -> &'a str {
+        pairs.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    const FAILED: &str = "An account failed to log on.|Subject:|+Security ID:++S-1-5-18|+Account Name:++FS01$|\
+        +Account Domain:++HOSPITAL|+Logon ID:++0x3E7||Logon Type:+++3||Account For Which Logon Failed:|\
+        +Security ID:++S-1-0-0|+Account Name:++sato hanako|+Account Domain:++HOSPITAL||Failure Information:|\
+        +Failure Reason:++Unknown user name or bad password.|+Status:+++0xC000006D|+Sub Status:++0xC000006A||\
+        Process Information:|+Caller Process ID:+0x25c|+Caller Process Name:+C:\\Windows\\System32\\lsass.exe||\
+        Network Information:|+Workstation Name:+WARD3-PC1|+Source Network Address:+192.0.2.9|+Source Port:++53176||\
+        Detailed Authentication Information:|+Logon Process:++Advapi  |+Authentication Package:+Negotiate|\
+        +Transited Services:+-|+Package Name (NTLM only):+-|+Key Length:++0||This event is generated when a logon request fails.";
+
+    /// The text with its breaks written one way or another.
+    fn written(text: &str, line: &str, tab: &str) -> String {
+        text.replace('|', line).replace('+', tab)
+    }
+
+    #[test]
+    fn the_same_fields_however_the_breaks_are_written() {
+        for (line, tab) in [("\r\n", "\t"), ("#015#012", "#011"), ("  ", " "), (" ", " ")] {
+            let text = written(FAILED, line, tab);
+            let text = unescape(&text);
+            let found = read(4625, &text);
+            for (name, value) in [
+                ("SubjectUserName", "FS01$"),
+                ("TargetUserName", "sato hanako"),
+                ("TargetDomainName", "HOSPITAL"),
+                ("LogonType", "3"),
+                ("Status", "0xC000006D"),
+                ("SubStatus", "0xC000006A"),
+                ("IpAddress", "192.0.2.9"),
+                ("IpPort", "53176"),
+                ("WorkstationName", "WARD3-PC1"),
+            ] {
+                assert_eq!(value_of(&found, name), value, "{name} with {line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn japanese_labels_are_known() {
+        let text = "アカウントが正常にログオンしました。\n\nサブジェクト:\n\tセキュリティ ID:\t\tSYSTEM\n\tアカウント名:\t\tFS01$\n\
+            \tアカウント ドメイン:\t\tHOSPITAL\n\tログオン ID:\t\t0x3E7\n\nログオン タイプ:\t\t\t10\n\n新しいログオン:\n\
+            \tセキュリティ ID:\t\tHOSPITAL\\yamada\n\tアカウント名:\t\tyamada\n\tアカウント ドメイン:\t\tHOSPITAL\n\
+            ネットワーク情報:\n\tワークステーション名:\tFS01\n\tソース ネットワーク アドレス:\t198.51.100.7\n\tソース ポート:\t\t0\n";
+        assert_eq!(number_of(text), Some(4624));
+        let found = read(4624, text);
+        assert_eq!(value_of(&found, "TargetUserName"), "yamada");
+        assert_eq!(value_of(&found, "SubjectUserName"), "FS01$");
+        assert_eq!((value_of(&found, "IpAddress"), value_of(&found, "LogonType")), ("198.51.100.7", "10"));
+    }
+
+    #[test]
+    fn other_languages_are_read_by_their_order() {
+        let german = written(FAILED, "\n", "\t")
+            .replace("Account Name", "Kontoname")
+            .replace("Account Domain", "Kontodomäne")
+            .replace("Security ID", "Sicherheits-ID")
+            .replace("Logon ID", "Anmelde-ID");
+        let labels =
+            ["Logon Type", "Status", "Process", "Network", "Source", "Subject", "Account", "Failure", "Workstation"];
+        let german = labels.iter().fold(german, |text, label| text.replace(label, &label.to_lowercase()));
+        let german = german
+            .replace("Package", "Paket")
+            .replace("Key Length", "Länge")
+            .replace("Information", "i")
+            .replace("Transited", "T")
+            .replace("Logon", "L")
+            .replace("Caller", "C")
+            .replace("Address", "a")
+            .replace("Port", "p");
+        let found = read(4625, &german);
+        assert_eq!((value_of(&found, "TargetUserName"), value_of(&found, "IpAddress")), ("sato hanako", "192.0.2.9"));
+        assert_eq!(number_by_order(&german), Some(4625));
+        assert_eq!(number_by_order("Betreff:\n\tID:\tx\n"), None);
+    }
+
+    #[test]
+    fn the_block_says_whose_name_it_is() {
+        let off = "An account was logged off. Subject: Security ID: S-1-5-21-7 Account Name: sato Account Domain: H Logon ID: 0x1 Logon Type: 3 This event is generated when a logon session is destroyed.";
+        let found = read(4634, off);
+        assert_eq!((value_of(&found, "TargetUserName"), value_of(&found, "SubjectUserName")), ("sato", ""));
+        let group = "Subject: Security ID: S-1-5-21-5 Account Name: admin1 Account Domain: H Logon ID: 0x2 Member: Security ID: S-1-5-21-9 Account Name: CN=佐藤,DC=h Group: Security ID: S-1-5-32-544 Group Name: Administrators Group Domain: Builtin";
+        let found = read(4732, group);
+        assert_eq!(value_of(&found, "MemberName"), "CN=佐藤,DC=h");
+        assert_eq!(
+            (value_of(&found, "TargetUserName"), value_of(&found, "SubjectUserName")),
+            ("Administrators", "admin1")
+        );
+        let vouched = "Authentication Package: MICROSOFT_AUTHENTICATION_PACKAGE_V1_0 Logon Account: sato Source Workstation: WARD3 Error Code: 0xC0000064";
+        let found = read(4776, vouched);
+        assert_eq!((value_of(&found, "TargetUserName"), value_of(&found, "Status")), ("sato", "0xC0000064"));
+    }
+
+    #[test]
+    fn sysmon_lines_carry_their_names() {
+        let found = named_lines(
+            "Network connection detected:\r\nUtcTime: 2026-03-03 00:00:00.1\r\nUser: H\\sato\r\nRuleName: \r\n",
+        );
+        assert_eq!(found, [("UtcTime", "2026-03-03 00:00:00.1"), ("User", "H\\sato")]);
+    }
+
+    #[test]
+    fn a_text_of_colons_ends_soon() {
+        let text = "Account Name:".repeat(1200);
+        assert!(read(4624, &text).len() <= 2);
+        assert!(read(4624, &":".repeat(TEXT_BYTES_MAX)).is_empty());
+    }
+}
