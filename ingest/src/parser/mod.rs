@@ -2,19 +2,41 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
+mod auditd;
+mod beyondtrust;
 mod cef;
 mod cisco_asa;
 mod csv;
+mod cyberark;
+mod daemon;
+mod dhcpd;
+mod dns;
 mod draft;
+mod epic;
+mod eset;
 mod fortigate;
+mod ftpd;
+mod generic;
+mod haproxy;
 mod json;
+mod kaspersky;
 mod kv;
+mod leef;
 mod linux;
+mod mail;
+mod netfilter;
+mod panda;
 mod payload;
+mod pfsense;
 mod scan;
+mod slapd;
+mod squid;
 mod sshd;
+mod symantec;
 #[cfg(test)]
 pub(crate) mod testing;
+mod thales;
+mod trendmicro;
 mod yamaha;
 
 use chrono_tz::Tz;
@@ -61,11 +83,32 @@ const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
     fortigate::parse,
     cisco_asa::parse,
+    trendmicro::parse,
+    cyberark::parse,
+    kaspersky::parse,
+    eset::parse,
+    panda::parse,
+    beyondtrust::parse,
+    thales::parse,
+    epic::parse,
+    auditd::parse,
+    netfilter::parse,
+    pfsense::parse,
+    squid::parse,
+    symantec::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    dns::parse,
+    dhcpd::parse,
+    slapd::parse,
+    ftpd::parse,
+    mail::parse,
+    haproxy::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
+    leef::parse,
+    generic::parse,
 ];
 
 fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
