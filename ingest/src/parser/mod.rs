@@ -3,6 +3,8 @@
 //! fields and its text, and says so in `parse.status`.
 
 mod buffalo;
+mod auditd;
+mod beyondtrust;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -11,7 +13,13 @@ mod cisco_ise;
 mod cisco_meraki;
 mod csv;
 mod dell_idrac;
+mod cyberark;
+mod daemon;
+mod dhcpd;
+mod dns;
 mod draft;
+mod epic;
+mod eset;
 mod fortigate;
 mod freeradius;
 mod gateway;
@@ -21,7 +29,13 @@ mod hpe_ilo;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
+mod ftpd;
+mod generic;
+mod haproxy;
+mod json;
+mod kaspersky;
 mod kv;
+mod leef;
 mod linux;
 mod paloalto;
 mod ms_nps;
@@ -49,6 +63,20 @@ mod vmware;
 mod vmware_nsx;
 mod vmware_view;
 mod windows_event;
+mod mail;
+mod netfilter;
+mod panda;
+mod payload;
+mod pfsense;
+mod scan;
+mod slapd;
+mod squid;
+mod sshd;
+mod symantec;
+#[cfg(test)]
+pub(crate) mod testing;
+mod thales;
+mod trendmicro;
 mod yamaha;
 
 use std::sync::Arc;
@@ -176,6 +204,32 @@ const PARSERS: &[Parser] = &[
     // General forms that many products share.
     cef::parse,
     forwarder::parse,
+    trendmicro::parse,
+    cyberark::parse,
+    kaspersky::parse,
+    eset::parse,
+    panda::parse,
+    beyondtrust::parse,
+    thales::parse,
+    epic::parse,
+    auditd::parse,
+    netfilter::parse,
+    pfsense::parse,
+    squid::parse,
+    symantec::parse,
+    // Told by the program's name or by the words of the text.
+    yamaha::parse,
+    dns::parse,
+    dhcpd::parse,
+    slapd::parse,
+    ftpd::parse,
+    mail::parse,
+    haproxy::parse,
+    linux::parse,
+    // General forms that many products share.
+    cef::parse,
+    leef::parse,
+    generic::parse,
 ];
 
 fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -1,0 +1,159 @@
+//! The last resort: `key=value` texts and JSON objects of products nobody here knows. Owns a short list of keys that mean
+//! the same wherever they were seen; it never says that something was a login, and its events carry a low confidence.
+//!
+//! Why so few: `host`, `ip`, `name`, `login` and `message` mean something else in every product, and a wrong address is
+//! worse than none. A bare value with blanks in it is prose that runs on to the next key, and no account.
+
+use monban_event::account;
+
+use super::daemon::{destination_with_port, is_denied, outcome, port, source_with_port, traffic};
+use super::draft::Draft;
+use super::{json, kv, payload};
+use crate::header::Header;
+
+/// Fewest pairs of a text that is taken for `key=value`: two occur in prose.
+const PAIRS_MIN: usize = 3;
+
+/// Most pairs read of one line.
+const PAIRS_MAX: usize = monban_event::limits::NATIVE_FIELDS_MAX;
+
+/// Longest account taken, in bytes: what is longer is text.
+const ACCOUNT_BYTES_MAX: usize = 128;
+
+pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let body = header.message.trim();
+    let rule = if body.starts_with('{') {
+        let Some(members) = json::members(body) else { return false };
+        let pairs: Vec<(&str, &str)> = members.iter().collect();
+        read(&pairs, draft).then_some("json")
+    } else {
+        if memchr::memchr_iter(b'=', body.as_bytes()).take(PAIRS_MIN).count() < PAIRS_MIN {
+            return false;
+        }
+        let separator = if body.contains(';') && !body.contains("; ") { b';' } else { b' ' };
+        let pairs = kv::pairs(body);
+        let pairs = if separator == b';' { kv::separated(body, separator) } else { pairs };
+        let pairs: Vec<(&str, &str)> = pairs.take(PAIRS_MAX).collect();
+        (pairs.len() >= PAIRS_MIN && read(&pairs, draft)).then_some("kv")
+    };
+    let Some(rule) = rule else { return false };
+    draft.rule(rule);
+    draft.event.parse_confidence = Some("low".to_owned());
+    draft.process(header);
+    draft.event.observer_hostname = header.host.map(str::to_owned);
+    if header.time.is_none() {
+        draft.time = payload::time(header.body);
+    }
+    true
+}
+
+/// What the unmistakable keys say; `false`, and nothing written, where they say nothing about a person or a far end.
+fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
+    let keys = Keys::of(pairs);
+    if !keys.tells_something() {
+        return false;
+    }
+    source_with_port(keys.source, draft);
+    draft.event.source_port = draft.event.source_port.or(port(keys.source_port));
+    destination_with_port(keys.destination, draft);
+    draft.event.destination_port = draft.event.destination_port.or(port(keys.destination_port));
+    draft.user(keys.user);
+    draft.event.outcome = outcome(keys.result);
+    let has_ends = draft.event.source_ip.is_some() && draft.event.destination_ip.is_some();
+    if let Some(denied) = is_denied(keys.action).filter(|_| has_ends) {
+        traffic(draft, denied);
+    }
+    for (key, value) in pairs {
+        draft.native(key, value);
+    }
+    true
+}
+
+#[derive(Default)]
+struct Keys<'a> {
+    source: &'a str,
+    source_port: &'a str,
+    destination: &'a str,
+    destination_port: &'a str,
+    user: &'a str,
+    action: &'a str,
+    result: &'a str,
+}
+
+impl<'a> Keys<'a> {
+    fn of(pairs: &[(&'a str, &'a str)]) -> Self {
+        let mut keys = Self::default();
+        for (key, value) in pairs {
+            let value = value.trim_matches('"');
+            let slot = match key.to_ascii_lowercase().as_str() {
+                "src" | "srcip" | "src_ip" | "sourceip" | "source_ip" | "source.ip" | "client_ip" | "clientip"
+                | "remote_ip" | "remip" | "src_addr" | "srcaddr" | "source_address" => &mut keys.source,
+                "srcport" | "src_port" | "spt" | "sport" | "source_port" | "source.port" => &mut keys.source_port,
+                "dst" | "dstip" | "dst_ip" | "destip" | "dest_ip" | "destinationip" | "destination_ip"
+                | "destination.ip" | "dst_addr" | "dstaddr" => &mut keys.destination,
+                "dstport" | "dst_port" | "dpt" | "dport" | "dest_port" | "destination_port" | "destination.port" => {
+                    &mut keys.destination_port
+                }
+                "user" | "username" | "user_name" | "usrname" | "user.name" | "usr" | "suser" => {
+                    if is_account(value) {
+                        &mut keys.user
+                    } else {
+                        continue;
+                    }
+                }
+                "action" | "act" => &mut keys.action,
+                "result" | "outcome" => &mut keys.result,
+                _ => continue,
+            };
+            if slot.is_empty() {
+                *slot = value;
+            }
+        }
+        keys
+    }
+
+    fn tells_something(&self) -> bool {
+        let is_end = |text: &str| super::scan::address_and_port(text).is_some();
+        !self.user.is_empty() || is_end(self.source)
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    let bounded = !account::is_null_word(text) && text.len() <= ACCOUNT_BYTES_MAX;
+    bounded
+        && !text
+            .contains(|character: char| character.is_whitespace() || matches!(character, '{' | '[' | '(' | '=' | ','))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[test]
+    fn unmistakable_keys() {
+        check(
+            "<13>Mar  3 09:00:00 gw9 flow: src_ip=203.0.113.9 src_port=5 dst_ip=192.0.2.1 user=sato action=deny result=failed",
+            &[
+                ("source.ip", "203.0.113.9"),
+                ("source.port", "5"),
+                ("destination.ip", "192.0.2.1"),
+                ("user.name", "sato"),
+                ("event.action", "deny"),
+                ("parse.rule", "kv"),
+                ("parse.confidence", "low"),
+                ("observer.hostname", "gw9"),
+            ],
+        );
+        check(
+            "<13>Mar  3 09:00:00 app9 x: {\"client_ip\":\"203.0.113.9\",\"user\":{\"name\":\"sato\"},\"n\":1}",
+            &[("source.ip", "203.0.113.9"), ("user.name", "sato"), ("parse.rule", "json"), ("event.action", "-")],
+        );
+    }
+
+    #[test]
+    fn prose_is_left_alone() {
+        check("user=sato logged in with x=1 and y=2", &[("user.name", "-"), ("parse.rule", "-")]);
+        check("a=1 b=2 c=3", &[("parse.rule", "-")]);
+        check("src=203.0.113.9 said a=b", &[("parse.rule", "-")]);
+    }
+}
