@@ -2,9 +2,9 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
-mod buffalo;
 mod auditd;
 mod beyondtrust;
+mod buffalo;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -12,71 +12,67 @@ mod cisco_ios;
 mod cisco_ise;
 mod cisco_meraki;
 mod csv;
-mod dell_idrac;
 mod cyberark;
 mod daemon;
+mod dell_idrac;
 mod dhcpd;
 mod dns;
 mod draft;
 mod epic;
 mod eset;
 mod fortigate;
-mod freeradius;
-mod gateway;
-mod ivanti;
 mod forwarder;
+mod freeradius;
+mod ftpd;
+mod gateway;
+mod generic;
+mod haproxy;
 mod hpe_ilo;
+mod ivanti;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
-mod ftpd;
-mod generic;
-mod haproxy;
-mod json;
 mod kaspersky;
 mod kv;
 mod leef;
 mod linux;
-mod paloalto;
-mod ms_nps;
-mod netscaler;
-mod openvpn;
+mod mail;
 mod manageengine;
+mod ms_nps;
 mod netapp;
+mod netfilter;
+mod netscaler;
 mod netwrix;
+mod openvpn;
 mod ossec;
+mod paloalto;
+mod panda;
 mod payload;
+mod pfsense;
 mod qnap;
 mod ricoh;
 mod samba;
 mod scan;
+mod slapd;
 mod softether;
 mod sonicwall;
 mod sophos;
+mod squid;
 mod sshd;
+mod symantec;
 mod synology;
 #[cfg(test)]
 pub(crate) mod testing;
-mod watchguard;
+#[cfg(test)]
+mod tests;
+mod thales;
+mod trendmicro;
 mod veeam;
 mod vmware;
 mod vmware_nsx;
 mod vmware_view;
+mod watchguard;
 mod windows_event;
-mod mail;
-mod netfilter;
-mod panda;
-mod payload;
-mod pfsense;
-mod scan;
-mod slapd;
-mod squid;
-mod sshd;
-mod symantec;
-#[cfg(test)]
-pub(crate) mod testing;
-mod thales;
-mod trendmicro;
 mod yamaha;
 
 use std::sync::Arc;
@@ -179,9 +175,6 @@ const PARSERS: &[Parser] = &[
     freeradius::parse,
     ms_nps::parse,
     netscaler::parse,
-    // Told by the program's name or by the words of the text.
-    yamaha::parse,
-    openvpn::parse,
     windows_event::parse,
     vmware_view::parse,
     vmware_nsx::parse,
@@ -195,15 +188,6 @@ const PARSERS: &[Parser] = &[
     ossec::parse,
     buffalo::parse,
     qnap::parse,
-    // Told by the program's name or by the words of the text.
-    yamaha::parse,
-    synology::parse,
-    samba::parse,
-    vmware::parse,
-    linux::parse,
-    // General forms that many products share.
-    cef::parse,
-    forwarder::parse,
     trendmicro::parse,
     cyberark::parse,
     kaspersky::parse,
@@ -212,23 +196,28 @@ const PARSERS: &[Parser] = &[
     beyondtrust::parse,
     thales::parse,
     epic::parse,
+    symantec::parse,
     auditd::parse,
     netfilter::parse,
     pfsense::parse,
     squid::parse,
-    symantec::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    openvpn::parse,
     dns::parse,
     dhcpd::parse,
     slapd::parse,
     ftpd::parse,
     mail::parse,
     haproxy::parse,
+    synology::parse,
+    samba::parse,
+    vmware::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
     leef::parse,
+    forwarder::parse,
     generic::parse,
 ];
 
@@ -252,6 +241,3 @@ fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus 
     }
     if header.is_present() { ParseStatus::Header } else { ParseStatus::Raw }
 }
-
-#[cfg(test)]
-mod tests;
