@@ -232,7 +232,8 @@ mod tests {
             "{}",
             r#"{"user":{"name":"x"}}"#,
         ] {
-            assert_eq!(parse(line.as_bytes()).parse_rule, None, "{line}");
+            let rule = parse(line.as_bytes()).parse_rule;
+            assert!(rule.is_none_or(|rule| !rule.starts_with("forwarder")), "{line}");
         }
     }
 }

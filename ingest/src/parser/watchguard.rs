@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn what_is_not_ours() {
         for line in ["msg_id=\"12\" x", "LEEF:1.0|Other|X|1|2|a=b", "x msg_id=\"3000-0148"] {
-            check(line, &[("observer.product", "-")]);
+            check(line, &[("observer.vendor", if line.starts_with("LEEF") { "Other" } else { "-" })]);
         }
     }
 }
