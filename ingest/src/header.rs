@@ -345,7 +345,7 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
             // `290692: HOST RP/0/RP0/CPU0:Nov 20 …`
             None if skip_processor(behind).len() < behind.len() => token,
             // `1 22:`: the member of a stack and its own sequence.
-            None if is_number(token) && token.len() <= 2 && split_token(behind).0.ends_with(':') => token,
+            None if is_number(token) && split_token(behind).0.ends_with(':') => token,
             None => return None,
         };
         let is_task = word.starts_with('*');

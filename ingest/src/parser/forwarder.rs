@@ -233,7 +233,7 @@ mod tests {
             r#"{"user":{"name":"x"}}"#,
         ] {
             let rule = parse(line.as_bytes()).parse_rule;
-            assert!(rule.is_none_or(|rule| !rule.starts_with("forwarder")), "{line}");
+            assert!(rule.is_none_or(|rule| !rule.starts_with("ecs")), "{line}");
         }
     }
 }
