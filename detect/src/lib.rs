@@ -9,6 +9,7 @@ mod enrich;
 mod fields;
 mod gather;
 mod pairs;
+mod profile;
 mod rule;
 pub mod ruleset;
 mod seen;

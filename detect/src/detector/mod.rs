@@ -14,6 +14,7 @@ use crate::correlate::{Completion, Correlator, Hit};
 use crate::enrich::enrich;
 use crate::fields::Values;
 use crate::gather::{Found, Gather};
+use crate::profile::Profiles;
 use crate::rule::AbsenceOf;
 use crate::ruleset::RuleSet;
 use crate::seen::Seen;
@@ -58,6 +59,9 @@ pub enum SnapshotError {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct State {
     sessions: Sessions,
+    /// Missing in snapshots of earlier versions: sources are learned anew within minutes.
+    #[serde(default)]
+    profiles: Profiles,
     seen: Seen,
     correlator: Correlator,
     gather: Gather,
@@ -104,6 +108,7 @@ impl Detector {
     pub fn observe(&mut self, event: &mut Event, hits: &mut Vec<RuleHit>) {
         let arrival = event.ingested.map_or(self.state.clock_us, |time| time.timestamp_micros());
         self.state.clock_us = self.state.clock_us.max(arrival);
+        self.state.profiles.observe(event, arrival);
         if self.state.sessions.complete(event) {
             enrich(&self.context, event);
         }

@@ -75,6 +75,12 @@ pub(crate) fn overlay(whole: &mut Event, columns: &Event) {
             whole.set_text(field, &value.to_text());
         }
     }
+    // The maker of a line that does not tell it was taken from earlier lines of its source.
+    if whole.observer_vendor.is_none() && columns.observer_vendor.is_some() {
+        whole.observer_vendor.clone_from(&columns.observer_vendor);
+        whole.observer_product.clone_from(&columns.observer_product);
+        whole.parse_confidence = Some("low".to_owned());
+    }
 }
 
 /// A search whose matches must be verified.
