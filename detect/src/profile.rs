@@ -274,7 +274,9 @@ mod tests {
         for _ in 0..OFFSETS {
             let imported = Event { file_path: Some("a.log".to_owned()), ..at_offset(32_400) };
             let timeless = Event { time_rule: Some(TimeRule::Receive), ..at_offset(32_400) };
-            [imported, timeless].iter_mut().for_each(|event| profiles.observe(event, 0));
+            for mut event in [imported, timeless] {
+                profiles.observe(&mut event, 0);
+            }
         }
         assert!(profiles.sources.values().all(|profile| profile.offsets_s.is_empty()));
     }

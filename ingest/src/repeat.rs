@@ -4,11 +4,8 @@
 
 use std::borrow::Cow;
 
+use monban_event::limits::LOGIN_REPEATS_MAX;
 use monban_event::{Action, Category, Event, EventId};
-
-/// Most events that one line may stand for. A line that claims more is either a flood, which every rule has seen by
-/// then, or a lie, which must not fill the index.
-pub(crate) const REPEATS_MAX: u32 = 1_000;
 
 /// The native field that holds the count.
 pub(crate) const REPEATED: &str = "repeated";
@@ -40,7 +37,7 @@ pub(crate) fn others(event: &Event) -> impl Iterator<Item = Event> + use<> {
     let count = event.native.get(REPEATED).filter(|_| is_attempt).and_then(|count| count.parse::<u32>().ok());
     let template = count.is_some().then(|| event.clone());
     let id = event.id;
-    (1..count.unwrap_or(0).min(REPEATS_MAX))
+    (1..count.unwrap_or(0).min(LOGIN_REPEATS_MAX))
         .filter_map(move |offset| Some(Event { id: EventId::new(id.record, id.offset + offset), ..template.clone()? }))
 }
 
@@ -77,7 +74,7 @@ mod tests {
 
     #[test]
     fn nothing_else_is_multiplied_and_nothing_without_bound() {
-        assert_eq!(events(&LINE.replace(" 4 ", " 99999999999 ")).len(), REPEATS_MAX as usize);
+        assert_eq!(events(&LINE.replace(" 4 ", " 99999999999 ")).len(), LOGIN_REPEATS_MAX as usize);
         assert_eq!(events("<30>Mar  3 09:00:00 db01 app[7]: message repeated 9 times: [ tick]").len(), 1);
         for line in ["message repeated x times: [ a]", "message repeated 3 times: [ a", "message repeated times: [a]"] {
             assert_eq!(unwrap(Cow::Borrowed(line)).1, None, "{line}");

@@ -15,6 +15,7 @@ use crate::enrich::enrich;
 use crate::fields::Values;
 use crate::gather::{Found, Gather};
 use crate::profile::Profiles;
+use crate::repeat::Repeats;
 use crate::rule::AbsenceOf;
 use crate::ruleset::RuleSet;
 use crate::seen::Seen;
@@ -62,6 +63,8 @@ struct State {
     /// Missing in snapshots of earlier versions: sources are learned anew within minutes.
     #[serde(default)]
     profiles: Profiles,
+    #[serde(default)]
+    repeats: Repeats,
     seen: Seen,
     correlator: Correlator,
     gather: Gather,
@@ -101,6 +104,12 @@ impl Detector {
     /// The stateless part, which may run in parallel: sets the `monban.*` fields.
     pub fn enrich(&self, event: &mut Event) {
         enrich(&self.context, event);
+    }
+
+    /// Completes a line that only says that the line before came again, where that was a failed login, and answers the
+    /// other attempts it stands for; they are observed after it. Takes every enriched event once, in journal order.
+    pub fn expand(&mut self, event: &mut Event) -> Vec<Event> {
+        self.state.repeats.expand(&self.context, event)
     }
 
     /// Takes one enriched event; events come in journal order. May complete the event with what earlier lines said,
