@@ -274,13 +274,22 @@ impl Pipeline {
                 continue;
             }
             accepted += 1;
-            if id > self.detector_position {
-                self.detector.observe(event, &mut Vec::new());
+            let others = if id > self.detector_position { self.detector.expand(event) } else { Vec::new() };
+            self.admit_event(&record, event, tallies)?;
+            for mut other in others {
+                self.admit_event(&record, &mut other, tallies)?;
             }
-            self.partitions.add(event)?;
-            tallies.event(&record, event);
         }
         tallies.record(&record, accepted, count - accepted, damage);
+        Ok(())
+    }
+
+    fn admit_event(&mut self, record: &Record, event: &mut Event, tallies: &mut Tallies) -> Result<(), PipelineError> {
+        if event.id.record > self.detector_position {
+            self.detector.observe(event, &mut Vec::new());
+        }
+        self.partitions.add(event)?;
+        tallies.event(record, event);
         Ok(())
     }
 

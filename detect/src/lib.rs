@@ -9,6 +9,8 @@ mod enrich;
 mod fields;
 mod gather;
 mod pairs;
+mod profile;
+mod repeat;
 mod rule;
 pub mod ruleset;
 mod seen;

@@ -11,5 +11,9 @@ pub const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 /// Bytes that may wait for the journal at once. Above it, senders are not read (TCP) or refused and counted (UDP, HTTP).
 pub const JOURNAL_QUEUE_BYTES_MAX: usize = 64 << 20;
 
+/// Most attempts to log in that one line may stand for. A line that claims more is either a flood, which every rule has
+/// seen by then, or a lie, which must not fill the index.
+pub const LOGIN_REPEATS_MAX: u32 = 1_000;
+
 /// Most native fields kept of one event: a CEF line has some 60, an EVTX record some 40; a hostile line has no end.
 pub const NATIVE_FIELDS_MAX: usize = 512;

@@ -5,6 +5,7 @@ pub mod evtx;
 pub mod file;
 pub mod header;
 pub mod parser;
+mod repeat;
 pub mod sources;
 pub mod stamp;
 pub mod syslog;
@@ -24,7 +25,12 @@ pub struct Parsers {
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
         match record.format {
-            Format::Syslog | Format::Csv => events.push(parse_syslog(id, record, &self.settings)),
+            Format::Syslog | Format::Csv => {
+                let event = parse_syslog(id, record, &self.settings);
+                let others = repeat::others(&event);
+                events.push(event);
+                events.extend(others);
+            }
             // A forwarder's object that is no Windows record is whatever its members or the line inside say.
             Format::Json => events.push(
                 windows::try_json(id, record, self.settings.zone_of(record))

@@ -62,6 +62,38 @@ pub fn decode(bytes: &[u8], set: Option<Charset>) -> Decoded<'_> {
     }
 }
 
+/// A message as people read it: control characters a relay wrote out (`#011`, `#012`, `#015` of rsyslog) are undone,
+/// those that came as they are become blanks, and only line feeds and tabs stay. The record keeps all of them.
+pub(crate) fn readable(text: &str) -> Cow<'_, str> {
+    let text = unescaped(text);
+    if !text.bytes().any(is_control) {
+        return text;
+    }
+    let shown = text.replace("\r\n", "\n");
+    Cow::Owned(
+        shown
+            .chars()
+            .map(|character| if character.is_control() && !matches!(character, '\n' | '\t') { ' ' } else { character })
+            .collect(),
+    )
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f
+}
+
+/// One `#012` may be a number that a person wrote; two are a relay's.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    const ESCAPES: [(&str, &str); 3] = [("#015", ""), ("#012", "\n"), ("#011", "\t")];
+    let is_escape = |at: usize| ESCAPES.iter().any(|(escape, _)| text.get(at..at + 4) == Some(*escape));
+    let escapes = memchr::memmem::find_iter(text.as_bytes(), "#01").filter(|at| is_escape(*at));
+    if escapes.take(2).count() < 2 {
+        return Cow::Borrowed(text);
+    }
+    let shown = ESCAPES.iter().fold(text.to_owned(), |shown, (escape, character)| shown.replace(escape, character));
+    Cow::Owned(shown)
+}
+
 fn needs_decoding(bytes: &[u8]) -> bool {
     !bytes.is_ascii() || has_iso_2022_escape(bytes)
 }
@@ -185,6 +217,19 @@ mod tests {
         assert_eq!(decode("山田".as_bytes(), Some(Charset::Utf8)).encoding, None);
         for charset in Charset::ALL {
             assert_eq!(Charset::parse(charset.as_str()), Some(charset));
+        }
+    }
+
+    #[test]
+    fn messages_are_shown_readable() {
+        for (text, shown) in [
+            ("a#011b#015#012c", "a\tb\nc"),
+            ("ticket #012 of sato", "ticket #012 of sato"),
+            ("#0123 and #0156", "\n3 and 6"),
+            ("a\u{0}b\u{1b}[31m\r\nc\td", "a b [31m\nc\td"),
+            ("山田", "山田"),
+        ] {
+            assert_eq!(readable(text), shown, "{text}");
         }
     }
 

@@ -170,11 +170,19 @@ impl<W: Write> Hunt<W> {
         self.tally.read += events.len() as u64;
         for mut event in events.drain(..) {
             monban_detect::enrich(&self.context, &mut event);
-            self.hits.clear();
-            self.detector.observe(&mut event, &mut self.hits);
-            if self.each_match {
-                self.hits.iter().try_for_each(|hit| self.output.matched(hit, &event)).context("write output")?;
+            let others = self.detector.expand(&mut event);
+            for event in std::iter::once(event).chain(others) {
+                self.event(event)?;
             }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, mut event: Event) -> anyhow::Result<()> {
+        self.hits.clear();
+        self.detector.observe(&mut event, &mut self.hits);
+        if self.each_match {
+            self.hits.iter().try_for_each(|hit| self.output.matched(hit, &event)).context("write output")?;
         }
         Ok(())
     }

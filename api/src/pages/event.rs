@@ -78,7 +78,7 @@ fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
         sentence: describe::sentence(&event),
         event_time: shown(event.time()),
         received: event.ingested.map(shown),
-        skew: skew.map(skew_words),
+        skew: skew.map(|skew| skew_words(skew, is_live(record.as_ref()))),
         skewed: skew.is_some_and(|skew| skew.abs() > SKEW_SHOWN) && is_live(record.as_ref()),
         rows: rows(&event),
         native: event.native.iter().map(|(name, value)| (name.to_owned(), redact_field(name, value).into())).collect(),
@@ -93,10 +93,11 @@ fn is_live(record: Option<&Record>) -> bool {
     record.is_none_or(|record| record.origin != Origin::Import)
 }
 
-fn skew_words(skew: TimeDelta) -> String {
+fn skew_words(skew: TimeDelta, is_live: bool) -> String {
     let tenths = skew.num_milliseconds().unsigned_abs() / 100;
     let sign = if skew < TimeDelta::zero() { "−" } else { "" };
-    format!("{sign}{}.{} 秒", wording::count(tenths / 10), tenths % 10)
+    let mistake = words::zone_mistake(skew.num_seconds()).filter(|_| is_live).unwrap_or_default();
+    format!("{sign}{}.{} 秒{mistake}", wording::count(tenths / 10), tenths % 10)
 }
 
 /// Everything but the times and the text, which stand elsewhere on the page.

@@ -14,7 +14,7 @@ use super::html;
 use crate::app::{Answer, Visit};
 use crate::language;
 use crate::problem::Problem;
-use crate::view::link;
+use crate::view::{link, words};
 
 /// Days of the strip.
 const DAYS: i64 = 30;
@@ -160,7 +160,7 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
         last_iso: wording::iso(row.last_seen),
         records: wording::count(row.records),
         unparsed: unparsed(&row),
-        skew: if row.origin == "import" { "—".to_owned() } else { format!("{} 秒", row.skew_mean_s) },
+        skew: if row.origin == "import" { "—".to_owned() } else { skew_words(row.skew_mean_s) },
         days_words: match missing {
             0 => "30日間に欠けた日はありません".to_owned(),
             days => format!("30日間に欠けた日が {days} 日あります"),
@@ -171,6 +171,10 @@ fn line(row: SourceRow, hours: &[&SourceHour], silences: &[&SilenceRow], range: 
         listed: row.listed,
         name: row.name,
     }
+}
+
+fn skew_words(skew_s: i64) -> String {
+    format!("{skew_s} 秒{}", words::zone_mistake(skew_s).unwrap_or_default())
 }
 
 fn unparsed(row: &SourceRow) -> String {

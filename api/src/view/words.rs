@@ -174,9 +174,30 @@ pub(crate) const REASONS: [&str; 7] = [
     "その他",
 ];
 
+/// How near to a whole hour a difference of clocks must be to mean a zone that is set wrong.
+const WHOLE_HOUR_WITHIN_S: i64 = 120;
+
+/// `（時計が 9 時間進み＝時間帯の設定違い）` where receipt − event is near whole hours.
+pub(crate) fn zone_mistake(skew_s: i64) -> Option<String> {
+    let hours = skew_s.saturating_add(skew_s.signum() * 1_800) / 3_600;
+    let is_whole =
+        hours != 0 && hours.abs() <= 14 && skew_s.abs_diff(hours * 3_600) <= WHOLE_HOUR_WITHIN_S.unsigned_abs();
+    let direction = if skew_s < 0 { "進み" } else { "遅れ" };
+    is_whole.then(|| format!("（時計が {} 時間{direction}＝時間帯の設定違い）", hours.abs()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_hours_are_a_zone_and_not_a_clock() {
+        assert_eq!(zone_mistake(-32_397).as_deref(), Some("（時計が 9 時間進み＝時間帯の設定違い）"));
+        assert_eq!(zone_mistake(32_460).as_deref(), Some("（時計が 9 時間遅れ＝時間帯の設定違い）"));
+        for skew_s in [0, 30, -1_000, 5_000, 30 * 3_600, i64::MIN, i64::MAX] {
+            assert_eq!(zone_mistake(skew_s), None, "{skew_s}");
+        }
+    }
 
     #[test]
     fn operations_name_how_one_came_in() {

@@ -14,6 +14,8 @@ use crate::correlate::{Completion, Correlator, Hit};
 use crate::enrich::enrich;
 use crate::fields::Values;
 use crate::gather::{Found, Gather};
+use crate::profile::Profiles;
+use crate::repeat::Repeats;
 use crate::rule::AbsenceOf;
 use crate::ruleset::RuleSet;
 use crate::seen::Seen;
@@ -58,6 +60,11 @@ pub enum SnapshotError {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct State {
     sessions: Sessions,
+    /// Missing in snapshots of earlier versions: sources are learned anew within minutes.
+    #[serde(default)]
+    profiles: Profiles,
+    #[serde(default)]
+    repeats: Repeats,
     seen: Seen,
     correlator: Correlator,
     gather: Gather,
@@ -99,11 +106,18 @@ impl Detector {
         enrich(&self.context, event);
     }
 
+    /// Completes a line that only says that the line before came again, where that was a failed login, and answers the
+    /// other attempts it stands for; they are observed after it. Takes every enriched event once, in journal order.
+    pub fn expand(&mut self, event: &mut Event) -> Vec<Event> {
+        self.state.repeats.expand(&self.context, event)
+    }
+
     /// Takes one enriched event; events come in journal order. May complete the event with what earlier lines said,
     /// and mark its login as counted already. Appends to `hits` every rule that matched by itself.
     pub fn observe(&mut self, event: &mut Event, hits: &mut Vec<RuleHit>) {
         let arrival = event.ingested.map_or(self.state.clock_us, |time| time.timestamp_micros());
         self.state.clock_us = self.state.clock_us.max(arrival);
+        self.state.profiles.observe(event, arrival);
         if self.state.sessions.complete(event) {
             enrich(&self.context, event);
         }

@@ -68,10 +68,11 @@ impl<'a> EventReader<'a> {
     }
 }
 
-/// The whole event, with the context that was known when it was indexed.
+/// The whole event, with what was known when it was indexed: its context, and what lines before it said of it.
 pub(crate) fn overlay(whole: &mut Event, columns: &Event) {
-    for &field in Field::ALL.iter().filter(|field| field.name().starts_with("monban.")) {
-        if let Some(value) = columns.get(field) {
+    for &field in Field::ALL {
+        let was_known = field.name().starts_with("monban.") || whole.get(field).is_none();
+        if let Some(value) = columns.get(field).filter(|_| was_known) {
             whole.set_text(field, &value.to_text());
         }
     }

@@ -10,6 +10,7 @@ use monban_event::{
 
 use crate::header::{Header, HeaderTime};
 use crate::stamp::{Instant, Stamp};
+use crate::text;
 
 /// A time that stands in the body.
 #[derive(Clone, Debug)]
@@ -180,6 +181,7 @@ impl<'r> Draft<'r> {
     }
 
     fn set_message(&mut self, text: &str) {
+        let text = text::readable(text);
         let end = text.floor_char_boundary(limits::MESSAGE_BYTES_MAX);
         if end < text.len() {
             self.note("message cut");

@@ -6,7 +6,7 @@
 //! * `session opened for user root by sato(uid=1000)`: under sudo and su the person is who stands behind `by`.
 //! * A PAM refusal of sshd, sudo and su precedes the program's own line and would count twice: it is no login there.
 //! * `useradd` and `passwd` name only the account that changes; who did it stands in the sudo line before.
-//! * `message repeated N times: [ … ]` holds one line; `last message repeated N times` none.
+//! * `last message repeated N times` holds no line; `message repeated N times: [ … ]` was opened before we see it.
 
 use monban_event::{Action, Category, Outcome};
 
@@ -18,7 +18,6 @@ use crate::header::Header;
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let program = Program::of(header);
     let text = header.message.trim();
-    let (text, repeated) = unrepeat(text);
     let understood = match program.name {
         "sshd" | "sshd-session" | "sshd-auth" => pam(program, text, draft) || sshd::read(text, draft),
         "dropbear" => sshd::read_dropbear(text, draft),
@@ -29,7 +28,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if !understood && !repeats {
         return false;
     }
-    if let Some(count) = repeated.or_else(|| behind(text, "repeated ", &[' ']).filter(|_| repeats)) {
+    if let Some(count) = behind(text, "repeated ", &[' ']).filter(|_| repeats) {
         draft.native("repeated", count);
     }
     finish(program, header, draft);
@@ -89,15 +88,6 @@ impl<'a> Program<'a> {
             Some(name) => Self { name, has_pam_mark: true },
             None => Self { name: base, has_pam_mark: false },
         }
-    }
-}
-
-/// `message repeated 5 times: [ text]`: the text and the count.
-fn unrepeat(text: &str) -> (&str, Option<&str>) {
-    let inner = text.strip_prefix("message repeated ").and_then(|rest| rest.split_once(" times: ["));
-    match inner {
-        Some((count, inner)) => (inner.trim_end_matches(']').trim(), Some(count)),
-        None => (text, None),
     }
 }
 

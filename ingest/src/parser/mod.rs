@@ -75,6 +75,7 @@ mod watchguard;
 mod windows_event;
 mod yamaha;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -82,8 +83,9 @@ use monban_event::redact::redact;
 use monban_event::{Event, ParseStatus, Record, RecordId};
 
 use crate::header::{self, Header};
+use crate::repeat;
 use crate::sources::{self, SourceSettings, SourceTable};
-use crate::text::{self, Decoded};
+use crate::text::{self, Charset, Decoded};
 use draft::Draft;
 
 /// Settings of reading text.
@@ -115,31 +117,50 @@ impl TextSettings {
 /// One syslog frame into exactly one event.
 pub fn parse_syslog(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
     let by_receipt = settings.sources.of_receipt(record);
-    let decoded = text::decode(&record.bytes, by_receipt.and_then(|source| source.charset));
-    let text = redact(&decoded.text);
-    let header = header::read(&text);
+    let line = Line::read(&record.bytes, by_receipt.and_then(|source| source.charset));
+    let header = header::read(&line.text);
     let source = by_receipt.or_else(|| settings.sources.of_host(header.host));
     if let Some(charset) = source.and_then(|source| source.charset).filter(|_| by_receipt.is_none()) {
         // Only its header tells whose line it is, and a header is ASCII in every encoding.
-        let decoded = text::decode(&record.bytes, Some(charset));
-        let text = redact(&decoded.text);
-        return parse_text(id, record, &decoded, &header::read(&text), source, settings);
+        let line = Line::read(&record.bytes, Some(charset));
+        return parse_line(Draft::new(id, record), &line, &header::read(&line.text), source, settings);
     }
-    parse_text(id, record, &decoded, &header, source, settings)
+    parse_line(Draft::new(id, record), &line, &header, source, settings)
 }
 
-fn parse_text(
-    id: RecordId,
-    record: &Record,
-    decoded: &Decoded<'_>,
+/// What parsers are given of a record: its text without secrets and without the wrapper of a repeated line.
+struct Line<'a> {
+    text: Cow<'a, str>,
+    encoding: Option<&'static str>,
+    damaged: bool,
+    repeated: Option<u32>,
+}
+
+impl<'a> Line<'a> {
+    fn read(bytes: &'a [u8], charset: Option<Charset>) -> Self {
+        let Decoded { text, encoding, damaged } = text::decode(bytes, charset);
+        let text = match redact(&text) {
+            Cow::Owned(redacted) => Cow::Owned(redacted),
+            Cow::Borrowed(_) => text,
+        };
+        let (text, repeated) = repeat::unwrap(text);
+        Self { text, encoding, damaged, repeated }
+    }
+}
+
+fn parse_line(
+    mut draft: Draft<'_>,
+    line: &Line<'_>,
     header: &Header<'_>,
     source: Option<&SourceSettings>,
     settings: &TextSettings,
 ) -> Event {
-    let mut draft = Draft::new(id, record);
-    draft.event.original_encoding = decoded.encoding.map(str::to_owned);
-    if decoded.damaged {
+    draft.event.original_encoding = line.encoding.map(str::to_owned);
+    if line.damaged {
         draft.note("damaged");
+    }
+    if let Some(count) = line.repeated {
+        draft.native(repeat::REPEATED, &count.to_string());
     }
     let status = if parse_body(header, &mut draft) { ParseStatus::Full } else { parse_header_only(header, &mut draft) };
     if let Some(vendor) = source.and_then(|source| source.vendor).filter(|_| draft.event.module.is_none()) {
