@@ -75,7 +75,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.rule(if message.structured.is_empty() { "juniper_srx.text" } else { "juniper_srx.structured" });
     draft.event.code = known(message.code);
     draft.event.observer_hostname = message.host.or(header.host).map(str::to_owned);
-    draft.time = message.time.clone();
+    draft.time.clone_from(&message.time);
     draft.process(header);
     for (name, value) in header::structured_parameters(message.structured) {
         parameter(name, value, draft);
@@ -118,7 +118,7 @@ fn coded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
         let (code, text) = text.trim_start().split_once(": ")?;
         is_code(code).then_some(Message { code, text, structured: "", time: None, host: None })
     };
-    from(header.message).or_else(|| from(header.body)).or_else(|| remote_shell(header))
+    from(header.message).or_else(|| from(header.body)).or_else(|| uncoded(header))
 }
 
 fn is_code(code: &str) -> bool {
@@ -126,11 +126,12 @@ fn is_code(code: &str) -> bool {
     (6..=64).contains(&code.len()) && code.bytes().all(upper) && PREFIXES.iter().any(|prefix| code.starts_with(prefix))
 }
 
-/// `rshd[7]: root@192.0.2.1 as root: cmd='…'`
-fn remote_shell<'a>(header: &Header<'a>) -> Option<Message<'a>> {
+/// `rshd[7]: root@192.0.2.1 as root: cmd='…'`, `rpd[7]: EVENT <UpDown> ge-0/0/1.0 …`: lines without a code.
+fn uncoded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
     let text = header.message;
-    let is_it = header.app == Some("rshd") && text.contains(" as ") && text.contains(": cmd='");
-    is_it.then_some(Message { code: "", text, structured: "", time: None, host: None })
+    let is_shell = header.app == Some("rshd") && text.contains(" as ") && text.contains(": cmd='");
+    let is_routing = header.app == Some("rpd") && text.starts_with("EVENT <");
+    (is_shell || is_routing).then_some(Message { code: "", text, structured: "", time: None, host: None })
 }
 
 fn parameter(name: &str, value: &str, draft: &mut Draft<'_>) {
@@ -170,7 +171,7 @@ fn text_form(message: &Message<'_>, draft: &mut Draft<'_>) {
         between(text, "user '", "'"),
         between(text, "user: ", ","),
         between(text, "AAA username: ", ",").filter(|name| *name != "Not-Applicable"),
-        text.split_once("@").filter(|_| message.code.is_empty()).map(|(user, _)| user),
+        text.split_once('@').filter(|_| message.code.is_empty()).map(|(user, _)| user),
     ];
     users.into_iter().flatten().for_each(|user| draft.user(user));
     for (name, mark) in [("command", "command '"), ("class", "class '"), ("client_mode", "client-mode '")] {

@@ -5,6 +5,12 @@
 mod auditd;
 mod beyondtrust;
 mod buffalo;
+mod a10;
+mod alcatel;
+mod alliedware;
+mod aruba;
+mod aruba_clearpass;
+mod brocade;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -29,6 +35,8 @@ mod generic;
 mod haproxy;
 mod hpe_ilo;
 mod ivanti;
+mod hpe_comware;
+mod hpe_switch;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
@@ -45,6 +53,7 @@ mod netscaler;
 mod netwrix;
 mod openvpn;
 mod ossec;
+mod mikrotik;
 mod paloalto;
 mod panda;
 mod payload;
@@ -73,6 +82,7 @@ mod vmware_nsx;
 mod vmware_view;
 mod watchguard;
 mod windows_event;
+mod ubiquiti;
 mod yamaha;
 
 use std::borrow::Cow;
@@ -234,6 +244,18 @@ const PARSERS: &[Parser] = &[
     synology::parse,
     samba::parse,
     vmware::parse,
+    aruba::parse,
+    aruba_clearpass::parse,
+    ubiquiti::parse,
+    hpe_comware::parse,
+    // Told by the program's name or by the words of the text.
+    yamaha::parse,
+    hpe_switch::parse,
+    mikrotik::parse,
+    brocade::parse,
+    alcatel::parse,
+    alliedware::parse,
+    a10::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
