@@ -3,10 +3,13 @@
 //! fields and its text, and says so in `parse.status`.
 
 mod cef;
+mod charon;
 mod cisco_asa;
 mod csv;
 mod draft;
+mod f5;
 mod fortigate;
+mod fortinet;
 mod freeradius;
 mod gateway;
 mod ivanti;
@@ -17,6 +20,8 @@ mod ms_nps;
 mod netscaler;
 mod openvpn;
 mod payload;
+mod pppd;
+mod rsa;
 mod scan;
 mod softether;
 mod sonicwall;
@@ -69,6 +74,7 @@ type Parser = fn(&Header<'_>, &mut Draft<'_>) -> bool;
 /// unmistakable mark stand before those that are told by their words, and the general forms stand last.
 const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
+    fortinet::parse,
     fortigate::parse,
     cisco_asa::parse,
     sonicwall::parse,
@@ -79,9 +85,13 @@ const PARSERS: &[Parser] = &[
     freeradius::parse,
     ms_nps::parse,
     netscaler::parse,
+    rsa::parse,
+    f5::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     openvpn::parse,
+    charon::parse,
+    pppd::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,

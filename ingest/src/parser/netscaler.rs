@@ -123,6 +123,10 @@ fn message(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         draft.time = Some(PayloadTime::Stamp(stamp));
         draft.event.observer_hostname = text(word(found.before).0);
     }
+    if header.app == Some("svm_service") {
+        // An SDX puts the instance behind its own tag.
+        draft.event.observer_hostname = text(word(header.message).0);
+    }
     draft.event.code = Some(found.event.to_owned());
     let feature = if found.feature.is_empty() { app } else { found.feature };
     draft.native("feature", feature);
