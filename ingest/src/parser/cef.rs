@@ -28,7 +28,8 @@ pub(super) struct Cef<'a> {
 /// Finds the CEF record in a body, wherever a header or a tag left it. `0|Vendor|…` without `CEF:` counts at the start.
 pub(super) fn find(body: &str) -> Option<Cef<'_>> {
     let start = match body.find("CEF:") {
-        Some(at) => body.get(at + 4..)?,
+        // A template that writes the mark before a line that has it already.
+        Some(at) => body.get(at..)?.trim_start_matches("CEF:"),
         None if body.starts_with("0|") || body.starts_with("1|") => body,
         None => return None,
     };

@@ -127,12 +127,28 @@ fn message(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         // An SDX puts the instance behind its own tag.
         draft.event.observer_hostname = text(word(header.message).0);
     }
+    if header.host.is_none() && draft.time.is_none() {
+        own_header(found.before, draft);
+    }
     draft.event.code = Some(found.event.to_owned());
     let feature = if found.feature.is_empty() { app } else { found.feature };
     draft.native("feature", feature);
     draft.rule("netscaler");
     fill(feature, &found, draft);
     true
+}
+
+/// `<local0.info> 192.0.2.1 03/03/2026:02:14:08 GMT ns1 0-PPE-0`: the file `ns.log` has the device's own header behind
+/// that of the box's syslog.
+fn own_header(before: &str, draft: &mut Draft<'_>) {
+    let starts = std::iter::once(0).chain(before.match_indices(' ').map(|(at, _)| at + 1));
+    let found = starts.filter_map(|at| before.get(at..)).find_map(stamp::read_netscaler);
+    if let Some((stamp, rest)) = found {
+        draft.time = Some(PayloadTime::Stamp(stamp));
+        if draft.event.observer_hostname.is_none() {
+            draft.event.observer_hostname = rest.trim().rsplit_once(' ').and_then(|(host, _)| text(host));
+        }
+    }
 }
 
 fn fill(feature: &str, found: &Message<'_>, draft: &mut Draft<'_>) {
@@ -379,6 +395,14 @@ mod tests {
                 ("destination.port", "514"),
                 ("event.reason", "AUTHZ_DENY"),
             ],
+        );
+    }
+
+    #[test]
+    fn the_box_has_a_header_of_its_own() {
+        check(
+            "Mar  3 02:14:08 <local0.info> 192.0.2.1 03/02/2026:17:14:08 GMT ns1 0-PPE-0 : default AAA LOGIN_FAILED 12 0 : User sato - Client_ip 203.0.113.9",
+            &[("@timestamp", "2026-03-02T17:14:08.000000Z"), ("observer.hostname", "ns1"), ("user.name", "sato")],
         );
     }
 

@@ -64,10 +64,11 @@ impl<'a> Client<'a> {
         let head = text.get(..text.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(text);
         let starts = std::iter::once(0).chain(head.match_indices('/').map(|(at, _)| at + 1));
         for start in starts {
-            let Some((end, rest)) = text.get(start..).and_then(|rest| rest.split_once(' ')) else { break };
+            let Some((end, _)) = head.get(start..).and_then(|rest| rest.split_once(' ')) else { break };
             let plain = end.rsplit(']').next().unwrap_or(end);
             if let Some(found) = address_and_port(plain).filter(|(_, port)| port.is_some()) {
                 let user = text.get(..start.saturating_sub(1)).unwrap_or("");
+                let rest = text.get(start + end.len() + 1..).unwrap_or("");
                 return Self { user, address: Some(found), end: plain, text: rest };
             }
         }

@@ -21,7 +21,7 @@ const COLUMNS: [&str; 9] =
     ["id", "instance", "client", "server", "action", "code", "result", "result_reason", "session"];
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(found) = find(header.after_time).or_else(|| find(header.body)) else { return false };
+    let Some(found) = find(header.body) else { return false };
     let values: Vec<_> = csv::values(found.values, b',').collect();
     let value = |at: usize| values.get(at).map_or("", |value| value.trim());
     if !value(4).bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {

@@ -163,8 +163,9 @@ fn end(text: &str, v6: &str, draft: &mut Draft<'_>, is_source: bool) -> Option<i
 /// By the number of the message, and by its fixed text where a family has many numbers.
 fn meaning(keys: &Keys<'_>) -> Meaning {
     match keys.code {
-        "29" | "31" | "199" | "235" | "236" | "237" | "238" | "1080" => return LOGIN,
-        "30" | "32" | "33" | "35" | "200" | "243" | "244" | "245" | "246" | "329" | "486" | "759" | "986" | "987" => {
+        "29" | "31" | "139" | "199" | "235" | "236" | "237" | "238" | "1080" => return LOGIN,
+        "30" | "32" | "33" | "35" | "140" | "141" | "200" | "243" | "244" | "245" | "246" | "329" | "486" | "759"
+        | "986" | "987" => {
             return LOGIN_REFUSED;
         }
         "261" | "262" | "263" | "264" | "265" | "520" => return LOGOUT,
