@@ -1,6 +1,6 @@
 //! Citrix `NetScaler` (ADC) and its Gateway.
 //!
-//! Format: Citrix, *NetScaler Syslog Message Reference*. Quirks this file owns:
+//! Format: Citrix, *`NetScaler` Syslog Message Reference*. Quirks this file owns:
 //! * `mm/dd/yyyy:hh:mm:ss GMT host 0-PPE-0 : default FEATURE EVENT id n : text`; the order of the date is a setting, the
 //!   zone may be blank. `default` and the feature may be missing; a CSV export puts the line in quotes and doubles its own.
 //! * The text is `key value` joined with ` - `; values may be quoted and hold ` - ` themselves. `Group(s)` and `Vserver` of

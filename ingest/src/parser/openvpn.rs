@@ -11,7 +11,7 @@
 
 use monban_event::Outcome;
 
-use super::draft::{Draft, address};
+use super::draft::Draft;
 use super::gateway::{
     ADDRESS, HOST, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, STEP_REFUSED, local_time, mean,
 };
@@ -26,7 +26,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = if is_tagged { header.message } else { header.after_time };
     let text = without_microseconds(text);
     let client = Client::of(text);
-    if !is_tagged && !(client.address.is_some() && begins_known(client.text)) && !begins_unmistakable(client.text) {
+    let is_client = client.address.is_some() && begins_known(client.text);
+    if !is_tagged && !is_client && !begins_unmistakable(client.text) {
         return false;
     }
     draft.product("openvpn", "openvpn.server", "OpenVPN", "OpenVPN");

@@ -1,6 +1,6 @@
 //! `SonicWall` firewalls (`SonicOS`), their CEF form, and SMA 100 gateways.
 //!
-//! Format: `SonicWall`, *SonicOS Log Events Reference Guide*. Quirks this file owns:
+//! Format: `SonicWall`, *`SonicOS` Log Events Reference Guide*. Quirks this file owns:
 //! * `id=firewall sn=… time="…" fw=… m=… msg="…"`, without a header; `id` may be a name. Ivanti's WELF shares
 //!   `id=firewall`; `sn=` and `m=` are ours.
 //! * `m` is the message. `src=address:port:interface:name`; any part may be empty; IPv6 ends stand in `srcV6`, `dstV6`.

@@ -281,8 +281,8 @@ fn utm_meaning(keys: &Keys<'_>) -> Meaning {
         ("confd", _) if says(keys.event, &["authentication failed"]) => LOGIN_REFUSED,
         ("confd", _) if says(keys.event, &["changed", "created", "deleted", "set "]) => CONFIG,
         ("ips", _) => (Category::Network, Action::Detect, Outcome::Unknown),
-        ("packetfilter", _) | ("http", _) | ("", _) if says(keys.action, &["drop", "reject", "block"]) => DENY,
-        ("packetfilter", _) | ("http", _) if says(keys.action, &["accept", "pass"]) => ALLOW,
+        ("packetfilter" | "http" | "", _) if says(keys.action, &["drop", "reject", "block"]) => DENY,
+        ("packetfilter" | "http", _) if says(keys.action, &["accept", "pass"]) => ALLOW,
         ("packetfilter" | "http" | "", _) => NETWORK,
         _ => HOST,
     }
