@@ -34,10 +34,12 @@ fn has(line: &str, key: &str) -> bool {
 fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
     let begins = line.starts_with("date=") || line.starts_with("time=");
-    if !begins || !has(line, " device_id=") || !has(line, " log_id=") || !has(line, " pri=") || has(line, " vd=") {
+    let is_ours = ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
+    if !begins || !is_ours || has(line, " vd=") || has(line, ",vd=") {
         return false;
     }
     let (mut date, mut time, mut kind, mut action, mut status, mut message) = ("", "", "", "", "", "");
+    let mut device = "";
     for (key, value) in kv::pairs(line) {
         match key {
             "date" => date = value,
@@ -46,6 +48,7 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "action" => action = value,
             "status" => status = value,
             "msg" => message = value,
+            "device_id" => device = value,
             "log_id" => draft.event.code = text(value),
             "user" if value != "mail" => draft.user(value),
             "ui" => draft.source(between(value, "(", ")").unwrap_or("")),
@@ -56,12 +59,25 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         }
         draft.native(key, value);
     }
-    draft.product("fortinet", "fortinet.fortimail", "Fortinet", "FortiMail");
+    let (dataset, product) = product_of(device);
+    draft.product("fortinet", dataset, "Fortinet", product);
     draft.rule("fortinet.fortimail");
     draft.time = local_time(&format!("{date} {time}"), "");
     relay(message, draft);
     mean(draft, mail_meaning(kind, action, status, message));
     true
+}
+
+/// The managers of the family write the same keys; a device's id begins with its product.
+fn product_of(device: &str) -> (&'static str, &'static str) {
+    let is = |prefix: &str| device.starts_with(prefix);
+    if is("FMG") {
+        ("fortinet.fortimanager", "FortiManager")
+    } else if is("FAZ") || is("FL") {
+        ("fortinet.fortianalyzer", "FortiAnalyzer")
+    } else {
+        ("fortinet.fortimail", "FortiMail")
+    }
 }
 
 /// `relay=mx.example. [192.0.2.25]`.
@@ -197,6 +213,19 @@ mod tests {
                 ("native.status", "Failed"),
                 ("event.reason", "Remote RADIUS user authentication with invalid token"),
                 ("observer.hostname", "fac1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn mail_as_csv() {
+        check(
+            r#"date=2026-03-03,time=02:14:08.123,device_id=FE1,log_id=0200001075,type=statistics,pri=information,session_id="x",client_name="mx.example [203.0.113.9]",client_ip="203.0.113.9",dst_ip="192.0.2.25",from="a@example.com",to="sato@hospital.example",subject="a, b",disposition="Accept""#,
+            &[
+                ("source.ip", "203.0.113.9"),
+                ("destination.ip", "192.0.2.25"),
+                ("native.subject", "a, b"),
+                ("user.name", "-"),
             ],
         );
     }

@@ -13,7 +13,7 @@
 use super::draft::{Draft, address};
 use super::gateway::{
     ACCOUNT, ADDRESS, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, SESSION, SESSION_END, STEP, STEP_REFUSED,
-    count, failed, local_time, mean, name_device, says, text,
+    count, failed, local_time, mean, name_device, port, says, text,
 };
 use super::kv;
 use super::scan::{address_and_port, behind, between, seconds_ns};
@@ -134,6 +134,10 @@ fn message_text(message: &str, draft: &mut Draft<'_>) {
     if let Some((ip, port)) = far.and_then(address_and_port) {
         draft.destination(ip);
         draft.event.destination_port = port;
+    }
+    if let Some(far) = behind(message, "Closed connection to ", &[' ']) {
+        draft.destination(far);
+        draft.event.destination_port = behind(message, " port ", &[' ']).and_then(port);
     }
     amounts(message, draft);
     if let Some((_, reason)) = message.split_once("Reason:") {

@@ -215,6 +215,8 @@ fn key_of(part: &str) -> (&str, &str) {
 fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
     match key {
         "User" | "Username" => draft.user(word(value).0),
+        // ICA names the account and its domain in one.
+        "username:domainname" => draft.user(value.split(':').next().unwrap_or(value)),
         "Client_ip" | "ClientIP" | "Remote_ip" => draft.source(value),
         "ClientPort" => draft.event.source_port = port(value),
         "SessionId" => draft.event.vpn_session_id = text(word(value).0.trim_end_matches('-')),

@@ -24,7 +24,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(found) = find(header.body) else { return false };
     let values: Vec<_> = csv::values(found.values, b',').collect();
     let value = |at: usize| values.get(at).map_or("", |value| value.trim());
-    if !value(4).bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
+    if value(4).is_empty()
+        || !value(4).bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    {
         return false;
     }
     draft.product("rsa", "rsa.authentication_manager", "RSA", "Authentication Manager");
