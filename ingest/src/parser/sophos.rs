@@ -110,6 +110,12 @@ fn sfos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     for (key, value) in kv::pairs(line) {
         keys.set(key, value);
         common_key(key, value, draft);
+        if matches!(key, "remoteinterfaceip" | "remotepeer") {
+            draft.source(value);
+        }
+        if key == "localinterfaceip" {
+            draft.destination(value);
+        }
         if key == "log_id" {
             draft.event.code = text(value);
         }
