@@ -17,6 +17,7 @@ use super::gateway::{
     ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END, STEP,
     STEP_REFUSED, count, failed, mean, port, says, text,
 };
+use super::json;
 use super::kv;
 use super::scan::{address_and_port, behind, between};
 use crate::header::{self, Header};
@@ -25,7 +26,11 @@ use crate::header::{self, Header};
 const CODE_BYTES_MAX: usize = 128;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let found = structured(header, draft) || pairs(header, draft) || coded(header, draft) || daemon(header, draft);
+    let found = structured(header, draft)
+        || telemetry(header, draft)
+        || pairs(header, draft)
+        || coded(header, draft)
+        || daemon(header, draft);
     if found {
         draft.product("f5", "f5.bigip", "F5", "BIG-IP");
         if draft.event.observer_hostname.is_none() {
@@ -219,24 +224,56 @@ fn ends(source: &str, destination: &str, draft: &mut Draft<'_>) {
 /// `[F5@12276 hostname="…" errdefs_msgno="01490248:5:" session_id="7a7860e5" …]`.
 fn structured(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(data) = header.structured.filter(|data| data.starts_with("[F5@12276")) else { return false };
-    for (name, value) in header::structured_parameters(data) {
-        match name {
-            "errdefs_msgno" => draft.event.code = text(value.split(':').next().unwrap_or("")),
-            "session_id" | "Session_ID" => draft.event.vpn_session_id = text(value),
-            "Username" | "User" | "username" => draft.user(value),
-            "Client_IP" | "client_ip" | "Source_IP" => draft.source(value),
-            "Virtual_IP" => draft.destination(value),
-            "Assigned_IPv4" | "Client_VPN_IP" => draft.assigned(value),
-            "Bytes_In" => draft.event.source_bytes = count(value),
-            "Bytes_Out" => draft.event.destination_bytes = count(value),
-            _ => {}
-        }
-        draft.native(name, value);
-    }
+    draft.event.observer_hostname = header.host.map(str::to_owned);
+    header::structured_parameters(data).for_each(|(name, value)| named(name, value, draft));
     draft.event.vpn_type = Some("ssl".to_owned()).filter(|_| draft.event.vpn_session_id.is_some());
     draft.rule("f5.structured");
     let code = draft.event.code.clone().unwrap_or_default();
     let meaning = access_meaning(&code, header.message, draft);
+    mean(draft, meaning);
+    true
+}
+
+/// Keys of structured data and of telemetry.
+fn named(name: &str, value: &str, draft: &mut Draft<'_>) {
+    match name {
+        "errdefs_msgno" => draft.event.code = text(value.split(':').next().unwrap_or("")),
+        "session_id" | "Session_ID" | "Session_Id" => draft.event.vpn_session_id = text(value),
+        "Username" | "User" | "username" => draft.user(value),
+        "Client_IP" | "client_ip" | "Source_IP" | "ip_client" => draft.source(value),
+        "client_port" | "src_port" => draft.event.source_port = port(value),
+        "Virtual_IP" | "virtual_ip" | "dest_ip" => draft.destination(value),
+        "virtual_port" | "dest_port" => draft.event.destination_port = port(value),
+        "Assigned_IPv4" | "Client_VPN_IP" => draft.assigned(value),
+        "Bytes_In" => draft.event.source_bytes = count(value),
+        "Bytes_Out" => draft.event.destination_bytes = count(value),
+        "hostname" if draft.event.observer_hostname.is_none() => draft.event.observer_hostname = text(value),
+        _ => {}
+    }
+    draft.native(name, value);
+}
+
+/// Telemetry Streaming: one object a line, `"telemetryEventCategory":"APM"`.
+fn telemetry(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    if memchr::memmem::find(header.body.as_bytes(), b"\"telemetryEventCategory\"").is_none() {
+        return false;
+    }
+    let Some(members) = header.body.find('{').and_then(|at| json::members(header.body.get(at..)?)) else {
+        return false;
+    };
+    draft.event.observer_hostname = header.host.map(str::to_owned);
+    members.iter().for_each(|(name, value)| named(name, value, draft));
+    draft.rule("f5.telemetry");
+    let meaning = match members.first(&["telemetryEventCategory"]) {
+        "APM" => {
+            draft.event.vpn_type = Some("ssl".to_owned());
+            let code = draft.event.code.clone().unwrap_or_default();
+            access_meaning(&code, members.first(&["Access_Policy_Result", "message"]), draft)
+        }
+        "ASM" => (Category::Network, Action::Detect, Outcome::Unknown),
+        "LTM" | "AFM" => ALLOW,
+        _ => HOST,
+    };
     mean(draft, meaning);
     true
 }
@@ -348,6 +385,20 @@ mod tests {
         check(
             "tmm[19885]: 01490521:5: /Common/MAINT:Common:e03c2ca8: Session statistics - bytes in: 3637, bytes out: 6572",
             &[("source.bytes", "3637"), ("destination.bytes", "6572")],
+        );
+    }
+
+    #[test]
+    fn telemetry() {
+        check(
+            r#"{"hostname":"lb1.hospital.example","errdefs_msgno":"01490102:5:","session_id":"ec7fd55d","Access_Profile":"/Common/MAINT","Access_Policy_Result":"Logon_Deny","telemetryEventCategory":"APM"}"#,
+            &[
+                ("observer.hostname", "lb1.hospital.example"),
+                ("event.code", "01490102"),
+                ("vpn.session_id", "ec7fd55d"),
+                ("event.outcome", "failure"),
+                ("event.action", "other"),
+            ],
         );
     }
 
