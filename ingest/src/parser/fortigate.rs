@@ -170,6 +170,8 @@ impl<'a> Keys<'a> {
             "reason" => &mut self.reason,
             "logdesc" => &mut self.logdesc,
             "user" => &mut self.user,
+            // `FortiWeb` knows who logged in to the application it guards.
+            "user_name" if self.user.is_empty() => &mut self.user,
             "xauthuser" => &mut self.xauthuser,
             "unauthuser" => &mut self.unauthuser,
             "group" => &mut self.group,

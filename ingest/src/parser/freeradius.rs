@@ -1,4 +1,4 @@
-//! FreeRADIUS: the answers of its server log (`radius.log`, or syslog as `radiusd`).
+//! `FreeRADIUS`: the answers of its server log (`radius.log`, or syslog as `radiusd`).
 //!
 //! Format: `main/auth.c` and `msg_goodpass`/`msg_badpass` of `radiusd.conf`. Quirks this file owns:
 //! * `(n) Login OK: [account] (from client NAS port 0 cli 02-00-5E-10-00-01 via TLS tunnel)`; older versions have no
@@ -30,9 +30,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         draft.event.observer_hostname = header.host.map(str::to_owned);
     }
     if is_answer {
-        answer(line, draft)
+        answer(line, draft);
     } else {
-        unknown_client(line, draft)
+        unknown_client(line, draft);
     }
     true
 }

@@ -13,7 +13,7 @@
 use super::draft::{Draft, address};
 use super::gateway::{
     ACCOUNT, ADDRESS, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, SESSION, SESSION_END, STEP, STEP_REFUSED,
-    count, failed, local_time, mean, name_device, says, text,
+    count, failed, local_time, mean, name_device, port, says, text,
 };
 use super::kv;
 use super::scan::{address_and_port, behind, between, seconds_ns};
@@ -37,11 +37,16 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some((source, rest)) = rest.split_once("] ") else { return false };
     let Some((who, message)) = rest.split_once("] - ").filter(|(who, _)| who.contains(")[")) else { return false };
     let (stamp, node) = before.rsplit_once(" - ").unwrap_or(("", before));
+    let node = node.trim_start_matches("- ");
     if address(source).is_none() || node.contains(' ') {
         return false;
     }
     draft.time = local_time(stamp, "");
-    name_device(header, node.trim_start_matches("- "), draft);
+    name_device(header, node, draft);
+    if header.host == Some("PulseSecure") {
+        // A relay's header makes the program's name look like a host before the body's time.
+        draft.event.observer_hostname = text(node);
+    }
     draft.source(source);
     let (user, realm) = who.split_once(")[").map_or(who, |(who, _)| who).rsplit_once('(').unwrap_or((who, ""));
     person(user, draft);
@@ -135,6 +140,10 @@ fn message_text(message: &str, draft: &mut Draft<'_>) {
         draft.destination(ip);
         draft.event.destination_port = port;
     }
+    if let Some(far) = behind(message, "Closed connection to ", &[' ']) {
+        draft.destination(far);
+        draft.event.destination_port = behind(message, " port ", &[' ']).and_then(port);
+    }
     amounts(message, draft);
     if let Some((_, reason)) = message.split_once("Reason:") {
         draft.reason(reason.trim().trim_matches('\''));
@@ -191,6 +200,8 @@ fn meaning(code: &str, message: &str, draft: &Draft<'_>) -> Meaning {
         ADDRESS
     } else if message.contains("ession ended for user") {
         SESSION_END
+    } else if starts(&["Remote address for user "]) {
+        SESSION
     } else if starts(&["User Accounts modified", "Created user", "Deleted user", "Modified user"]) {
         ACCOUNT
     } else if code.starts_with("ADM") || is_change(message) {

@@ -13,6 +13,7 @@ mod aruba_clearpass;
 mod brocade;
 mod cef;
 mod checkpoint;
+mod charon;
 mod cisco_asa;
 mod cisco_ios;
 mod cisco_ise;
@@ -28,6 +29,9 @@ mod epic;
 mod eset;
 mod fortigate;
 mod forwarder;
+mod f5;
+mod fortigate;
+mod fortinet;
 mod freeradius;
 mod ftpd;
 mod gateway;
@@ -61,6 +65,8 @@ mod pfsense;
 mod qnap;
 mod ricoh;
 mod samba;
+mod pppd;
+mod rsa;
 mod scan;
 mod slapd;
 mod softether;
@@ -189,6 +195,7 @@ type Parser = fn(&Header<'_>, &mut Draft<'_>) -> bool;
 /// unmistakable mark stand before those that are told by their words, and the general forms stand last.
 const PARSERS: &[Parser] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
+    fortinet::parse,
     fortigate::parse,
     cisco_asa::parse,
     cisco_ios::parse,
@@ -256,6 +263,13 @@ const PARSERS: &[Parser] = &[
     alcatel::parse,
     alliedware::parse,
     a10::parse,
+    rsa::parse,
+    f5::parse,
+    // Told by the program's name or by the words of the text.
+    yamaha::parse,
+    openvpn::parse,
+    charon::parse,
+    pppd::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,

@@ -98,13 +98,17 @@ fn attribute(number: &str) -> Option<&'static str> {
 }
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let line = header.body.trim_start();
-    let mut record = Attributes::default();
-    let found = database(line, &mut record, draft) || ias(line, &mut record, draft) || xml(line, &mut record, draft);
-    if found {
-        fill(&record, draft);
-    }
-    found
+    // A forwarder of files puts its own tag in front.
+    [header.body, header.message].into_iter().any(|line| {
+        let line = line.trim_start();
+        let mut record = Attributes::default();
+        let found =
+            database(line, &mut record, draft) || ias(line, &mut record, draft) || xml(line, &mut record, draft);
+        if found {
+            fill(&record, draft);
+        }
+        found
+    })
 }
 
 /// The values that decide something.
@@ -370,6 +374,14 @@ mod tests {
                 ("user.name", "sato"),
                 ("source.ip", "203.0.113.9"),
             ],
+        );
+    }
+
+    #[test]
+    fn forwarded_files_have_a_tag() {
+        check(
+            r#"<13>Mar  4 02:14:09 nps1 nps: "NPS1","IAS",03/04/2026,02:14:08,2,"sato","HOSP\sato",,"02-00-5E-10-00-01""#,
+            &[("event.action", "login"), ("host.name", "NPS1"), ("user.name", "sato"), ("source.ip", "-")],
         );
     }
 

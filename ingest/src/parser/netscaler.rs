@@ -1,6 +1,6 @@
 //! Citrix `NetScaler` (ADC) and its Gateway.
 //!
-//! Format: Citrix, *NetScaler Syslog Message Reference*. Quirks this file owns:
+//! Format: Citrix, *`NetScaler` Syslog Message Reference*. Quirks this file owns:
 //! * `mm/dd/yyyy:hh:mm:ss GMT host 0-PPE-0 : default FEATURE EVENT id n : text`; the order of the date is a setting, the
 //!   zone may be blank. `default` and the feature may be missing; a CSV export puts the line in quotes and doubles its own.
 //! * The text is `key value` joined with ` - `; values may be quoted and hold ` - ` themselves. `Group(s)` and `Vserver` of
@@ -123,12 +123,32 @@ fn message(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         draft.time = Some(PayloadTime::Stamp(stamp));
         draft.event.observer_hostname = text(word(found.before).0);
     }
+    if header.app == Some("svm_service") {
+        // An SDX puts the instance behind its own tag.
+        draft.event.observer_hostname = text(word(header.message).0);
+    }
+    if header.host.is_none() && draft.time.is_none() {
+        own_header(found.before, draft);
+    }
     draft.event.code = Some(found.event.to_owned());
     let feature = if found.feature.is_empty() { app } else { found.feature };
     draft.native("feature", feature);
     draft.rule("netscaler");
     fill(feature, &found, draft);
     true
+}
+
+/// `<local0.info> 192.0.2.1 03/03/2026:02:14:08 GMT ns1 0-PPE-0`: the file `ns.log` has the device's own header behind
+/// that of the box's syslog.
+fn own_header(before: &str, draft: &mut Draft<'_>) {
+    let starts = std::iter::once(0).chain(before.match_indices(' ').map(|(at, _)| at + 1));
+    let found = starts.filter_map(|at| before.get(at..)).find_map(stamp::read_netscaler);
+    if let Some((stamp, rest)) = found {
+        draft.time = Some(PayloadTime::Stamp(stamp));
+        if draft.event.observer_hostname.is_none() {
+            draft.event.observer_hostname = rest.trim().rsplit_once(' ').and_then(|(host, _)| text(host));
+        }
+    }
 }
 
 fn fill(feature: &str, found: &Message<'_>, draft: &mut Draft<'_>) {
@@ -195,6 +215,8 @@ fn key_of(part: &str) -> (&str, &str) {
 fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
     match key {
         "User" | "Username" => draft.user(word(value).0),
+        // ICA names the account and its domain in one.
+        "username:domainname" => draft.user(value.split(':').next().unwrap_or(value)),
         "Client_ip" | "ClientIP" | "Remote_ip" => draft.source(value),
         "ClientPort" => draft.event.source_port = port(value),
         "SessionId" => draft.event.vpn_session_id = text(word(value).0.trim_end_matches('-')),
@@ -375,6 +397,14 @@ mod tests {
                 ("destination.port", "514"),
                 ("event.reason", "AUTHZ_DENY"),
             ],
+        );
+    }
+
+    #[test]
+    fn the_box_has_a_header_of_its_own() {
+        check(
+            "Mar  3 02:14:08 <local0.info> 192.0.2.1 03/02/2026:17:14:08 GMT ns1 0-PPE-0 : default AAA LOGIN_FAILED 12 0 : User sato - Client_ip 203.0.113.9",
+            &[("@timestamp", "2026-03-02T17:14:08.000000Z"), ("observer.hostname", "ns1"), ("user.name", "sato")],
         );
     }
 

@@ -11,7 +11,7 @@
 
 use monban_event::Outcome;
 
-use super::draft::{Draft, address};
+use super::draft::Draft;
 use super::gateway::{
     ADDRESS, HOST, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, STEP_REFUSED, local_time, mean,
 };
@@ -26,7 +26,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = if is_tagged { header.message } else { header.after_time };
     let text = without_microseconds(text);
     let client = Client::of(text);
-    if !is_tagged && !(client.address.is_some() && begins_known(client.text)) && !begins_unmistakable(client.text) {
+    let is_client = client.address.is_some() && begins_known(client.text);
+    if !is_tagged && !is_client && !begins_unmistakable(client.text) {
         return false;
     }
     draft.product("openvpn", "openvpn.server", "OpenVPN", "OpenVPN");
@@ -64,10 +65,11 @@ impl<'a> Client<'a> {
         let head = text.get(..text.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(text);
         let starts = std::iter::once(0).chain(head.match_indices('/').map(|(at, _)| at + 1));
         for start in starts {
-            let Some((end, rest)) = text.get(start..).and_then(|rest| rest.split_once(' ')) else { break };
+            let Some((end, _)) = head.get(start..).and_then(|rest| rest.split_once(' ')) else { break };
             let plain = end.rsplit(']').next().unwrap_or(end);
             if let Some(found) = address_and_port(plain).filter(|(_, port)| port.is_some()) {
                 let user = text.get(..start.saturating_sub(1)).unwrap_or("");
+                let rest = text.get(start + end.len() + 1..).unwrap_or("");
                 return Self { user, address: Some(found), end: plain, text: rest };
             }
         }

@@ -123,8 +123,7 @@ impl Line<'_, '_> {
         let server = self.session?;
         let client = self.quoted.iter().copied().find(|word| word.starts_with("SID-") && *word != server)?;
         let words = self.text.split([' ', '(', ')', ',']);
-        let assigned =
-            words.map(|word| word.trim_end_matches(['.', '。'])).filter(|word| address(word).is_some()).last()?;
+        let assigned = words.map(|word| word.trim_end_matches(['.', '。'])).rfind(|word| address(word).is_some())?;
         draft.event.vpn_session_id = Some(client.to_owned());
         draft.event.source_mac =
             self.quoted.iter().rev().find(|word| word.len() == 17 && word.contains('-')).map(|mac| (*mac).to_owned());

@@ -1,6 +1,6 @@
 //! `SonicWall` firewalls (`SonicOS`), their CEF form, and SMA 100 gateways.
 //!
-//! Format: `SonicWall`, *SonicOS Log Events Reference Guide*. Quirks this file owns:
+//! Format: `SonicWall`, *`SonicOS` Log Events Reference Guide*. Quirks this file owns:
 //! * `id=firewall sn=… time="…" fw=… m=… msg="…"`, without a header; `id` may be a name. Ivanti's WELF shares
 //!   `id=firewall`; `sn=` and `m=` are ours.
 //! * `m` is the message. `src=address:port:interface:name`; any part may be empty; IPv6 ends stand in `srcV6`, `dstV6`.
@@ -14,8 +14,8 @@ use monban_event::{Action, Category, Outcome};
 use super::cef;
 use super::draft::Draft;
 use super::gateway::{
-    ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, count, failed, local_time,
-    mean, port, says,
+    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, count, failed,
+    local_time, mean, port, says,
 };
 use super::kv;
 use super::scan::{address_and_port, behind, seconds_ns};
@@ -26,7 +26,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 fn parse_pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let line = header.body.trim_start();
+    // An SMA puts its product's name in front.
+    let at = header.body.find(" id=").filter(|at| *at < 64).map_or(0, |at| at + 1);
+    let line = header.body.get(at..).unwrap_or("").trim_start();
     if !is_ours(line) {
         return false;
     }
@@ -128,11 +130,21 @@ fn fill(keys: &Keys<'_>, draft: &mut Draft<'_>) {
     draft.event.source_port = end(keys.src, keys.src_v6, draft, true).or_else(|| port(keys.src_port));
     draft.event.destination_port = end(keys.dst, keys.dst_v6, draft, false).or_else(|| port(keys.dst_port));
     draft.assigned(keys.assigned);
+    for mark in ["assigned IP:", "assigned IP ", "assigned "] {
+        draft.assigned(behind(keys.text, mark, &[' ', ',', ')']).unwrap_or("").trim_end_matches('.'));
+    }
     draft.event.source_bytes = count(keys.sent);
     draft.event.destination_bytes = count(keys.received);
     draft.event.duration_ns = count(keys.duration).and_then(seconds_ns);
-    let meaning = if is_gateway { gateway_meaning(keys) } else { meaning(keys) };
-    let is_remote_user = is_gateway || says(keys.text, &["ssl vpn", "ssl-vpn", "sslvpn", "netextender"]);
+    let meaning = if draft.event.vpn_assigned_ip.is_some() {
+        ADDRESS
+    } else if is_gateway {
+        gateway_meaning(keys)
+    } else {
+        meaning(keys)
+    };
+    let is_remote_user =
+        is_gateway || keys.code == "1079" || says(keys.text, &["ssl vpn", "ssl-vpn", "sslvpn", "netextender"]);
     draft.event.vpn_type = if is_remote_user {
         Some("ssl".to_owned())
     } else if matches!(keys.code, "235" | "237") || says(keys.text, &["ipsec", "ike", "xauth", "vpn zone"]) {
@@ -163,8 +175,9 @@ fn end(text: &str, v6: &str, draft: &mut Draft<'_>, is_source: bool) -> Option<i
 /// By the number of the message, and by its fixed text where a family has many numbers.
 fn meaning(keys: &Keys<'_>) -> Meaning {
     match keys.code {
-        "29" | "31" | "199" | "235" | "236" | "237" | "238" | "1080" => return LOGIN,
-        "30" | "32" | "33" | "35" | "200" | "243" | "244" | "245" | "246" | "329" | "486" | "759" | "986" | "987" => {
+        "29" | "31" | "139" | "199" | "235" | "236" | "237" | "238" | "1080" => return LOGIN,
+        "30" | "32" | "33" | "35" | "140" | "141" | "200" | "243" | "244" | "245" | "246" | "329" | "486" | "759"
+        | "986" | "987" => {
             return LOGIN_REFUSED;
         }
         "261" | "262" | "263" | "264" | "265" | "520" => return LOGOUT,
@@ -258,6 +271,23 @@ mod tests {
                 ("destination.ip", "-"),
                 ("observer.product", "SMA"),
             ],
+        );
+    }
+
+    #[test]
+    fn addresses_given() {
+        check(
+            r#"id=firewall sn=18B1 time="2026-03-03 02:14:08 UTC" fw=198.51.100.1 pri=5 c=16 m=1079 msg="Client sato is assigned IP:10.1.1.5" n=3 usr="sato" src=203.0.113.9::X1 dst=198.51.100.1::X1"#,
+            &[
+                ("event.action", "address-assigned"),
+                ("vpn.assigned_ip", "10.1.1.5"),
+                ("vpn.type", "ssl"),
+                ("user.name", "sato"),
+            ],
+        );
+        check(
+            r#"<134>SonicWall SSL-VPN: id=sslvpn sn=0017C5 time="2026-03-03 11:14:08" fw=192.0.2.1 pri=5 m=0 c=1 src=203.0.113.9 dst=192.0.2.1 user="sato" usr="sato" msg="User logged out""#,
+            &[("event.action", "logout"), ("user.name", "sato")],
         );
     }
 

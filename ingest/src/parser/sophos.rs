@@ -4,8 +4,8 @@
 //! * SFOS: `date=… time=… timezone="CEST|IST|+11"` or `timestamp="2026-03-03T11:03:06+0900"`; zone words may mean several
 //!   zones, then the source's counts. `log_id` is the message.
 //! * A remote user is reported by `VPN Authentication` or `SSL VPN Authentication`, then by `Firewall Authentication` with
-//!   the VPN as `auth_client`: the last is a step. `SSL VPN` with `Established` is the session and its `ipaddress` the
-//!   address given.
+//!   the VPN as `auth_client`: the first is the login and has the source, the last is a step. `SSL VPN` with `Established`
+//!   has no source; its `ipaddress` is the address given to that login.
 //! * UTM: `id="3005" severity="warn" sys="System" sub="auth" …` behind a program's tag.
 //! * Central: JSON whose `type` is `Event::…`.
 
@@ -13,7 +13,7 @@ use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime};
 use super::gateway::{
-    ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
+    ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
     SESSION_START, STEP, count, failed, local_time, mean, name_device, port, says, text,
 };
 use super::json;
@@ -51,6 +51,7 @@ struct Keys<'a> {
     id: &'a str,
     event: &'a str,
     variant: &'a str,
+    caller: &'a str,
     action: &'a str,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Keys<'a> {
             "id" => &mut self.id,
             "event" | "name" => &mut self.event,
             "variant" => &mut self.variant,
+            "caller" => &mut self.caller,
             "action" => &mut self.action,
             _ => return,
         };
@@ -108,6 +110,12 @@ fn sfos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     for (key, value) in kv::pairs(line) {
         keys.set(key, value);
         common_key(key, value, draft);
+        if matches!(key, "remoteinterfaceip" | "remotepeer") {
+            draft.source(value);
+        }
+        if key == "localinterfaceip" {
+            draft.destination(value);
+        }
         if key == "log_id" {
             draft.event.code = text(value);
         }
@@ -129,7 +137,11 @@ fn sfos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     } else {
         draft.event.vpn_assigned_ip = None;
     }
-    mean(draft, sfos_meaning(&keys));
+    let meaning = match sfos_meaning(&keys) {
+        SESSION_START if draft.event.vpn_assigned_ip.is_some() => ADDRESS,
+        meaning => meaning,
+    };
+    mean(draft, meaning);
     true
 }
 
@@ -257,19 +269,19 @@ fn utm(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 fn utm_vpn_type(keys: &Keys<'_>) -> Option<&'static str> {
-    if keys.sub != "vpn" {
-        return None;
+    match (keys.sub, keys.variant, keys.caller) {
+        ("vpn", "ssl", _) | ("auth", _, "openvpn") => Some("ssl"),
+        ("vpn", "l2tp", _) | ("auth", _, "l2tp" | "pppd") => Some("l2tp"),
+        ("vpn", "pptp", _) | ("auth", _, "pptp") => Some("pptp"),
+        ("vpn", ..) | ("auth", _, "ipsec" | "pluto" | "cisco") => Some("ipsec"),
+        _ => None,
     }
-    Some(match keys.variant {
-        "ssl" => "ssl",
-        "l2tp" => "l2tp",
-        "pptp" => "pptp",
-        _ => "ipsec",
-    })
 }
 
 fn utm_meaning(keys: &Keys<'_>) -> Meaning {
     match (keys.sub, keys.id) {
+        // The session of a remote user is told in a line of its own.
+        ("auth", "3004") if utm_vpn_type(keys).is_some() => STEP,
         ("auth", "3004") => LOGIN,
         ("auth", "3005") => LOGIN_REFUSED,
         ("vpn", "2201") => SESSION_START,
@@ -281,8 +293,8 @@ fn utm_meaning(keys: &Keys<'_>) -> Meaning {
         ("confd", _) if says(keys.event, &["authentication failed"]) => LOGIN_REFUSED,
         ("confd", _) if says(keys.event, &["changed", "created", "deleted", "set "]) => CONFIG,
         ("ips", _) => (Category::Network, Action::Detect, Outcome::Unknown),
-        ("packetfilter", _) | ("http", _) | ("", _) if says(keys.action, &["drop", "reject", "block"]) => DENY,
-        ("packetfilter", _) | ("http", _) if says(keys.action, &["accept", "pass"]) => ALLOW,
+        ("packetfilter" | "http" | "", _) if says(keys.action, &["drop", "reject", "block"]) => DENY,
+        ("packetfilter" | "http", _) if says(keys.action, &["accept", "pass"]) => ALLOW,
         ("packetfilter" | "http" | "", _) => NETWORK,
         _ => HOST,
     }
@@ -350,7 +362,7 @@ mod tests {
             r#"<30>device="SFW" date=2026-03-03 time=02:14:08 timezone="+09" device_name="XGS1" device_id=S1 log_id=062811617821 log_type="Event" log_component="SSL VPN" log_subtype="System" priority=Information Mode="Remote Access" sessionid="77" starttime=0 user_name="vendor01@hospital.example" ipaddress=10.81.234.5 bytes_sent=20 bytes_received=10 status="Established" message="SSL VPN User 'vendor01' connected ""#,
             &[
                 ("observer.hostname", "XGS1"),
-                ("event.action", "session-start"),
+                ("event.action", "address-assigned"),
                 ("vpn.assigned_ip", "10.81.234.5"),
                 ("vpn.session_id", "77"),
                 ("vpn.type", "ssl"),
@@ -402,7 +414,7 @@ mod tests {
         );
         check(
             r#"id="3005" severity="warn" sys="System" sub="auth" name="Authentication failed" srcip="203.0.113.9" host="" user="sato" caller="openvpn" reason="DENIED""#,
-            &[("event.outcome", "failure"), ("event.reason", "DENIED"), ("event.code", "3005")],
+            &[("event.outcome", "failure"), ("event.reason", "DENIED"), ("event.code", "3005"), ("vpn.type", "ssl")],
         );
     }
 

@@ -183,8 +183,8 @@ fn prose(id: &str, text: &str, draft: &mut Draft<'_>) {
             .or_else(|| behind(text, "virtual IP address is ", &[' ', ',']))
             .unwrap_or(""),
     );
-    let is_remote =
-        id.starts_with("3E00") || says(text, &["sslvpn", "ssl vpn", "mobile vpn", "ikev2", "l2tp", "ipsec"]);
+    // `3E00-0002` and `-0004` are told of managers too.
+    let is_remote = says(text, &["sslvpn", "ssl vpn", "mobile vpn", "ikev2", "l2tp", "ipsec"]);
     let meaning = meaning(id, text, is_remote);
     if meaning.2 == Outcome::Failure {
         draft.reason(
@@ -207,8 +207,6 @@ fn meaning(id: &str, text: &str, is_remote: bool) -> Meaning {
         "11000004" if is_remote => STEP,
         "11000004" => LOGIN,
         "11000005" => LOGIN_REFUSED,
-        "3E000002" => SESSION_START,
-        "3E000004" => SESSION_END,
         _ if says(text, &["rejected", "login failed"]) && says(text, &["log in", "login", "authentication"]) => {
             LOGIN_REFUSED
         }
@@ -303,6 +301,14 @@ mod tests {
                 ("event.outcome", "failure"),
                 ("source.ip", "203.0.113.9"),
             ],
+        );
+    }
+
+    #[test]
+    fn managers() {
+        check(
+            r#"<142>Mar  3 11:14:08 fb1 80BE (2026-03-03T02:14:08) sessiond[1]: msg_id="3E00-0002" Management user yamada@Firebox-DB from 192.0.2.9 logged in"#,
+            &[("event.action", "login"), ("vpn.type", "-"), ("user.name", "yamada"), ("source.ip", "192.0.2.9")],
         );
     }
 

@@ -250,3 +250,47 @@ fn session_event(rest: &str, is_vpn: bool, draft: &mut Draft<'_>) {
 fn starts_ignoring_case(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[test]
+    fn a_dial_in_ends_in_several_lines() {
+        for line in [
+            "<134>[L2TP] TUNNEL[1] disconnect session 26941 complete",
+            "<134>[L2TP] TUNNEL[1] disconnect tunnel 4921 complete",
+            "<134>PP[ANONYMOUS01] Disconnected, cause [PPP: Terminated by peer]",
+            "<134>PP[ANONYMOUS01] PPP/IPCP down",
+            "2026/03/03 02:14:08: IP Tunnel[1] Down",
+        ] {
+            check(
+                line,
+                &[("event.action", "session-end"), ("event.category", "session"), ("observer.vendor", "Yamaha")],
+            );
+        }
+    }
+
+    #[test]
+    fn the_line_to_the_provider_is_nobodys_vpn() {
+        for line in [
+            "<134>PP[01] PPP/IPCP up  (Local: 198.51.100.1, Remote: 198.51.100.254)",
+            "<134>PPPOE[01] Disconnected, cause [PPP: Authentication failed]",
+            "<134>PP[01] RECV CHAP Failure",
+        ] {
+            check(
+                line,
+                &[
+                    ("vpn.type", "-"),
+                    ("vpn.assigned_ip", "-"),
+                    ("event.category", "network"),
+                    ("event.action", "other"),
+                ],
+            );
+        }
+        check(
+            "<134>PP[ANONYMOUS02] SEND CHAP Failure",
+            &[("event.action", "login"), ("event.outcome", "failure"), ("vpn.type", "l2tp")],
+        );
+    }
+}
