@@ -23,11 +23,12 @@ use crate::stamp;
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = header.body;
     let has = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
-    let understood = if has("] [vim.event.") || has("] [com.vmware.") || has("] [esx.") {
+    let is_event = has("Event [") && (has("] [vim.event.") || has("] [com.vmware.") || has("] [esx."));
+    let understood = if is_event {
         event_stream(text, draft)
     } else if has("[auditlogger] {") {
         single_sign_on(text, draft)
-    } else if has("[Originator@6876") || has("[vSAN@6876") {
+    } else if has("[Originator@") || has("[vSAN@") {
         service(text, draft)
     } else if has("[vob.") {
         observation(text, draft)
@@ -186,7 +187,8 @@ fn password(text: &str, draft: &mut Draft<'_>) -> bool {
 
 /// `level service[pid] [Originator@6876 sub=… opID=… sid=… user=…] text`.
 fn service(text: &str, draft: &mut Draft<'_>) -> bool {
-    let Some((_, rest)) = text.split_once("@6876 ") else { return false };
+    let marked = text.split_once("[Originator@").or_else(|| text.split_once("[vSAN@"));
+    let Some((_, rest)) = marked.and_then(|(_, rest)| rest.split_once(' ')) else { return false };
     let (block, rest) = rest.split_once(']').unwrap_or((rest, ""));
     for part in block.split(' ') {
         if let Some((key, value)) = part.split_once('=') {
@@ -224,6 +226,10 @@ fn connection(text: &str, draft: &mut Draft<'_>) {
         if let (Some(from), Some(to)) = (ends.next(), ends.next()) {
             set_ends(draft, from, to);
         }
+    } else if let Some(port) =
+        behind(text, "localhost:", &[' ', '\'', ')']).or_else(|| behind(text, " _port = ", &[' ']))
+    {
+        draft.event.destination_port = port.parse().ok().filter(|port| (1..=65_535).contains(port));
     }
 }
 
@@ -246,7 +252,9 @@ fn fault(text: &str, draft: &mut Draft<'_>) {
         // The refusal itself is an event of its own.
         draft.kind(Category::Authentication, Action::Other);
         draft.user(
-            between(text, "Arg userName:", "Arg password").and_then(|rest| between(rest, "\"", "\"")).unwrap_or(""),
+            between(text, "Arg userName:", "Arg password")
+                .and_then(|rest| between(rest, "\"", "\""))
+                .map_or("", |name| name.trim_end_matches('\\')),
         );
     }
 }
@@ -318,8 +326,18 @@ fn front(text: &str, draft: &mut Draft<'_>) -> Option<()> {
     draft.source(ip);
     draft.event.source_port = port;
     draft.event.destination_port = word(rest).0.parse().ok();
+    draft.time = between(text, "[", "]").and_then(access_time);
     draft.kind(Category::Network, Action::Other);
     Some(())
+}
+
+/// `03/Mar/2026:09:00:00 +0900`.
+fn access_time(text: &str) -> Option<PayloadTime> {
+    let (date, clock) = text.split_once(':')?;
+    let mut parts = date.split('/');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let (stamp, _) = stamp::read(&format!("{month} {day} {year} {clock}"))?;
+    Some(PayloadTime::Stamp(stamp))
 }
 
 /// `USER root pid 123 cmd /bin/x`: the cron of `ESXi`.

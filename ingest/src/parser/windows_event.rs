@@ -10,9 +10,12 @@
 //! * Log Insight sends the text alone: the number is taken from an English or Japanese title, or from an order of lines
 //!   that no other event has; of other texts the acting account is taken where SID and logon number stand beside it.
 
+use serde_json::{Map, Value};
+
+use super::cef;
 use super::draft::{Draft, PayloadTime};
 use super::kv;
-use crate::header::{Header, HeaderTime};
+use crate::header::{self, Header, HeaderTime};
 use crate::stamp;
 use crate::windows::flatten::WindowsFields;
 use crate::windows::json::{self, Reading};
@@ -44,11 +47,23 @@ fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {
     if let Some(object) = json_object(header) {
         return json::reading(object).map(|reading| ("windows.json", reading));
     }
+    if let Some(structured) = header.structured.filter(|structured| structured.contains(" EventID=\"")) {
+        return nxlog_structured(structured, header).map(|reading| ("windows.nxlog", reading));
+    }
     if has("MSWinEventLog") {
         return snare(body).map(|reading| ("windows.snare", reading));
     }
     if has("<Event") {
         return xml::read(body).map(|fields| ("windows.xml", Reading { fields, time: None, message: None }));
+    }
+    if has("|Microsoft|Microsoft Windows|") || has("|Microsoft|Windows|") {
+        return arcsight(body).map(|reading| ("windows.cef", reading));
+    }
+    if has("%NICWIN-") {
+        return envision(body).map(|reading| ("windows.nic", reading));
+    }
+    if has("EvntSLog") {
+        return event_reporter(body).map(|reading| ("windows.evntslog", reading));
     }
     if has("WinEvtLog: ") {
         return ossec(body).map(|reading| ("windows.ossec", reading));
@@ -58,7 +73,7 @@ fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {
     }
     evtsys(header)
         .map(|reading| ("windows.evtsys", reading))
-        .or_else(|| bare(header.message).map(|reading| ("windows.text", reading)))
+        .or_else(|| bare(header).map(|reading| ("windows.text", reading)))
 }
 
 /// The text from the first brace on, when the message begins with it and it looks like a Windows record.
@@ -66,6 +81,101 @@ fn json_object<'a>(header: &Header<'a>) -> Option<&'a str> {
     const MARKS: [&str; 6] = ["\"EventID\"", "\"winlog\"", "\"win\"", "\"System\"", "\"event_id\"", "\"EventId\""];
     let text = [header.message, header.body].into_iter().find(|text| text.trim_start().starts_with('{'))?;
     MARKS.iter().any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some()).then_some(text)
+}
+
+/// `NXLog`'s `to_syslog_ietf()`: the members of its object as structured data, the text as the message.
+fn nxlog_structured(structured: &str, header: &Header<'_>) -> Option<Reading> {
+    let text = |value: &str| Value::String(value.replace("\\\"", "\"").replace("\\]", "]").replace("\\\\", "\\"));
+    let mut object: Map<String, Value> =
+        header::structured_parameters(structured).map(|(name, value)| (name.to_owned(), text(value))).collect();
+    let missing = [("Hostname", header.host), ("SourceName", header.app), ("Message", Some(header.message))];
+    for (name, value) in missing {
+        if let Some(value) = value.filter(|value| !value.is_empty() && !object.contains_key(name)) {
+            object.insert(name.to_owned(), Value::String(value.to_owned()));
+        }
+    }
+    json::reading_of(&object)
+}
+
+/// `ArcSight`'s connector: which of its keys stand for which data of a logon.
+fn arcsight(body: &str) -> Option<Reading> {
+    const DATA: [(&str, &str); 8] = [
+        ("suser", "SubjectUserName"),
+        ("sntdom", "SubjectDomainName"),
+        ("duser", "TargetUserName"),
+        ("dntdom", "TargetDomainName"),
+        ("src", "IpAddress"),
+        ("spt", "IpPort"),
+        ("shost", "WorkstationName"),
+        ("dproc", "ProcessName"),
+    ];
+    let record = cef::find(body)?;
+    let mut fields = WindowsFields::default();
+    let (provider, number) = record.signature.rsplit_once(':').unwrap_or(("", record.signature));
+    let (mut computer, mut reported, mut time) = (String::new(), String::new(), None);
+    push_columns(&mut fields, &[("Provider_Name", provider), ("EventID", number)]);
+    if provider.ends_with("Security-Auditing") || provider == "Security" {
+        fields.push_system("Channel", "Security");
+    }
+    for (key, value) in cef::pairs(record.extension) {
+        match key {
+            "dvchost" => computer = value.into_owned(),
+            "dhost" => reported = value.into_owned(),
+            "rt" => time = stamp::epoch(&value).map(HeaderTime::Epoch),
+            "categoryOutcome" => push_audit(&mut fields, &format!("audit {value}")),
+            "externalId" if fields.text("EventID").is_none() => push_columns(&mut fields, &[("EventID", &value)]),
+            _ => {
+                if let Some((_, name)) = DATA.iter().find(|(known, _)| *known == key) {
+                    fields.push_data(name, &value);
+                }
+            }
+        }
+    }
+    push_columns(&mut fields, &[("Computer", if computer.is_empty() { &reported } else { &computer })]);
+    finish(fields, time, record.name)
+}
+
+/// RSA enVision: `%NICWIN-4-LOG_NUMBER_PROVIDER: LOG,rn=… cid=… eid=…,TIME,NUMBER,PROVIDER,USER,TYPE,COMPUTER,CATEGORY,DATA,TEXT`.
+fn envision(body: &str) -> Option<Reading> {
+    let (_, rest) = body.split_once("%NICWIN-")?;
+    let (_, rest) = rest.split_once(": ")?;
+    let columns: Vec<&str> = rest.splitn(11, ',').collect();
+    let column = |at: usize| columns.get(at).copied().unwrap_or("");
+    let mut fields = WindowsFields::default();
+    let record = column(1).split_once("rn=").and_then(|(_, rest)| rest.split(' ').next()).unwrap_or("");
+    push_columns(
+        &mut fields,
+        &[
+            ("Provider_Name", column(4)),
+            ("EventID", column(3)),
+            ("EventRecordID", record),
+            ("Channel", column(0)),
+            ("Computer", column(7)),
+        ],
+    );
+    push_audit(&mut fields, column(6));
+    if column(5) != "None" {
+        push_writer(&mut fields, column(5));
+    }
+    finish(fields, named_time(column(2)), column(10))
+}
+
+/// Adiscon: `EvntSLog: [AUF] Tue Mar 03 09:00:00 2026: COMPUTER/Security (4625) - "text"`.
+fn event_reporter(body: &str) -> Option<Reading> {
+    let (_, rest) = body.split_once("EvntSLog")?;
+    let (kind, rest) = rest.split_once('[')?.1.split_once("] ")?;
+    let (time, rest) = rest.split_once(": ")?;
+    let (place, rest) = rest.split_once(" (")?;
+    let (number, text) = rest.split_once(')')?;
+    let (computer, log) = place.split_once('/')?;
+    let mut fields = WindowsFields::default();
+    push_columns(&mut fields, &[("EventID", number), ("Channel", log), ("Computer", computer)]);
+    match kind {
+        "AUF" => push_audit(&mut fields, "audit failure"),
+        "AUS" => push_audit(&mut fields, "audit success"),
+        _ => {}
+    }
+    finish(fields, named_time(time), text.trim_start_matches([' ', '-']).trim_matches('"'))
 }
 
 /// The audit words of the agents, as the event log's keyword says them.
@@ -238,9 +348,10 @@ fn evtsys(header: &Header<'_>) -> Option<Reading> {
 }
 
 /// The text of a Security event and nothing else.
-fn bare(text: &str) -> Option<Reading> {
+fn bare(header: &Header<'_>) -> Option<Reading> {
     /// Where the subject's SID stands in every language.
     const SID_WITHIN_BYTES: usize = 600;
+    let text = header.message;
     let number = prose::number_of(text);
     let start = text.get(..text.floor_char_boundary(SID_WITHIN_BYTES)).unwrap_or(text);
     let has_sid = start.contains("S-1-") && (start.contains("#011") || start.contains('\t'));
@@ -251,6 +362,9 @@ fn bare(text: &str) -> Option<Reading> {
     let number = number.or_else(|| prose::number_by_order(&plain));
     let mut fields = WindowsFields::default();
     fields.push_system("Channel", "Security");
+    if let Some(provider) = header.app.filter(|app| app.ends_with("Security-Auditing")) {
+        fields.push_system("Provider_Name", provider);
+    }
     if let Some(number) = number {
         fields.push_system("EventID", &number.to_string());
         return finish(fields, None, text);
@@ -368,6 +482,49 @@ mod tests {
                 "<14>Mar  3 09:00:01 relay evt: <Event xmlns='http://schemas.example/e'><System><Provider Name='{provider}'/><EventID>4625</EventID><Keywords>0x8010000000000000</Keywords><TimeCreated SystemTime='2026-03-03T00:00:00.1Z'/><Channel>Security</Channel><Computer>FS01.hospital.example</Computer></System><EventData><Data Name='SubjectUserName'>FS01$</Data><Data Name='TargetUserName'>sato</Data><Data Name='TargetDomainName'>HOSPITAL</Data><Data Name='Status'>0xc000006d</Data><Data Name='SubStatus'>0xc000006a</Data><Data Name='LogonType'>3</Data><Data Name='WorkstationName'>WARD3-PC1</Data><Data Name='IpAddress'>192.0.2.9</Data><Data Name='IpPort'>53176</Data></EventData></Event>"
             ),
             "windows.xml",
+        );
+    }
+
+    #[test]
+    fn older_collectors_tell_it_too() {
+        let provider = "Microsoft-Windows-Security-Auditing";
+        check_refusal(
+            &format!(
+                r#"<14>1 2026-03-03T09:00:00.1+09:00 FS01.hospital.example {provider} 604 - [NXLOG@14506 EventType="AUDIT_FAILURE" EventID="4625" Channel="Security" RecordNumber="7" SubjectUserName="FS01$" TargetUserName="sato" TargetDomainName="HOSPITAL" SubStatus="0xc000006a" LogonType="3" IpAddress="192.0.2.9" IpPort="53176" WorkstationName="WARD3-PC1"] An account failed to log on."#
+            ),
+            "windows.nxlog",
+        );
+        check_refusal(
+            &format!(
+                "<14>Mar  3 09:00:00 col1 %NICWIN-4-Security_4625_{provider}: Security,rn=7 cid=4 eid=604,Tue Mar 03 09:00:00 2026,4625,{provider},None,Failure Audit,FS01.hospital.example,Logon,,{}",
+                text(" ", " ")
+            ),
+            "windows.nic",
+        );
+        check(
+            format!(
+                "<14>Mar  3 09:00:00 FS01 EvntSLog: [AUF] Tue Mar 03 09:00:00 2026: FS01/Security (4625) - \"{}\"",
+                text(" ", " ")
+            ),
+            &[("event.code", "4625"), ("user.name", "sato"), ("event.outcome", "failure"), ("host.name", "FS01")],
+        );
+        check(
+            format!(
+                "CEF:0|Microsoft|Microsoft Windows||{provider}:4625|An account failed to log on.|Medium| externalId=4625 rt=1772496000000 categoryOutcome=/Failure duser=sato dntdom=HOSPITAL src=192.0.2.9 shost=WARD3-PC1 dhost=FS01"
+            ),
+            &[
+                ("event.code", "4625"),
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.9"),
+                ("host.name", "FS01"),
+                ("@timestamp", "2026-03-03T00:00:00.000000Z"),
+            ],
+        );
+        check(
+            format!("<13>Mar  3 09:00:00 FS01 {provider}[604]: {}", text(" ", " ")),
+            &[("event.code", "4625"), ("user.name", "sato"), ("winlog.provider", provider)],
         );
     }
 

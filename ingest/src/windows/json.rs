@@ -52,15 +52,41 @@ pub(crate) fn reading(text: &str) -> Option<Reading> {
     if !text.starts_with('{') {
         return None;
     }
-    let Value::Object(object) = serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()? else {
-        return None;
+    let object = match serde_json::Deserializer::from_str(text).into_iter::<Value>().next()? {
+        Ok(Value::Object(object)) => object,
+        // A datagram ends where the sender's or the network's limit cut it.
+        Err(error) if error.is_eof() => serde_json::from_str(&whole_members(text)?).ok()?,
+        _ => return None,
     };
-    let mut fields = read(&object)?;
-    let shown = shown(&object);
+    reading_of(&object)
+}
+
+/// A record out of an object's members.
+pub(crate) fn reading_of(object: &Map<String, Value>) -> Option<Reading> {
+    let mut fields = read(object)?;
+    let shown = shown(object);
     if let Some(text) = shown {
         prose::fill(&mut fields, text);
     }
-    Some(Reading { time: stamp(&object, &fields), message: shown.map(one_line), fields })
+    Some(Reading { time: stamp(object, &fields), message: shown.map(one_line), fields })
+}
+
+/// The members of a cut object that are whole: up to the last comma that no string and no inner object holds.
+fn whole_members(text: &str) -> Option<String> {
+    let (mut depth, mut in_string, mut escaped, mut end) = (0_usize, false, false, None);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => end = Some(at),
+            _ => {}
+        }
+    }
+    text.get(..end?).map(|members| format!("{members}}}"))
 }
 
 fn read(object: &Map<String, Value>) -> Option<WindowsFields> {
@@ -349,6 +375,14 @@ mod tests {
             assert_eq!((event.parse_status, event.module.as_deref()), (Some(ParseStatus::Raw), None));
             assert_eq!(event.source_id.as_deref(), Some("ip:192.0.2.200"));
         }
+    }
+
+    #[test]
+    fn a_cut_object_keeps_its_whole_members() {
+        let cut = r#"{"EventID":4625,"Channel":"Security","Hostname":"FS01","TargetUserName":"sato","IpAddress":"192.0.2.4","Mess"#;
+        let reading = reading(cut).expect("a Windows record");
+        assert_eq!(reading.fields.text("IpAddress"), Some("192.0.2.4"));
+        assert!(super::reading("{\"EventID\":4625").is_none());
     }
 
     #[test]

@@ -259,14 +259,109 @@ pub(crate) fn read(number: i64, text: &str) -> Vec<(&str, &str)> {
     if labelled.is_empty() { by_position(number, text) } else { labelled }
 }
 
+/// Names of Sysmon's data. Agents that join lines leave nothing else to tell a name from a word of a command.
+const SYSMON: &[&str] = &[
+    "RuleName",
+    "UtcTime",
+    "ProcessGuid",
+    "ProcessId",
+    "Image",
+    "FileVersion",
+    "Description",
+    "Product",
+    "Company",
+    "OriginalFileName",
+    "CommandLine",
+    "CurrentDirectory",
+    "User",
+    "LogonGuid",
+    "LogonId",
+    "TerminalSessionId",
+    "IntegrityLevel",
+    "Hashes",
+    "ParentProcessGuid",
+    "ParentProcessId",
+    "ParentImage",
+    "ParentCommandLine",
+    "ParentUser",
+    "Protocol",
+    "Initiated",
+    "SourceIsIpv6",
+    "SourceIp",
+    "SourceHostname",
+    "SourcePort",
+    "SourcePortName",
+    "DestinationIsIpv6",
+    "DestinationIp",
+    "DestinationHostname",
+    "DestinationPort",
+    "DestinationPortName",
+    "TargetFilename",
+    "CreationUtcTime",
+    "PreviousCreationUtcTime",
+    "ImageLoaded",
+    "Signed",
+    "Signature",
+    "SignatureStatus",
+    "SourceProcessGuid",
+    "SourceProcessGUID",
+    "SourceProcessId",
+    "SourceThreadId",
+    "SourceImage",
+    "TargetProcessGuid",
+    "TargetProcessGUID",
+    "TargetProcessId",
+    "TargetImage",
+    "GrantedAccess",
+    "CallTrace",
+    "NewThreadId",
+    "StartAddress",
+    "StartModule",
+    "StartFunction",
+    "EventType",
+    "TargetObject",
+    "Details",
+    "NewName",
+    "PipeName",
+    "QueryName",
+    "QueryStatus",
+    "QueryResults",
+    "Archived",
+    "IsExecutable",
+    "Device",
+    "SourceUser",
+    "TargetUser",
+    "Operation",
+    "EventNamespace",
+    "Query",
+    "Destination",
+    "Consumer",
+    "Filter",
+    "Contents",
+];
+
 /// Sysmon's text consists of the names of its data, in every language.
 fn named_lines(text: &str) -> Vec<(&str, &str)> {
-    let pair = |line| {
-        let (name, value) = str::split_once(line, ": ")?;
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_name.then_some((name, value.trim())).filter(|(_, value)| !value.is_empty())
-    };
-    text.lines().filter_map(pair).collect()
+    let names: Vec<(usize, &str)> =
+        text.match_indices(": ").filter_map(|(at, _)| sysmon_name(text.get(..at)?)).collect();
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for (index, (start, name)) in names.iter().enumerate() {
+        let end = names.get(index + 1).map_or(text.len(), |(next, _)| *next);
+        let value = text.get(start + name.len() + 1..end).unwrap_or("").trim();
+        let value = value.split(['\r', '\n']).next().unwrap_or(value).trim_end();
+        if !value.is_empty() && !pairs.iter().any(|(known, _)| known == name) {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
+/// The name that ends `before`, and where it begins.
+fn sysmon_name(before: &str) -> Option<(usize, &str)> {
+    let start = before.rfind(|character: char| !character.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let name = before.get(start..)?;
+    let stands_alone = before.get(..start)?.chars().next_back().is_none_or(char::is_whitespace);
+    (stands_alone && SYSMON.contains(&name)).then_some((start, name))
 }
 
 /// Where a label begins, where its value begins, and what it means.
@@ -575,10 +670,18 @@ mod tests {
 
     #[test]
     fn sysmon_lines_carry_their_names() {
-        let found = named_lines(
-            "Network connection detected:\r\nUtcTime: 2026-03-03 00:00:00.1\r\nUser: H\\sato\r\nRuleName: \r\n",
-        );
-        assert_eq!(found, [("UtcTime", "2026-03-03 00:00:00.1"), ("User", "H\\sato")]);
+        for end in ["\r\n", "  ", " "] {
+            let text = [
+                "Process Create:",
+                "RuleName: ",
+                "UtcTime: 2026-03-03 00:00:00.1",
+                "CommandLine: x /c: y",
+                "User: H\\sato",
+            ]
+            .join(end);
+            let expected = [("UtcTime", "2026-03-03 00:00:00.1"), ("CommandLine", "x /c: y"), ("User", "H\\sato")];
+            assert_eq!(named_lines(&text), expected, "{end:?}");
+        }
     }
 
     #[test]
