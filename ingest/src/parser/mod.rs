@@ -31,6 +31,7 @@ mod veeam;
 mod vmware;
 mod vmware_nsx;
 mod vmware_view;
+mod windows_agents;
 mod windows_event;
 mod yamaha;
 

@@ -1,4 +1,4 @@
-//! VMware `ESXi` and vCenter Server.
+//! `VMware` `ESXi` and vCenter Server.
 //!
 //! Formats: vCenter's event stream `Event [id] [n-m] [time] [type] [severity] [user] [datacenter] [chain] [text]`; the
 //! service logs `level service[pid] [Originator@6876 sub=… opID=… user=…] text`; observations `[vob.…] text`; the single
@@ -140,7 +140,11 @@ fn account_and_address<'a>(text: &'a str, draft: &mut Draft<'_>) -> Option<&'a s
 
 /// What the sentences of host and vCenter say; `false` for those that name nobody.
 fn sentence(text: &str, draft: &mut Draft<'_>) -> bool {
-    if let Some(rest) = text.strip_prefix("User ")
+    if let Some(account) = between(text, "user account '", "'").filter(|_| text.contains("has been locked")) {
+        draft.user(account);
+        draft.kind(Category::Authentication, Action::Deny);
+        draft.event.outcome = Some(Outcome::Failure);
+    } else if let Some(rest) = text.strip_prefix("User ")
         && let Some((who, agent)) = rest.split_once(" logged in as ")
         && account_and_address(who, draft).is_some()
     {
@@ -459,6 +463,10 @@ mod tests {
                 ("event.action", "session-end"),
                 ("source.ip", "192.0.2.8"),
             ],
+        );
+        check(
+            "<166>2026-03-03T00:00:00Z esx1 vobd: [UserLevelCorrelator] 3us: [vob.user.account.locked] Remote access for ESXi local user account 'root' has been locked for 900 seconds after 5 failed login attempts.",
+            &[("event.action", "deny"), ("user.name", "root"), ("event.outcome", "failure")],
         );
         check(
             r#"<14>1 2026-03-03T00:00:00Z vc1 sso - - - INFO websso[52:t] [CorId=1] [auditlogger] {"user":"sato@H","client":"192.0.2.8","type":"com.vmware.sso.LoginFailure"}"#,

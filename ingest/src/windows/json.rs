@@ -248,13 +248,7 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
             push(&mut fields, name, value, true, DEPTH_MAX);
         }
     }
-    // `NXLog` says in a word of its own what the audit bits say; the bits come as a signed number.
-    match first_text(object, &["EventType"]) {
-        Some("AUDIT_FAILURE") => fields.push_system("Keywords", "Audit Failure"),
-        Some("AUDIT_SUCCESS") => fields.push_system("Keywords", "Audit Success"),
-        Some(other) => fields.push_data("EventType", other),
-        None => {}
-    }
+    push_audit(&mut fields, object);
     for (name, value) in object {
         let known = FLAT.iter().chain(process.clone()).any(|(member, _)| member == name)
             || FLAT_SKIPPED.contains(&name.as_str());
@@ -263,6 +257,29 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
         }
     }
     fields
+}
+
+/// `NXLog` says in a word of its own what the audit bits say. The bits themselves come as `0x…`, or as a signed number,
+/// which a processor on the way may have rounded: then the lower half is not zero, and the bits say nothing.
+fn push_audit(fields: &mut WindowsFields, object: &Map<String, Value>) {
+    let word = first_text(object, &["EventType"]);
+    let keywords = match object.get("Keywords") {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => {
+            let bits = number.as_i64().filter(|bits| bits.trailing_zeros() >= 32);
+            bits.map(|bits| format!("{bits:#x}"))
+        }
+        _ => None,
+    };
+    match (word, keywords) {
+        (Some("AUDIT_FAILURE"), _) => fields.push_system("Keywords", "Audit Failure"),
+        (Some("AUDIT_SUCCESS"), _) => fields.push_system("Keywords", "Audit Success"),
+        (_, Some(keywords)) => fields.push_system("Keywords", &keywords),
+        (_, None) => {}
+    }
+    if let Some(other) = word.filter(|word| !word.starts_with("AUDIT_")) {
+        fields.push_data("EventType", other);
+    }
 }
 
 /// Lists repeat their name, objects give the names of their members; null is left out.
@@ -353,6 +370,16 @@ mod tests {
             (event.native.get("Provider_Name"), event.winlog_record_id),
             (Some("Microsoft-Windows-Security-Auditing"), Some(5))
         );
+    }
+
+    #[test]
+    fn audit_bits_count_unless_they_were_rounded() {
+        let outcome = |keywords: &serde_json::Value| {
+            parse(&json!({"EventID": 5140, "Channel": "Security", "Keywords": keywords})).outcome
+        };
+        assert_eq!(outcome(&json!("0x8010000000000000")), Some(Outcome::Failure));
+        assert_eq!(outcome(&json!(-9_214_364_837_600_034_816_i64)), Some(Outcome::Success));
+        assert_eq!(outcome(&json!(-9_214_364_837_600_035_000_i64)), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod account;
 pub(crate) mod flatten;
 pub(crate) mod json;
+mod labels;
 mod message;
 pub(crate) mod prose;
 #[cfg(test)]
