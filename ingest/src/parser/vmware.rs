@@ -44,7 +44,11 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 fn finish(header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.product("vmware", "vmware.vsphere", "VMware", "vSphere");
     draft.process(header);
-    draft.event.host_name = header.host.map(str::to_owned);
+    // A line of the service's own file begins with its level, where a syslog line has the host.
+    let is_level = |word: &&str| {
+        ["info", "warning", "warn", "error", "verbose", "debug"].iter().any(|level| level.eq_ignore_ascii_case(word))
+    };
+    draft.event.host_name = header.host.filter(|host| !is_level(host)).map(str::to_owned);
     if draft.event.category.is_none() {
         draft.kind(Category::Host, Action::Other);
     }

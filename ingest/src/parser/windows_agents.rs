@@ -70,10 +70,10 @@ fn push_writer(fields: &mut WindowsFields, account: &str) {
     }
     match account.split_once('\\') {
         Some((domain, name)) => {
-            fields.push_data("AccountName", name);
-            fields.push_data("Domain", domain);
+            fields.push_system("Security_UserName", name);
+            fields.push_system("Security_UserDomain", domain);
         }
-        None => fields.push_data("AccountName", account),
+        None => fields.push_system("Security_UserName", account),
     }
 }
 
@@ -113,10 +113,7 @@ pub(super) fn ossec(body: &str) -> Option<Reading> {
     push_audit(&mut fields, word);
     if !user.starts_with('(') {
         push_writer(&mut fields, user);
-        push_columns(
-            &mut fields,
-            &[("Domain", domain)].map(|(name, value)| (name, if value == "no domain" { "" } else { value })),
-        );
+        push_columns(&mut fields, &[("Security_UserDomain", if domain == "no domain" { "" } else { domain })]);
     }
     finish(fields, named_time(before), text)
 }

@@ -77,7 +77,8 @@ fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {
 
 /// The text from the first brace on, when the message begins with it and it looks like a Windows record.
 fn json_object<'a>(header: &Header<'a>) -> Option<&'a str> {
-    const MARKS: [&str; 6] = ["\"EventID\"", "\"winlog\"", "\"win\"", "\"System\"", "\"event_id\"", "\"EventId\""];
+    const MARKS: [&str; 7] =
+        ["\"_EventID\"", "\"EventID\"", "\"winlog\"", "\"win\"", "\"System\"", "\"event_id\"", "\"EventId\""];
     let text = [header.message, header.body].into_iter().find(|text| text.trim_start().starts_with('{'))?;
     MARKS.iter().any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some()).then_some(text)
 }
@@ -316,7 +317,7 @@ mod tests {
                 ("event.code", "7036"),
             ],
         );
-        let sysmon = r#"{"EventTime":"2026-03-03 09:00:00","Hostname":"PC1","EventID":11,"SourceName":"Microsoft-Windows-Sysmon","Channel":"Microsoft-Windows-Sysmon/Operational","AccountName":"SYSTEM","Domain":"NT AUTHORITY","UserID":"S-1-5-18","UtcTime":"2026-03-03 01:00:00.5","Image":"C:\\a.exe"}"#;
+        let sysmon = r#"{"EventTime":"2026-03-03 09:00:00","Hostname":"PC1","EventID":11,"SourceName":"Microsoft-Windows-Sysmon","Channel":"Microsoft-Windows-Sysmon/Operational","AccountName":"SYSTEM","Domain":"NT AUTHORITY","UserID":"S-1-5-18","AccountType":"User","UtcTime":"2026-03-03 01:00:00.5","Image":"C:\\a.exe"}"#;
         check(
             sysmon,
             &[

@@ -28,7 +28,8 @@ pub(super) const ACCOUNT: AccountFields = AccountFields { name: "AccountName", d
 /// A certificate authority's requester.
 const REQUESTER: AccountFields = AccountFields { name: "Requester", domain: "", sid: "" };
 /// The account of `Security/@UserID`, which the event log gives as a SID only; agents look its name up.
-const WRITER: AccountFields = AccountFields { name: "AccountName", domain: "Domain", sid: "Security_UserID" };
+const WRITER: AccountFields =
+    AccountFields { name: "Security_UserName", domain: "Security_UserDomain", sid: "Security_UserID" };
 
 /// Whoever an event names, the nearest to the act first.
 pub(super) const ANYBODY: [AccountFields; 5] = [SUBJECT, TARGET, USER, REQUESTER, WRITER];

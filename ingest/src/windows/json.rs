@@ -63,12 +63,24 @@ pub(crate) fn reading(text: &str) -> Option<Reading> {
 
 /// A record out of an object's members.
 pub(crate) fn reading_of(object: &Map<String, Value>) -> Option<Reading> {
+    let plain = object.contains_key("_EventID").then(|| without_underscores(object));
+    let object = plain.as_ref().unwrap_or(object);
     let mut fields = read(object)?;
     let shown = shown(object);
     if let Some(text) = shown {
         prose::fill(&mut fields, text);
     }
     Some(Reading { time: stamp(object, &fields), message: shown.map(one_line), fields })
+}
+
+/// GELF puts `_` before every member that is not its own.
+fn without_underscores(object: &Map<String, Value>) -> Map<String, Value> {
+    const OWN: [(&str, &str); 3] = [("host", "Hostname"), ("full_message", "Message"), ("timestamp", "date")];
+    let renamed = |name: &str| {
+        let own = OWN.iter().find(|(known, _)| *known == name).map(|(_, ours)| (*ours).to_owned());
+        own.unwrap_or_else(|| name.strip_prefix('_').unwrap_or(name).to_owned())
+    };
+    object.iter().map(|(name, value)| (renamed(name), value.clone())).collect()
 }
 
 /// The members of a cut object that are whole: up to the last comma that no string and no inner object holds.
@@ -249,6 +261,14 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
         }
     }
     push_audit(&mut fields, object);
+    // `NXLog` looks the record's SID up; an event may have an account of the same name, but no type of account.
+    if object.contains_key("AccountType") {
+        for (member, name) in [("AccountName", "Security_UserName"), ("Domain", "Security_UserDomain")] {
+            if let Some(value) = object.get(member) {
+                push(&mut fields, name, value, true, DEPTH_MAX);
+            }
+        }
+    }
     for (name, value) in object {
         let known = FLAT.iter().chain(process.clone()).any(|(member, _)| member == name)
             || FLAT_SKIPPED.contains(&name.as_str());
@@ -370,6 +390,21 @@ mod tests {
             (event.native.get("Provider_Name"), event.winlog_record_id),
             (Some("Microsoft-Windows-Security-Auditing"), Some(5))
         );
+    }
+
+    #[test]
+    fn gelf_marks_its_members() {
+        let event = parse(&json!({"version": "1.1", "host": "FS01", "timestamp": 1_772_496_000.5, "_EventID": 4625,
+            "_Channel": "Security", "_EventType": "AUDIT_FAILURE", "_TargetUserName": "sato", "short_message": "x"}));
+        assert_eq!((event.user_name.as_deref(), event.host_name.as_deref()), (Some("sato"), Some("FS01")));
+        assert_eq!(event.event_time.map(rfc3339).as_deref(), Some("2026-03-03T00:00:00.500000Z"));
+    }
+
+    #[test]
+    fn the_account_a_service_runs_as_is_nobody_who_acts() {
+        let event = parse(&json!({"EventID": 7045, "Channel": "System", "SourceName": "Service Control Manager",
+            "AccountName": "LocalSystem"}));
+        assert_eq!(event.user_name, None);
     }
 
     #[test]

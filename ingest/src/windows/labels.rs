@@ -173,6 +173,32 @@ pub(super) const TITLES: &[(&str, &str, i64)] = &[
         "コンピューターがアカウントの資格情報の確認を試行しました。",
         4776,
     ),
+    (
+        "A member was added to a security-enabled global group.",
+        "セキュリティが有効なグローバル グループにメンバーが追加されました。",
+        4728,
+    ),
+    (
+        "A member was removed from a security-enabled global group.",
+        "セキュリティが有効なグローバル グループからメンバーが削除されました。",
+        4729,
+    ),
+    (
+        "A member was added to a security-enabled local group.",
+        "セキュリティが有効なローカル グループにメンバーが追加されました。",
+        4732,
+    ),
+    (
+        "A member was removed from a security-enabled local group.",
+        "セキュリティが有効なローカル グループからメンバーが削除されました。",
+        4733,
+    ),
+    ("A service was installed in the system.", "サービスがシステムにインストールされました。", 4697),
+    ("A scheduled task was created.", "スケジュールされたタスクが作成されました。", 4698),
+    ("System audit policy was changed.", "システム監査ポリシーが変更されました。", 4719),
+    ("A session was reconnected to a Window Station.", "セッションが Window Station に再接続されました。", 4778),
+    ("A session was disconnected from a Window Station.", "セッションが Window Station から切断されました。", 4779),
+    ("A network share object was accessed.", "ネットワーク共有オブジェクトにアクセスしました。", 5140),
     ("The audit log was cleared.", "監査ログが消去されました。", 1102),
 ];
 
