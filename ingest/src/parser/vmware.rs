@@ -32,6 +32,11 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         service(text, draft)
     } else if has("[vob.") {
         observation(text, draft)
+    } else if has("ha-eventmgr") {
+        // Before `ESXi` 6 the block had another form: `[FFE5 info 'ha-eventmgr'] Event 7 : User …`.
+        text.split_once("] Event ")
+            .and_then(|(_, rest)| rest.split_once(" : "))
+            .is_some_and(|(_, told)| sentence(told, draft))
     } else {
         identity_service(text, draft)
     };
@@ -323,7 +328,17 @@ fn identity_service(text: &str, draft: &mut Draft<'_>) -> bool {
         draft.kind(Category::Process, Action::Other);
         return true;
     }
-    cron(text, draft)
+    shell(text, draft) || cron(text, draft)
+}
+
+/// `shell[123]: [root]: esxcli …`: what was typed on the host.
+fn shell(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((_, rest)) = text.strip_prefix("shell[").and_then(|rest| rest.split_once("]: [")) else { return false };
+    let Some((user, command)) = rest.split_once("]: ") else { return false };
+    draft.user(user);
+    draft.event.process_command_line = Some(command.to_owned());
+    draft.kind(Category::Process, Action::Other);
+    true
 }
 
 /// `[11/May/2023:10:22:24 +0000] tomcat-http--47 [Request] 192.0.2.1:48866 to local 1080 - …`.

@@ -221,6 +221,32 @@ pub(super) fn arcsight(body: &str) -> Option<Reading> {
     finish(fields, time, record.name)
 }
 
+/// `WinCollect`'s LEEF: `LEEF:1.0|Microsoft|Windows|VERSION|NUMBER|key=value` between tabs, the text among them.
+pub(super) fn leef(body: &str) -> Option<Reading> {
+    let (_, rest) = body.split_once("|Microsoft|Windows|")?;
+    let (_, rest) = rest.split_once('|')?;
+    let (number, rest) = rest.split_once('|')?;
+    let mut fields = WindowsFields::default();
+    push_columns(&mut fields, &[("EventID", number)]);
+    let (mut text, mut time, mut provider) = ("", None, "");
+    for (key, value) in kv::separated(rest, b'\t') {
+        match key {
+            "cat" => push_audit(&mut fields, value),
+            "source" | "application" if provider.is_empty() => provider = value,
+            "resource" | "computer" => push_columns(&mut fields, &[("Computer", value)]),
+            "usrName" => push_writer(&mut fields, value),
+            "devTime" => time = stamp::epoch(value).map(HeaderTime::Epoch).or_else(|| named_time(value)),
+            "message" => text = value,
+            _ => {}
+        }
+    }
+    push_columns(&mut fields, &[("Provider_Name", provider)]);
+    if provider.ends_with("Security-Auditing") || fields.text("Keywords").is_some() {
+        fields.push_system("Channel", "Security");
+    }
+    finish(fields, time, text)
+}
+
 /// RSA enVision: `%NICWIN-4-LOG_NUMBER_PROVIDER: LOG,rn=… cid=… eid=…,TIME,NUMBER,PROVIDER,USER,TYPE,COMPUTER,CATEGORY,DATA,TEXT`.
 pub(super) fn envision(body: &str) -> Option<Reading> {
     let (_, rest) = body.split_once("%NICWIN-")?;

@@ -55,6 +55,9 @@ fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {
     if has("<Event") {
         return xml::read(body).map(|fields| ("windows.xml", Reading { fields, time: None, message: None }));
     }
+    if has("LEEF:") && has("|Microsoft|Windows|") {
+        return agents::leef(body).map(|reading| ("windows.leef", reading));
+    }
     if has("|Microsoft|Microsoft Windows|") || has("|Microsoft|Windows|") {
         return agents::arcsight(body).map(|reading| ("windows.cef", reading));
     }

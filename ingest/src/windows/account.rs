@@ -42,7 +42,8 @@ pub(super) fn set_user(event: &mut Event, windows: &WindowsFields, fields: Accou
     event.user_name = Some(parsed.key);
     event.user_domain = domain.or(parsed.domain);
     event.user_raw = Some(raw.to_owned());
-    event.user_id = windows.text(fields.sid).map(str::to_owned);
+    // Agents put the name they looked up in the SID's place.
+    event.user_id = windows.text(fields.sid).filter(|sid| sid.starts_with("S-1-")).map(str::to_owned);
     true
 }
 
