@@ -55,6 +55,21 @@ pub(super) const LABELS: &[(&str, &str, Label)] = &[
     ("Target Server", "ターゲット サーバー", Label::Opens(Block::Other)),
     ("Additional Information", "追加情報", Label::Opens(Block::Other)),
     ("Detailed Authentication Information", "詳細な認証情報", Label::Opens(Block::Other)),
+    ("Share Information", "共有情報", Label::Opens(Block::Other)),
+    ("Access Request Information", "アクセス要求情報", Label::Opens(Block::Other)),
+    ("Audit Policy Change", "監査ポリシーの変更", Label::Opens(Block::Other)),
+    ("Authentication Details", "認証の詳細", Label::Opens(Block::Other)),
+    ("RADIUS Client", "RADIUS クライアント", Label::Opens(Block::Other)),
+    ("NAS", "NAS", Label::Opens(Block::Other)),
+    ("Object", "オブジェクト", Label::Opens(Block::Other)),
+    ("Session", "セッション", Label::Opens(Block::Other)),
+    ("Task Information", "タスク情報", Label::Opens(Block::Other)),
+    ("Application Information", "アプリケーション情報", Label::Opens(Block::Other)),
+    ("Filter Information", "フィルター情報", Label::Opens(Block::Other)),
+    ("Direction", "方向", Label::Field("Direction")),
+    ("Protocol", "プロトコル", Label::Field("Protocol")),
+    ("Old Account Name", "以前のアカウント名", Label::Field("OldTargetUserName")),
+    ("New Account Name", "新しいアカウント名", Label::Field("NewTargetUserName")),
     ("Changed Attributes", "変更された属性", Label::Opens(Block::Other)),
     ("Attributes", "属性", Label::Opens(Block::Other)),
     ("Security ID", "セキュリティ ID", Label::Sid),
@@ -325,3 +340,30 @@ pub(super) fn is_subject_and_target(number: i64) -> bool {
 }
 
 pub(super) const SUBJECT_AND_TARGET: &str = "$S . TargetSid TargetUserName TargetDomainName";
+
+/// Data of one word. Where lines were joined by single blanks the explanation follows the last of them at once.
+pub(super) fn is_one_word(name: &str) -> bool {
+    matches!(
+        name,
+        "LogonType"
+            | "Status"
+            | "SubStatus"
+            | "IpAddress"
+            | "IpPort"
+            | "SourceAddress"
+            | "SourcePort"
+            | "DestAddress"
+            | "DestPort"
+            | "ClientAddress"
+            | "KeyLength"
+            | "ProcessId"
+            | "ProcessID"
+            | "NewProcessId"
+            | "SubjectLogonId"
+            | "TargetLogonId"
+            | "ReasonCode"
+            | "NASIPv4Address"
+            | "AccessMask"
+            | "PreAuthType"
+    )
+}

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 
 use super::flatten::WindowsFields;
 use super::labels::{
-    Block, LABELS, LOGON_END, Label, ORDERS, SUBJECT, SUBJECT_AND_TARGET, SYSMON, TITLES, is_subject_and_target,
+    Block, LABELS, LOGON_END, Label, ORDERS, SUBJECT, SUBJECT_AND_TARGET, SYSMON, TITLES, is_one_word,
+    is_subject_and_target,
 };
 
 /// How far into a text the data is looked for, in bytes; the longest data (4738, 5136) ends far before.
@@ -132,7 +133,8 @@ fn by_labels(number: i64, text: &str) -> Vec<(&'static str, &str)> {
             && !value.is_empty()
             && !pairs.iter().any(|(known, _)| *known == name)
         {
-            pairs.push((name, value));
+            let first_word = value.split(' ').next().unwrap_or(value);
+            pairs.push((name, if is_one_word(name) { first_word } else { value }));
         }
     }
     pairs
@@ -360,6 +362,7 @@ mod tests {
         let off = "An account was logged off. Subject: Security ID: S-1-5-21-7 Account Name: sato Account Domain: H Logon ID: 0x1 Logon Type: 3 This event is generated when a logon session is destroyed.";
         let found = read(4634, off);
         assert_eq!((value_of(&found, "TargetUserName"), value_of(&found, "SubjectUserName")), ("sato", ""));
+        assert_eq!(value_of(&found, "LogonType"), "3");
         let group = "Subject: Security ID: S-1-5-21-5 Account Name: admin1 Account Domain: H Logon ID: 0x2 Member: Security ID: S-1-5-21-9 Account Name: CN=佐藤,DC=h Group: Security ID: S-1-5-32-544 Group Name: Administrators Group Domain: Builtin";
         let found = read(4732, group);
         assert_eq!(value_of(&found, "MemberName"), "CN=佐藤,DC=h");
