@@ -14,13 +14,13 @@ use crate::header::{self, Header, HeaderTime};
 use crate::stamp;
 
 /// Members that hold the original line, the surest first.
-const LINES: [&str; 10] =
-    ["event.original", "full_log", "MESSAGE", "message", "log", "msg", "_raw", "raw", "line", "short_message"];
-const HOSTS: [&str; 8] =
-    ["_HOSTNAME", "HOSTNAME", "hostname", "host", "host.name", "host.hostname", "agent.hostname", "agent.name"];
-const PROGRAMS: [&str; 7] =
-    ["SYSLOG_IDENTIFIER", "ident", "appname", "programname", "app", "process.name", "log.syslog.appname"];
-const PIDS: [&str; 6] = ["SYSLOG_PID", "_PID", "pid", "procid", "process.pid", "log.syslog.procid"];
+const LINES: [&str; 11] =
+    ["event.original", "full_log", "MESSAGE", "message", "log", "msg", "_raw", "raw", "line", "short_message", "event"];
+const HOSTS: [&str; 9] =
+    ["_HOSTNAME", "HOSTNAME", "HOST", "hostname", "host", "host.name", "host.hostname", "agent.hostname", "agent.name"];
+const PROGRAMS: [&str; 8] =
+    ["SYSLOG_IDENTIFIER", "PROGRAM", "ident", "appname", "programname", "app", "process.name", "log.syslog.appname"];
+const PIDS: [&str; 7] = ["SYSLOG_PID", "_PID", "PID", "pid", "procid", "process.pid", "log.syslog.procid"];
 const TIMES: [&str; 7] =
     ["@timestamp", "timestamp", "time", "eventtime", "date", "__REALTIME_TIMESTAMP", "timereported"];
 

@@ -87,6 +87,7 @@ mod vmware;
 mod vmware_nsx;
 mod vmware_view;
 mod watchguard;
+mod windows_agents;
 mod windows_event;
 mod ubiquiti;
 mod yamaha;

@@ -13,7 +13,8 @@ use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = header.body;
-    let understood = file_event(text, draft).is_some() || connection(text, draft).is_some();
+    let understood =
+        file_event(text, draft).is_some() || connection(text, draft).is_some() || system(text, draft).is_some();
     if understood {
         draft.product("synology", "synology.dsm", "Synology", "DSM");
         draft.event.host_name = header.host.map(str::to_owned);
@@ -69,6 +70,21 @@ fn connection(text: &str, draft: &mut Draft<'_>) -> Option<()> {
     draft.reason(between(told, " due to ", ".").unwrap_or(""));
     draft.native("service", between(told, "[", "]").unwrap_or(""));
     draft.rule("synology.connection");
+    Some(())
+}
+
+/// `System NAME:#011User [x] was created.`: who did it stands before the tab. Only accounts are told; the rest is the
+/// machine's own.
+fn system(text: &str, draft: &mut Draft<'_>) -> Option<()> {
+    let rest = text.strip_prefix("System ")?;
+    let (who, told) = rest.split_once(":#011").or_else(|| rest.split_once(":\t"))?;
+    let (target, verb) = told.strip_prefix("User [")?.split_once("] was ")?;
+    draft.user(who);
+    draft.target_user(target);
+    draft.kind(Category::Iam, Action::AccountChange);
+    draft.event.outcome = Some(Outcome::Success);
+    draft.native("verb", verb.trim_end_matches('.'));
+    draft.rule("synology.system");
     Some(())
 }
 
@@ -131,6 +147,10 @@ mod tests {
         check(
             "<12>Mar  3 09:00:00 nas1 Connection: Host [192.0.2.8] was blocked via [SSH].",
             &[("event.action", "deny"), ("source.ip", "192.0.2.8"), ("user.name", "-")],
+        );
+        check(
+            "<14>Mar  3 09:00:00 nas1 System admin1:#011User [sato] was created.",
+            &[("event.action", "account-change"), ("user.name", "admin1"), ("user.target.name", "sato")],
         );
         assert_eq!(parse(b"<14>Mar  3 09:00:00 h app: User [x] from [y] went").module, None);
     }

@@ -3,12 +3,14 @@
 //! Format: RFC 5424 whose structured data breaks the rules: `[origin enterpriseId="31023"] [categoryId=0 instanceId=31000
 //! Name="value" … UserName="DOMAIN\x" Version="1" Description="…"]`. Quirks: numbers stand without quotes, `ChangesXML` holds
 //! quotes of its own; `instanceId` is the documented event id; who did it is `UserName`, in some events a numbered
-//! parameter, in others only the end of the description. `DateTime` is the restore point's, not the event's.
+//! parameter, in others only the end of the description. `DateTime` is when the
+//! restore point was made: the time of the event that tells of its making (10010), and of no other.
 
 use monban_event::{Action, Category, Outcome};
 
-use super::draft::Draft;
+use super::draft::{Draft, PayloadTime};
 use crate::header::Header;
+use crate::stamp;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some((_, rest)) = header.body.split_once("[categoryId=") else { return false };
@@ -28,9 +30,20 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             draft.native(name, value);
         }
     }
+    if id == "10010" && header.time.is_none() {
+        draft.time = quoted(rest, "DateTime").and_then(made_at);
+    }
     set_action(id, description, draft);
     draft.rule("veeam.syslog");
     true
+}
+
+/// `03/31/2026 09:00:00`.
+fn made_at(text: &str) -> Option<PayloadTime> {
+    let (date, clock) = text.split_once(' ')?;
+    let mut parts = date.split('/');
+    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+    stamp::read(&format!("{year}-{month}-{day} {clock}")).map(|(stamp, _)| PayloadTime::Stamp(stamp))
 }
 
 fn word_behind<'a>(text: &'a str, mark: &str) -> Option<&'a str> {

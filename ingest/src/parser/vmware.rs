@@ -1,4 +1,4 @@
-//! VMware `ESXi` and vCenter Server.
+//! `VMware` `ESXi` and vCenter Server.
 //!
 //! Formats: vCenter's event stream `Event [id] [n-m] [time] [type] [severity] [user] [datacenter] [chain] [text]`; the
 //! service logs `level service[pid] [Originator@6876 sub=… opID=… user=…] text`; observations `[vob.…] text`; the single
@@ -23,14 +23,20 @@ use crate::stamp;
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = header.body;
     let has = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
-    let understood = if has("] [vim.event.") || has("] [com.vmware.") || has("] [esx.") {
+    let is_event = has("Event [") && (has("] [vim.event.") || has("] [com.vmware.") || has("] [esx."));
+    let understood = if is_event {
         event_stream(text, draft)
     } else if has("[auditlogger] {") {
         single_sign_on(text, draft)
-    } else if has("[Originator@6876") || has("[vSAN@6876") {
+    } else if has("[Originator@") || has("[vSAN@") {
         service(text, draft)
     } else if has("[vob.") {
         observation(text, draft)
+    } else if has("ha-eventmgr") {
+        // Before `ESXi` 6 the block had another form: `[FFE5 info 'ha-eventmgr'] Event 7 : User …`.
+        text.split_once("] Event ")
+            .and_then(|(_, rest)| rest.split_once(" : "))
+            .is_some_and(|(_, told)| sentence(told, draft))
     } else {
         identity_service(text, draft)
     };
@@ -43,7 +49,11 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 fn finish(header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.product("vmware", "vmware.vsphere", "VMware", "vSphere");
     draft.process(header);
-    draft.event.host_name = header.host.map(str::to_owned);
+    // A line of the service's own file begins with its level, where a syslog line has the host.
+    let is_level = |word: &&str| {
+        ["info", "warning", "warn", "error", "verbose", "debug"].iter().any(|level| level.eq_ignore_ascii_case(word))
+    };
+    draft.event.host_name = header.host.filter(|host| !is_level(host)).map(str::to_owned);
     if draft.event.category.is_none() {
         draft.kind(Category::Host, Action::Other);
     }
@@ -139,7 +149,11 @@ fn account_and_address<'a>(text: &'a str, draft: &mut Draft<'_>) -> Option<&'a s
 
 /// What the sentences of host and vCenter say; `false` for those that name nobody.
 fn sentence(text: &str, draft: &mut Draft<'_>) -> bool {
-    if let Some(rest) = text.strip_prefix("User ")
+    if let Some(account) = between(text, "user account '", "'").filter(|_| text.contains("has been locked")) {
+        draft.user(account);
+        draft.kind(Category::Authentication, Action::Deny);
+        draft.event.outcome = Some(Outcome::Failure);
+    } else if let Some(rest) = text.strip_prefix("User ")
         && let Some((who, agent)) = rest.split_once(" logged in as ")
         && account_and_address(who, draft).is_some()
     {
@@ -186,7 +200,8 @@ fn password(text: &str, draft: &mut Draft<'_>) -> bool {
 
 /// `level service[pid] [Originator@6876 sub=… opID=… sid=… user=…] text`.
 fn service(text: &str, draft: &mut Draft<'_>) -> bool {
-    let Some((_, rest)) = text.split_once("@6876 ") else { return false };
+    let marked = text.split_once("[Originator@").or_else(|| text.split_once("[vSAN@"));
+    let Some((_, rest)) = marked.and_then(|(_, rest)| rest.split_once(' ')) else { return false };
     let (block, rest) = rest.split_once(']').unwrap_or((rest, ""));
     for part in block.split(' ') {
         if let Some((key, value)) = part.split_once('=') {
@@ -224,6 +239,10 @@ fn connection(text: &str, draft: &mut Draft<'_>) {
         if let (Some(from), Some(to)) = (ends.next(), ends.next()) {
             set_ends(draft, from, to);
         }
+    } else if let Some(port) =
+        behind(text, "localhost:", &[' ', '\'', ')']).or_else(|| behind(text, " _port = ", &[' ']))
+    {
+        draft.event.destination_port = port.parse().ok().filter(|port| (1..=65_535).contains(port));
     }
 }
 
@@ -246,7 +265,9 @@ fn fault(text: &str, draft: &mut Draft<'_>) {
         // The refusal itself is an event of its own.
         draft.kind(Category::Authentication, Action::Other);
         draft.user(
-            between(text, "Arg userName:", "Arg password").and_then(|rest| between(rest, "\"", "\"")).unwrap_or(""),
+            between(text, "Arg userName:", "Arg password")
+                .and_then(|rest| between(rest, "\"", "\""))
+                .map_or("", |name| name.trim_end_matches('\\')),
         );
     }
 }
@@ -307,7 +328,17 @@ fn identity_service(text: &str, draft: &mut Draft<'_>) -> bool {
         draft.kind(Category::Process, Action::Other);
         return true;
     }
-    cron(text, draft)
+    shell(text, draft) || cron(text, draft)
+}
+
+/// `shell[123]: [root]: esxcli …`: what was typed on the host.
+fn shell(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((_, rest)) = text.strip_prefix("shell[").and_then(|rest| rest.split_once("]: [")) else { return false };
+    let Some((user, command)) = rest.split_once("]: ") else { return false };
+    draft.user(user);
+    draft.event.process_command_line = Some(command.to_owned());
+    draft.kind(Category::Process, Action::Other);
+    true
 }
 
 /// `[11/May/2023:10:22:24 +0000] tomcat-http--47 [Request] 192.0.2.1:48866 to local 1080 - …`.
@@ -318,8 +349,18 @@ fn front(text: &str, draft: &mut Draft<'_>) -> Option<()> {
     draft.source(ip);
     draft.event.source_port = port;
     draft.event.destination_port = word(rest).0.parse().ok();
+    draft.time = between(text, "[", "]").and_then(access_time);
     draft.kind(Category::Network, Action::Other);
     Some(())
+}
+
+/// `03/Mar/2026:09:00:00 +0900`.
+fn access_time(text: &str) -> Option<PayloadTime> {
+    let (date, clock) = text.split_once(':')?;
+    let mut parts = date.split('/');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let (stamp, _) = stamp::read(&format!("{month} {day} {year} {clock}"))?;
+    Some(PayloadTime::Stamp(stamp))
 }
 
 /// `USER root pid 123 cmd /bin/x`: the cron of `ESXi`.
@@ -441,6 +482,10 @@ mod tests {
                 ("event.action", "session-end"),
                 ("source.ip", "192.0.2.8"),
             ],
+        );
+        check(
+            "<166>2026-03-03T00:00:00Z esx1 vobd: [UserLevelCorrelator] 3us: [vob.user.account.locked] Remote access for ESXi local user account 'root' has been locked for 900 seconds after 5 failed login attempts.",
+            &[("event.action", "deny"), ("user.name", "root"), ("event.outcome", "failure")],
         );
         check(
             r#"<14>1 2026-03-03T00:00:00Z vc1 sso - - - INFO websso[52:t] [CorId=1] [auditlogger] {"user":"sato@H","client":"192.0.2.8","type":"com.vmware.sso.LoginFailure"}"#,

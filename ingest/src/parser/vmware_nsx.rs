@@ -1,4 +1,4 @@
-//! VMware NSX: the distributed firewall of the hosts and the manager's audit log.
+//! `VMware` NSX: the distributed firewall of the hosts and the manager's audit log.
 //!
 //! Formats: `FIREWALL-PKTLOG` lines `INET match|TERM VERDICT rule IN|OUT [length] PROTO [flags] a/p->b/p …`, and RFC 5424 with
 //! `[nsx@6876 audit="true" … username="…"] UserName="…", ModuleName="…", Operation="…", Operation status="…", Src="…"`.

@@ -1,4 +1,4 @@
-//! VMware (Omnissa) Horizon: the event database of the connection servers over syslog.
+//! `VMware` (Omnissa) Horizon: the event database of the connection servers over syslog.
 //!
 //! Format: RFC 5424 with `[View@6876 Severity="…" Module="…" EventType="…" UserDisplayName="…" …] text`. The type says what
 //! happened; `AUDIT_FAIL` says that it was refused. A desktop session (`AGENT_…`) follows the login at the broker and is

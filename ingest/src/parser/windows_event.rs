@@ -10,9 +10,11 @@
 //! * Log Insight sends the text alone: the number is taken from an English or Japanese title, or from an order of lines
 //!   that no other event has; of other texts the acting account is taken where SID and logon number stand beside it.
 
+use serde_json::{Map, Value};
+
 use super::draft::{Draft, PayloadTime};
-use super::kv;
-use crate::header::{Header, HeaderTime};
+use super::windows_agents as agents;
+use crate::header::{self, Header, HeaderTime};
 use crate::stamp;
 use crate::windows::flatten::WindowsFields;
 use crate::windows::json::{self, Reading};
@@ -44,203 +46,65 @@ fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {
     if let Some(object) = json_object(header) {
         return json::reading(object).map(|reading| ("windows.json", reading));
     }
+    if let Some(structured) = header.structured.filter(|structured| structured.contains(" EventID=\"")) {
+        return nxlog_structured(structured, header).map(|reading| ("windows.nxlog", reading));
+    }
     if has("MSWinEventLog") {
-        return snare(body).map(|reading| ("windows.snare", reading));
+        return agents::snare(body).map(|reading| ("windows.snare", reading));
     }
     if has("<Event") {
         return xml::read(body).map(|fields| ("windows.xml", Reading { fields, time: None, message: None }));
     }
+    if has("LEEF:") && has("|Microsoft|Windows|") {
+        return agents::leef(body).map(|reading| ("windows.leef", reading));
+    }
+    if has("|Microsoft|Microsoft Windows|") || has("|Microsoft|Windows|") {
+        return agents::arcsight(body).map(|reading| ("windows.cef", reading));
+    }
+    if has("%NICWIN-") {
+        return agents::envision(body).map(|reading| ("windows.nic", reading));
+    }
+    if has("EvntSLog") {
+        return agents::event_reporter(body).map(|reading| ("windows.evntslog", reading));
+    }
     if has("WinEvtLog: ") {
-        return ossec(body).map(|reading| ("windows.ossec", reading));
+        return agents::ossec(body).map(|reading| ("windows.ossec", reading));
     }
     if has("AgentDevice=WindowsLog") || (has("EventCode") && has("SourceName")) {
-        return keys(body).map(|reading| ("windows.kv", reading));
+        return agents::keys(body).map(|reading| ("windows.kv", reading));
     }
-    evtsys(header)
+    agents::evtsys(header)
         .map(|reading| ("windows.evtsys", reading))
-        .or_else(|| bare(header.message).map(|reading| ("windows.text", reading)))
+        .or_else(|| bare(header).map(|reading| ("windows.text", reading)))
 }
 
 /// The text from the first brace on, when the message begins with it and it looks like a Windows record.
 fn json_object<'a>(header: &Header<'a>) -> Option<&'a str> {
-    const MARKS: [&str; 6] = ["\"EventID\"", "\"winlog\"", "\"win\"", "\"System\"", "\"event_id\"", "\"EventId\""];
+    const MARKS: [&str; 7] =
+        ["\"_EventID\"", "\"EventID\"", "\"winlog\"", "\"win\"", "\"System\"", "\"event_id\"", "\"EventId\""];
     let text = [header.message, header.body].into_iter().find(|text| text.trim_start().starts_with('{'))?;
     MARKS.iter().any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some()).then_some(text)
 }
 
-/// The audit words of the agents, as the event log's keyword says them.
-fn push_audit(fields: &mut WindowsFields, text: &str) {
-    let text = text.to_ascii_lowercase();
-    if text.contains("audit") && text.contains("fail") {
-        fields.push_system("Keywords", "Audit Failure");
-    } else if text.contains("audit") && text.contains("success") {
-        fields.push_system("Keywords", "Audit Success");
-    }
-}
-
-/// Puts an agent's columns under the names of the event log; empty and null columns are left out.
-fn push_columns(fields: &mut WindowsFields, columns: &[(&str, &str)]) {
-    for (name, value) in columns {
-        let value = value.trim();
-        if !value.is_empty() && !monban_event::account::is_null_word(value) {
-            fields.push_system(name, value);
+/// `NXLog`'s `to_syslog_ietf()`: the members of its object as structured data, the text as the message.
+fn nxlog_structured(structured: &str, header: &Header<'_>) -> Option<Reading> {
+    let text = |value: &str| Value::String(value.replace("\\\"", "\"").replace("\\]", "]").replace("\\\\", "\\"));
+    let mut object: Map<String, Value> =
+        header::structured_parameters(structured).map(|(name, value)| (name.to_owned(), text(value))).collect();
+    let missing = [("Hostname", header.host), ("SourceName", header.app), ("Message", Some(header.message))];
+    for (name, value) in missing {
+        if let Some(value) = value.filter(|value| !value.is_empty() && !object.contains_key(name)) {
+            object.insert(name.to_owned(), Value::String(value.to_owned()));
         }
     }
-}
-
-fn finish(mut fields: WindowsFields, time: Option<HeaderTime>, text: &str) -> Option<Reading> {
-    let number = fields.text("EventID")?;
-    if number.parse::<u32>().is_err() {
-        return None;
-    }
-    prose::fill(&mut fields, text);
-    let message = json::one_line(&prose::unescape(text));
-    Some(Reading { fields, time, message: Some(message).filter(|text| !text.is_empty()) })
-}
-
-/// `[host] MSWinEventLog criticality log counter time number provider user kind type computer category data text [hash]`.
-fn snare(body: &str) -> Option<Reading> {
-    let (_, rest) = body.split_once("MSWinEventLog")?;
-    let separator = ["\t", "#011", "\\t"].into_iter().find(|separator| rest.starts_with(separator))?;
-    let columns: Vec<&str> = rest.splitn(COLUMNS, separator).collect();
-    let column = |at: usize| columns.get(at).copied().unwrap_or("");
-    let mut fields = WindowsFields::default();
-    push_columns(
-        &mut fields,
-        &[("Provider_Name", column(6)), ("EventID", column(5)), ("Channel", column(2)), ("Computer", column(10))],
-    );
-    push_audit(&mut fields, column(9));
-    push_writer(&mut fields, column(7));
-    let text = column(COLUMNS - 1);
-    // A checksum or a counter may stand behind the text.
-    let text = text.rsplit_once(separator).filter(|(_, last)| !last.contains(' ')).map_or(text, |(text, _)| text);
-    finish(fields, named_time(column(4)), text)
-}
-
-/// The empty one before the first separator, and those of the format up to the text.
-const COLUMNS: usize = 14;
-
-/// The account an agent looked up for the record's SID. A logon names its own accounts; this is only who wrote it.
-fn push_writer(fields: &mut WindowsFields, account: &str) {
-    let account = account.trim();
-    if account.is_empty() || monban_event::account::is_null_word(account) || account.starts_with('(') {
-        return;
-    }
-    match account.split_once('\\') {
-        Some((domain, name)) => {
-            fields.push_data("AccountName", name);
-            fields.push_data("Domain", domain);
-        }
-        None => fields.push_data("AccountName", account),
-    }
-}
-
-/// `Tue Mar 03 09:00:00 2026`, or without the weekday.
-fn named_time(text: &str) -> Option<HeaderTime> {
-    let text = text.trim();
-    let behind_weekday = text.split_once(' ').map_or(text, |(_, rest)| rest.trim_start());
-    let (stamp, _) = stamp::read(text).or_else(|| stamp::read(behind_weekday))?;
-    Some(HeaderTime::Stamp(stamp))
-}
-
-/// `WinEvtLog: log: TYPE(number): provider: user: domain: computer: text`.
-fn ossec(body: &str) -> Option<Reading> {
-    let (before, rest) = body.split_once("WinEvtLog: ")?;
-    let mut parts = rest.splitn(7, ": ");
-    let mut next = || parts.next().unwrap_or("");
-    let (channel, kind, provider, user, domain, computer, text) =
-        (next(), next(), next(), next(), next(), next(), next());
-    let (word, number) = kind.split_once('(')?;
-    let mut fields = WindowsFields::default();
-    push_columns(
-        &mut fields,
-        &[
-            ("Provider_Name", provider),
-            ("EventID", number.trim_end_matches(')')),
-            ("Channel", channel),
-            ("Computer", computer),
-        ],
-    );
-    push_audit(&mut fields, word);
-    if !user.starts_with('(') {
-        push_writer(&mut fields, user);
-        push_columns(
-            &mut fields,
-            &[("Domain", domain)].map(|(name, value)| (name, if value == "no domain" { "" } else { value })),
-        );
-    }
-    finish(fields, named_time(before), text)
-}
-
-/// `WinCollect` and Splunk: which of their keys the event log has, under which name.
-const KEYS: [(&str, &str); 14] = [
-    ("AgentLogFile", "Channel"),
-    ("LogName", "Channel"),
-    ("Logfile", "Channel"),
-    ("Source", "Provider_Name"),
-    ("SourceName", "Provider_Name"),
-    ("Computer", "Computer"),
-    ("ComputerName", "Computer"),
-    ("EventID", "EventID"),
-    ("EventCode", "EventID"),
-    ("RecordNumber", "EventRecordID"),
-    ("Sid", "Security_UserID"),
-    ("TaskCategory", "Task"),
-    ("Level", "Level"),
-    ("OpCode", "Opcode"),
-];
-
-fn keys(body: &str) -> Option<Reading> {
-    let (head, text) = body.split_once("Message=").or_else(|| body.split_once("Message =")).unwrap_or((body, ""));
-    let head = head.replace(['\t', '\r', '\n'], " ").replace(" = ", "=").replace("\\t", " ");
-    let mut fields = WindowsFields::default();
-    let (mut user, mut time) = ("", None);
-    for (key, value) in kv::pairs(&head) {
-        let value = value.trim();
-        match key {
-            "User" => user = value,
-            "TimeGenerated" => time = stamp::epoch(value).map(HeaderTime::Epoch),
-            "Keywords" | "Type" => push_audit(&mut fields, value),
-            // The classic event types: 8 is an audit's success, 16 its failure; Splunk writes 0 for both.
-            "EventType" if value == "8" => push_audit(&mut fields, "audit success"),
-            "EventType" if value == "16" => push_audit(&mut fields, "audit failure"),
-            _ => {
-                if let Some((_, name)) = KEYS.iter().find(|(known, _)| *known == key)
-                    && fields.fields.get(name).is_none()
-                {
-                    push_columns(&mut fields, &[(name, value)]);
-                }
-            }
-        }
-    }
-    if user != "NOT_TRANSLATED" {
-        push_writer(&mut fields, user);
-    }
-    finish(fields, time, text)
-}
-
-/// `Security-Auditing: 4624: AUDIT_SUCCESS An account …`, with the whole provider in newer versions.
-fn evtsys(header: &Header<'_>) -> Option<Reading> {
-    let app = header.app?;
-    let (number, text) = header.message.split_once(": ")?;
-    let is_number = !number.is_empty() && number.len() <= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number || !app.ends_with("Security-Auditing") {
-        return None;
-    }
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let mut fields = WindowsFields::default();
-    push_columns(
-        &mut fields,
-        &[("Provider_Name", "Microsoft-Windows-Security-Auditing"), ("EventID", number), ("Channel", "Security")],
-    );
-    push_audit(&mut fields, word);
-    finish(fields, None, if word.starts_with("AUDIT_") { rest } else { text })
+    json::reading_of(&object)
 }
 
 /// The text of a Security event and nothing else.
-fn bare(text: &str) -> Option<Reading> {
+fn bare(header: &Header<'_>) -> Option<Reading> {
     /// Where the subject's SID stands in every language.
     const SID_WITHIN_BYTES: usize = 600;
+    let text = header.message;
     let number = prose::number_of(text);
     let start = text.get(..text.floor_char_boundary(SID_WITHIN_BYTES)).unwrap_or(text);
     let has_sid = start.contains("S-1-") && (start.contains("#011") || start.contains('\t'));
@@ -251,12 +115,17 @@ fn bare(text: &str) -> Option<Reading> {
     let number = number.or_else(|| prose::number_by_order(&plain));
     let mut fields = WindowsFields::default();
     fields.push_system("Channel", "Security");
+    if let Some(provider) = header.app.filter(|app| app.ends_with("Security-Auditing")) {
+        fields.push_system("Provider_Name", provider);
+    }
     if let Some(number) = number {
         fields.push_system("EventID", &number.to_string());
-        return finish(fields, None, text);
+        return agents::finish(fields, None, text);
     }
     let subject = prose::subject(&plain);
-    subject.iter().for_each(|(name, value)| fields.push_data(name, value));
+    for (name, value) in &subject {
+        fields.push_data(name, value);
+    }
     (!subject.is_empty()).then(|| Reading { fields, time: None, message: Some(json::one_line(&plain)) })
 }
 
@@ -372,6 +241,74 @@ mod tests {
     }
 
     #[test]
+    fn older_collectors_tell_it_too() {
+        let provider = "Microsoft-Windows-Security-Auditing";
+        check_refusal(
+            &format!(
+                r#"<14>1 2026-03-03T09:00:00.1+09:00 FS01.hospital.example {provider} 604 - [NXLOG@14506 EventType="AUDIT_FAILURE" EventID="4625" Channel="Security" RecordNumber="7" SubjectUserName="FS01$" TargetUserName="sato" TargetDomainName="HOSPITAL" SubStatus="0xc000006a" LogonType="3" IpAddress="192.0.2.9" IpPort="53176" WorkstationName="WARD3-PC1"] An account failed to log on."#
+            ),
+            "windows.nxlog",
+        );
+        check_refusal(
+            &format!(
+                "<14>Mar  3 09:00:00 col1 %NICWIN-4-Security_4625_{provider}: Security,rn=7 cid=4 eid=604,Tue Mar 03 09:00:00 2026,4625,{provider},None,Failure Audit,FS01.hospital.example,Logon,,{}",
+                text(" ", " ")
+            ),
+            "windows.nic",
+        );
+        check(
+            format!(
+                "<14>Mar  3 09:00:00 FS01 EvntSLog: [AUF] Tue Mar 03 09:00:00 2026: FS01/Security (4625) - \"{}\"",
+                text(" ", " ")
+            ),
+            &[("event.code", "4625"), ("user.name", "sato"), ("event.outcome", "failure"), ("host.name", "FS01")],
+        );
+        check(
+            format!(
+                "CEF:0|Microsoft|Microsoft Windows||{provider}:4625|An account failed to log on.|Medium| externalId=4625 rt=1772496000000 categoryOutcome=/Failure duser=sato dntdom=HOSPITAL src=192.0.2.9 shost=WARD3-PC1 dhost=FS01"
+            ),
+            &[
+                ("event.code", "4625"),
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.9"),
+                ("host.name", "FS01"),
+                ("@timestamp", "2026-03-03T00:00:00.000000Z"),
+            ],
+        );
+        check(
+            format!("<13>Mar  3 09:00:00 FS01 {provider}[604]: {}", text(" ", " ")),
+            &[("event.code", "4625"), ("user.name", "sato"), ("winlog.provider", provider)],
+        );
+    }
+
+    /// The record of a log file, as the EVTX reader renders it, and the same as `NXLog` sends it.
+    #[test]
+    fn an_agent_and_the_log_file_tell_the_same() {
+        let data = serde_json::json!({"SubjectUserSid": "S-1-5-18", "SubjectUserName": "FS01$", "TargetUserSid": "S-1-0-0",
+            "TargetUserName": "sato", "TargetDomainName": "HOSPITAL", "Status": "0xc000006d", "SubStatus": "0xc000006a",
+            "LogonType": "3", "WorkstationName": "WARD3-PC1", "IpAddress": "192.0.2.9", "IpPort": "53176", "ProcessId": "0x25c"});
+        let file = serde_json::json!({"Event": {"System": {"Provider": {"#attributes": {"Name": "Maker"}}, "EventID": 4625,
+            "Keywords": "0x8010000000000000", "TimeCreated": {"#attributes": {"SystemTime": "2026-03-03T00:00:00Z"}},
+            "EventRecordID": 7, "Channel": "Security", "Computer": "FS01.hospital.example"}, "EventData": data}});
+        let mut agent = serde_json::json!({"EventTime": "2026-03-03 09:00:00", "Hostname": "FS01.hospital.example",
+            "Keywords": -9_218_868_437_227_405_312_i64, "EventType": "AUDIT_FAILURE", "EventID": 4625, "SourceName": "Maker",
+            "RecordNumber": 7, "Channel": "Security", "SourceModuleType": "im_msvistalog"});
+        let members = agent.as_object_mut().expect("an object");
+        members.extend(data.as_object().expect("an object").clone());
+        let (file, agent) = (parse(file.to_string().as_bytes()), parse(agent.to_string().as_bytes()));
+        for field in
+            Field::ALL.iter().filter(|field| !matches!(field, Field::Message | Field::TimeSource | Field::Timezone))
+        {
+            assert_eq!(agent.get(*field), file.get(*field), "{}", field.name());
+        }
+        for (name, value) in data.as_object().expect("an object") {
+            assert_eq!(agent.native.get(name), value.as_str(), "{name}");
+        }
+    }
+
+    #[test]
     fn the_agents_time_counts() {
         let snare = "<13>Mar  3 09:00:09 FS01 MSWinEventLog\t1\tSystem\t9\tTue Mar 03 09:00:00 2026\t7036\tService Control Manager\tHOSPITAL\\sato\tUser\tInformation\tFS01\tNone\t\tThe service stopped.\t9";
         check(
@@ -383,7 +320,7 @@ mod tests {
                 ("event.code", "7036"),
             ],
         );
-        let sysmon = r#"{"EventTime":"2026-03-03 09:00:00","Hostname":"PC1","EventID":11,"SourceName":"Microsoft-Windows-Sysmon","Channel":"Microsoft-Windows-Sysmon/Operational","AccountName":"SYSTEM","Domain":"NT AUTHORITY","UserID":"S-1-5-18","UtcTime":"2026-03-03 01:00:00.5","Image":"C:\\a.exe"}"#;
+        let sysmon = r#"{"EventTime":"2026-03-03 09:00:00","Hostname":"PC1","EventID":11,"SourceName":"Microsoft-Windows-Sysmon","Channel":"Microsoft-Windows-Sysmon/Operational","AccountName":"SYSTEM","Domain":"NT AUTHORITY","UserID":"S-1-5-18","AccountType":"User","UtcTime":"2026-03-03 01:00:00.5","Image":"C:\\a.exe"}"#;
         check(
             sysmon,
             &[

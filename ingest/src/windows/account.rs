@@ -28,7 +28,8 @@ pub(super) const ACCOUNT: AccountFields = AccountFields { name: "AccountName", d
 /// A certificate authority's requester.
 const REQUESTER: AccountFields = AccountFields { name: "Requester", domain: "", sid: "" };
 /// The account of `Security/@UserID`, which the event log gives as a SID only; agents look its name up.
-const WRITER: AccountFields = AccountFields { name: "AccountName", domain: "Domain", sid: "Security_UserID" };
+const WRITER: AccountFields =
+    AccountFields { name: "Security_UserName", domain: "Security_UserDomain", sid: "Security_UserID" };
 
 /// Whoever an event names, the nearest to the act first.
 pub(super) const ANYBODY: [AccountFields; 5] = [SUBJECT, TARGET, USER, REQUESTER, WRITER];
@@ -41,7 +42,8 @@ pub(super) fn set_user(event: &mut Event, windows: &WindowsFields, fields: Accou
     event.user_name = Some(parsed.key);
     event.user_domain = domain.or(parsed.domain);
     event.user_raw = Some(raw.to_owned());
-    event.user_id = windows.text(fields.sid).map(str::to_owned);
+    // Agents put the name they looked up in the SID's place.
+    event.user_id = windows.text(fields.sid).filter(|sid| sid.starts_with("S-1-")).map(str::to_owned);
     true
 }
 

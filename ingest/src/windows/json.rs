@@ -53,15 +53,53 @@ pub(crate) fn reading(text: &str) -> Option<Reading> {
     if !text.starts_with('{') {
         return None;
     }
-    let Value::Object(object) = serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()? else {
-        return None;
+    let object = match serde_json::Deserializer::from_str(text).into_iter::<Value>().next()? {
+        Ok(Value::Object(object)) => object,
+        // A datagram ends where the sender's or the network's limit cut it.
+        Err(error) if error.is_eof() => serde_json::from_str(&whole_members(text)?).ok()?,
+        _ => return None,
     };
-    let mut fields = read(&object)?;
-    let shown = shown(&object);
+    reading_of(&object)
+}
+
+/// A record out of an object's members.
+pub(crate) fn reading_of(object: &Map<String, Value>) -> Option<Reading> {
+    let plain = object.contains_key("_EventID").then(|| without_underscores(object));
+    let object = plain.as_ref().unwrap_or(object);
+    let mut fields = read(object)?;
+    let shown = shown(object);
     if let Some(text) = shown {
         prose::fill(&mut fields, text);
     }
-    Some(Reading { time: stamp(&object, &fields), message: shown.map(one_line), fields })
+    Some(Reading { time: stamp(object, &fields), message: shown.map(one_line), fields })
+}
+
+/// GELF puts `_` before every member that is not its own.
+fn without_underscores(object: &Map<String, Value>) -> Map<String, Value> {
+    const OWN: [(&str, &str); 3] = [("host", "Hostname"), ("full_message", "Message"), ("timestamp", "date")];
+    let renamed = |name: &str| {
+        let own = OWN.iter().find(|(known, _)| *known == name).map(|(_, ours)| (*ours).to_owned());
+        own.unwrap_or_else(|| name.strip_prefix('_').unwrap_or(name).to_owned())
+    };
+    object.iter().map(|(name, value)| (renamed(name), value.clone())).collect()
+}
+
+/// The members of a cut object that are whole: up to the last comma that no string and no inner object holds.
+fn whole_members(text: &str) -> Option<String> {
+    let (mut depth, mut in_string, mut escaped, mut end) = (0_usize, false, false, None);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => end = Some(at),
+            _ => {}
+        }
+    }
+    text.get(..end?).map(|members| format!("{members}}}"))
 }
 
 fn read(object: &Map<String, Value>) -> Option<WindowsFields> {
@@ -223,12 +261,14 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
             push(&mut fields, name, value, true, DEPTH_MAX);
         }
     }
-    // `NXLog` says in a word of its own what the audit bits say; the bits come as a signed number.
-    match first_text(object, &["EventType"]) {
-        Some("AUDIT_FAILURE") => fields.push_system("Keywords", "Audit Failure"),
-        Some("AUDIT_SUCCESS") => fields.push_system("Keywords", "Audit Success"),
-        Some(other) => fields.push_data("EventType", other),
-        None => {}
+    push_audit(&mut fields, object);
+    // `NXLog` looks the record's SID up; an event may have an account of the same name, but no type of account.
+    if object.contains_key("AccountType") {
+        for (member, name) in [("AccountName", "Security_UserName"), ("Domain", "Security_UserDomain")] {
+            if let Some(value) = object.get(member) {
+                push(&mut fields, name, value, true, DEPTH_MAX);
+            }
+        }
     }
     for (name, value) in object {
         let known = FLAT.iter().chain(process.clone()).any(|(member, _)| member == name)
@@ -238,6 +278,29 @@ fn read_flat(object: &Map<String, Value>) -> WindowsFields {
         }
     }
     fields
+}
+
+/// `NXLog` says in a word of its own what the audit bits say. The bits themselves come as `0x…`, or as a signed number,
+/// which a processor on the way may have rounded: then the lower half is not zero, and the bits say nothing.
+fn push_audit(fields: &mut WindowsFields, object: &Map<String, Value>) {
+    let word = first_text(object, &["EventType"]);
+    let keywords = match object.get("Keywords") {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => {
+            let bits = number.as_i64().filter(|bits| bits.trailing_zeros() >= 32);
+            bits.map(|bits| format!("{bits:#x}"))
+        }
+        _ => None,
+    };
+    match (word, keywords) {
+        (Some("AUDIT_FAILURE"), _) => fields.push_system("Keywords", "Audit Failure"),
+        (Some("AUDIT_SUCCESS"), _) => fields.push_system("Keywords", "Audit Success"),
+        (_, Some(keywords)) => fields.push_system("Keywords", &keywords),
+        (_, None) => {}
+    }
+    if let Some(other) = word.filter(|word| !word.starts_with("AUDIT_")) {
+        fields.push_data("EventType", other);
+    }
 }
 
 /// Lists repeat their name, objects give the names of their members; null is left out.
@@ -331,6 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn gelf_marks_its_members() {
+        let event = parse(&json!({"version": "1.1", "host": "FS01", "timestamp": 1_772_496_000.5, "_EventID": 4625,
+            "_Channel": "Security", "_EventType": "AUDIT_FAILURE", "_TargetUserName": "sato", "short_message": "x"}));
+        assert_eq!((event.user_name.as_deref(), event.host_name.as_deref()), (Some("sato"), Some("FS01")));
+        assert_eq!(event.event_time.map(rfc3339).as_deref(), Some("2026-03-03T00:00:00.500000Z"));
+    }
+
+    #[test]
+    fn the_account_a_service_runs_as_is_nobody_who_acts() {
+        let event = parse(&json!({"EventID": 7045, "Channel": "System", "SourceName": "Service Control Manager",
+            "AccountName": "LocalSystem"}));
+        assert_eq!(event.user_name, None);
+    }
+
+    #[test]
+    fn audit_bits_count_unless_they_were_rounded() {
+        let outcome = |keywords: &serde_json::Value| {
+            parse(&json!({"EventID": 5140, "Channel": "Security", "Keywords": keywords})).outcome
+        };
+        assert_eq!(outcome(&json!("0x8010000000000000")), Some(Outcome::Failure));
+        assert_eq!(outcome(&json!(-9_214_364_837_600_034_816_i64)), Some(Outcome::Success));
+        assert_eq!(outcome(&json!(-9_214_364_837_600_035_000_i64)), None);
+    }
+
+    #[test]
     fn fluent_bit_gives_unnamed_strings() {
         let event = parse(&json!({"ProviderName": "Service Control Manager", "EventID": 7036, "Channel": "System",
             "Computer": "FS01", "TimeCreated": "2026-10-25 12:00:00 +0900", "StringInserts": ["受付", "停止"]}));
@@ -350,6 +438,14 @@ mod tests {
             assert_eq!((event.parse_status, event.module.as_deref()), (Some(ParseStatus::Raw), None));
             assert_eq!(event.source_id.as_deref(), Some("ip:192.0.2.200"));
         }
+    }
+
+    #[test]
+    fn a_cut_object_keeps_its_whole_members() {
+        let cut = r#"{"EventID":4625,"Channel":"Security","Hostname":"FS01","TargetUserName":"sato","IpAddress":"192.0.2.4","Mess"#;
+        let reading = reading(cut).expect("a Windows record");
+        assert_eq!(reading.fields.text("IpAddress"), Some("192.0.2.4"));
+        assert!(super::reading("{\"EventID\":4625").is_none());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod account;
 pub(crate) mod flatten;
 pub(crate) mod json;
+mod labels;
 mod message;
 pub(crate) mod prose;
 #[cfg(test)]
@@ -147,7 +148,7 @@ fn fill_gaps(event: &mut Event, windows: &WindowsFields) {
         account::set_first(event, windows, &account::ANYBODY);
     }
     if event.user_id.is_none() {
-        event.user_id = windows.text("Security_UserID").map(str::to_owned);
+        event.user_id = windows.text("Security_UserID").filter(|sid| sid.starts_with("S-1-")).map(str::to_owned);
     }
     if event.source_ip.is_none() {
         account::set_source(event, windows, "IpAddress", "IpPort");

@@ -12,187 +12,16 @@
 use std::borrow::Cow;
 
 use super::flatten::WindowsFields;
+use super::labels::{
+    Block, LABELS, LOGON_END, Label, ORDERS, SUBJECT, SUBJECT_AND_TARGET, SYSMON, TITLES, is_one_word,
+    is_subject_and_target,
+};
 
 /// How far into a text the data is looked for, in bytes; the longest data (4738, 5136) ends far before.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// Longest value taken, in bytes: a command line or a path, not a page of explanation.
 const VALUE_BYTES_MAX: usize = 2048;
-
-/// A block of the text: whom the names inside are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Block {
-    None,
-    Subject,
-    Target,
-    Member,
-    Group,
-    Service,
-    Other,
-}
-
-/// What a label means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Label {
-    Opens(Block),
-    Sid,
-    Name,
-    Domain,
-    LogonId,
-    /// A field that has this name wherever it stands.
-    Field(&'static str),
-    /// Known only so that the value before it ends.
-    Skip,
-}
-
-/// English and Japanese labels. Of two that fit, the longer counts.
-const LABELS: &[(&str, &str, Label)] = &[
-    ("Subject", "サブジェクト", Label::Opens(Block::Subject)),
-    ("Creator Subject", "作成者サブジェクト", Label::Opens(Block::Subject)),
-    ("Target Subject", "対象サブジェクト", Label::Opens(Block::Target)),
-    ("New Logon", "新しいログオン", Label::Opens(Block::Target)),
-    ("Account For Which Logon Failed", "ログオンを失敗したアカウント", Label::Opens(Block::Target)),
-    ("Account Whose Credentials Were Used", "資格情報が使用されたアカウント", Label::Opens(Block::Target)),
-    ("Account That Was Locked Out", "ロックアウトされたアカウント", Label::Opens(Block::Target)),
-    ("Target Account", "ターゲット アカウント", Label::Opens(Block::Target)),
-    ("Target Account", "対象アカウント", Label::Opens(Block::Target)),
-    ("New Account", "新しいアカウント", Label::Opens(Block::Target)),
-    ("Account Information", "アカウント情報", Label::Opens(Block::Target)),
-    ("Member", "メンバー", Label::Opens(Block::Member)),
-    ("Group", "グループ", Label::Opens(Block::Group)),
-    ("New Group", "新しいグループ", Label::Opens(Block::Group)),
-    ("Deleted Group", "削除されたグループ", Label::Opens(Block::Group)),
-    ("User", "ユーザー", Label::Opens(Block::Subject)),
-    ("Client Machine", "クライアント コンピューター", Label::Opens(Block::Other)),
-    ("Service Information", "サービス情報", Label::Opens(Block::Service)),
-    ("Failure Information", "エラー情報", Label::Opens(Block::Other)),
-    ("Failure Information", "失敗の情報", Label::Opens(Block::Other)),
-    ("Process Information", "プロセス情報", Label::Opens(Block::Other)),
-    ("Network Information", "ネットワーク情報", Label::Opens(Block::Other)),
-    ("Logon Information", "ログオン情報", Label::Opens(Block::Other)),
-    ("Target Server", "ターゲット サーバー", Label::Opens(Block::Other)),
-    ("Additional Information", "追加情報", Label::Opens(Block::Other)),
-    ("Detailed Authentication Information", "詳細な認証情報", Label::Opens(Block::Other)),
-    ("Changed Attributes", "変更された属性", Label::Opens(Block::Other)),
-    ("Attributes", "属性", Label::Opens(Block::Other)),
-    ("Security ID", "セキュリティ ID", Label::Sid),
-    ("User ID", "ユーザー ID", Label::Sid),
-    ("Account Name", "アカウント名", Label::Name),
-    ("Group Name", "グループ名", Label::Name),
-    ("User Name", "ユーザー名", Label::Name),
-    ("Domain", "ドメイン", Label::Domain),
-    ("Account Domain", "アカウント ドメイン", Label::Domain),
-    ("Group Domain", "グループ ドメイン", Label::Domain),
-    ("Supplied Realm Name", "提供された領域名", Label::Domain),
-    ("Logon ID", "ログオン ID", Label::LogonId),
-    ("Linked Logon ID", "リンクされたログオン ID", Label::Field("TargetLinkedLogonId")),
-    ("Network Account Name", "ネットワーク アカウント名", Label::Field("TargetOutboundUserName")),
-    ("Network Account Domain", "ネットワーク アカウント ドメイン", Label::Field("TargetOutboundDomainName")),
-    ("Fully Qualified Account Name", "完全修飾アカウント名", Label::Field("FullyQualifiedSubjectUserName")),
-    ("SAM Account Name", "SAM アカウント名", Label::Field("SamAccountName")),
-    ("Display Name", "表示名", Label::Field("DisplayName")),
-    ("User Principal Name", "ユーザー プリンシパル名", Label::Field("UserPrincipalName")),
-    ("Logon GUID", "ログオン GUID", Label::Field("LogonGuid")),
-    ("Logon Type", "ログオン タイプ", Label::Field("LogonType")),
-    ("Restricted Admin Mode", "制限付き管理モード", Label::Field("RestrictedAdminMode")),
-    ("Virtual Account", "仮想アカウント", Label::Field("VirtualAccount")),
-    ("Elevated Token", "昇格されたトークン", Label::Field("ElevatedToken")),
-    ("Impersonation Level", "偽装レベル", Label::Field("ImpersonationLevel")),
-    ("Failure Reason", "失敗の原因", Label::Field("FailureReason")),
-    ("Failure Reason", "エラーの原因", Label::Field("FailureReason")),
-    ("Status", "状態", Label::Field("Status")),
-    ("Status", "ステータス", Label::Field("Status")),
-    ("Sub Status", "サブ ステータス", Label::Field("SubStatus")),
-    ("Result Code", "結果コード", Label::Field("Status")),
-    ("Failure Code", "エラー コード", Label::Field("Status")),
-    ("Failure Code", "失敗コード", Label::Field("Status")),
-    ("Error Code", "エラー コード", Label::Field("Status")),
-    ("Caller Process ID", "呼び出し側プロセス ID", Label::Field("ProcessId")),
-    ("Caller Process Name", "呼び出し側プロセス名", Label::Field("ProcessName")),
-    ("New Process ID", "新しいプロセス ID", Label::Field("NewProcessId")),
-    ("New Process Name", "新しいプロセス名", Label::Field("NewProcessName")),
-    ("Creator Process ID", "作成元プロセス ID", Label::Field("ProcessId")),
-    ("Creator Process ID", "クリエーター プロセス ID", Label::Field("ProcessId")),
-    ("Creator Process Name", "クリエーター プロセス名", Label::Field("ParentProcessName")),
-    ("Process Command Line", "プロセスのコマンド ライン", Label::Field("CommandLine")),
-    ("Token Elevation Type", "トークン昇格の種類", Label::Field("TokenElevationType")),
-    ("Mandatory Label", "必須ラベル", Label::Field("MandatoryLabel")),
-    ("Process ID", "プロセス ID", Label::Field("ProcessId")),
-    ("Process Name", "プロセス名", Label::Field("ProcessName")),
-    ("Workstation Name", "ワークステーション名", Label::Field("WorkstationName")),
-    ("Source Network Address", "ソース ネットワーク アドレス", Label::Field("IpAddress")),
-    ("Network Address", "ネットワーク アドレス", Label::Field("IpAddress")),
-    ("Source Address", "ソース アドレス", Label::Field("IpAddress")),
-    ("Source Port", "ソース ポート", Label::Field("IpPort")),
-    ("Port", "ポート", Label::Field("IpPort")),
-    ("Client Address", "クライアント アドレス", Label::Field("IpAddress")),
-    ("Client Port", "クライアント ポート", Label::Field("IpPort")),
-    ("Client Name", "クライアント名", Label::Field("ClientName")),
-    ("Destination Address", "宛先アドレス", Label::Field("DestAddress")),
-    ("Destination Port", "宛先ポート", Label::Field("DestPort")),
-    ("Application Name", "アプリケーション名", Label::Field("Application")),
-    ("Logon Process", "ログオン プロセス", Label::Field("LogonProcessName")),
-    ("Authentication Package", "認証パッケージ", Label::Field("AuthenticationPackageName")),
-    ("Transited Services", "移行されたサービス", Label::Field("TransmittedServices")),
-    ("Package Name (NTLM only)", "パッケージ名 (NTLM のみ)", Label::Field("LmPackageName")),
-    ("Key Length", "キーの長さ", Label::Field("KeyLength")),
-    ("Logon Account", "ログオン アカウント", Label::Field("TargetUserName")),
-    ("Source Workstation", "ソース ワークステーション", Label::Field("Workstation")),
-    ("Caller Computer Name", "呼び出し元コンピューター名", Label::Field("TargetDomainName")),
-    ("Target Server Name", "ターゲット サーバー名", Label::Field("TargetServerName")),
-    ("Service Name", "サービス名", Label::Field("ServiceName")),
-    ("Service ID", "サービス ID", Label::Field("ServiceSid")),
-    ("Service File Name", "サービス ファイル名", Label::Field("ServiceFileName")),
-    ("Ticket Options", "チケット オプション", Label::Field("TicketOptions")),
-    ("Ticket Encryption Type", "チケット暗号化の種類", Label::Field("TicketEncryptionType")),
-    ("Pre-Authentication Type", "事前認証の種類", Label::Field("PreAuthType")),
-    ("Called Station Identifier", "着信端末 ID", Label::Field("CalledStationID")),
-    ("Calling Station Identifier", "発信端末 ID", Label::Field("CallingStationID")),
-    ("NAS IPv4 Address", "NAS IPv4 アドレス", Label::Field("NASIPv4Address")),
-    ("Reason Code", "理由コード", Label::Field("ReasonCode")),
-    ("Session Name", "セッション名", Label::Field("SessionName")),
-    ("Share Name", "共有名", Label::Field("ShareName")),
-    ("Share Path", "共有パス", Label::Field("ShareLocalPath")),
-    ("Relative Target Name", "相対ターゲット名", Label::Field("RelativeTargetName")),
-    ("Object Server", "オブジェクト サーバー", Label::Field("ObjectServer")),
-    ("Object Type", "オブジェクトの種類", Label::Field("ObjectType")),
-    ("Object Name", "オブジェクト名", Label::Field("ObjectName")),
-    ("Handle ID", "ハンドル ID", Label::Field("HandleId")),
-    ("Access Mask", "アクセス マスク", Label::Field("AccessMask")),
-    ("Accesses", "アクセス", Label::Skip),
-    ("Privileges", "特権", Label::Field("PrivilegeList")),
-    ("Task Name", "タスク名", Label::Field("TaskName")),
-    ("Transaction ID", "トランザクション ID", Label::Skip),
-];
-
-/// Titles of the commonest events, for agents that send the text without the number.
-const TITLES: &[(&str, &str, i64)] = &[
-    ("An account was successfully logged on.", "アカウントが正常にログオンしました。", 4624),
-    ("An account failed to log on.", "アカウントがログオンに失敗しました。", 4625),
-    ("An account was logged off.", "アカウントがログオフしました。", 4634),
-    ("User initiated logoff:", "ユーザーがログオフを開始しました", 4647),
-    ("A logon was attempted using explicit credentials.", "明示的な資格情報を使用してログオンが試行されました。", 4648),
-    ("Special privileges assigned to new logon.", "新しいログオンに特権が割り当てられました。", 4672),
-    ("A new process has been created.", "新しいプロセスが作成されました。", 4688),
-    ("A user account was created.", "ユーザー アカウントが作成されました。", 4720),
-    ("A user account was enabled.", "ユーザー アカウントが有効化されました。", 4722),
-    ("An attempt was made to change an account's password.", "アカウントのパスワードの変更が試行されました。", 4723),
-    ("An attempt was made to reset an account's password.", "アカウントのパスワードのリセットが試行されました。", 4724),
-    ("A user account was disabled.", "ユーザー アカウントが無効化されました。", 4725),
-    ("A user account was deleted.", "ユーザー アカウントが削除されました。", 4726),
-    ("A user account was changed.", "ユーザー アカウントが変更されました。", 4738),
-    ("A user account was locked out.", "ユーザー アカウントがロックアウトされました。", 4740),
-    ("A user account was unlocked.", "ユーザー アカウントのロックが解除されました。", 4767),
-    ("A Kerberos authentication ticket (TGT) was requested.", "Kerberos 認証チケット (TGT) が要求されました。", 4768),
-    ("A Kerberos service ticket was requested.", "Kerberos サービス チケットが要求されました。", 4769),
-    ("Kerberos pre-authentication failed.", "Kerberos 事前認証に失敗しました。", 4771),
-    (
-        "The computer attempted to validate the credentials for an account.",
-        "コンピューターがアカウントの資格情報の確認を試行しました。",
-        4776,
-    ),
-    ("The audit log was cleared.", "監査ログが消去されました。", 1102),
-];
 
 /// The event's number, where the text begins with a title that we know.
 pub(crate) fn number_of(text: &str) -> Option<i64> {
@@ -261,12 +90,26 @@ pub(crate) fn read(number: i64, text: &str) -> Vec<(&str, &str)> {
 
 /// Sysmon's text consists of the names of its data, in every language.
 fn named_lines(text: &str) -> Vec<(&str, &str)> {
-    let pair = |line| {
-        let (name, value) = str::split_once(line, ": ")?;
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_name.then_some((name, value.trim())).filter(|(_, value)| !value.is_empty())
-    };
-    text.lines().filter_map(pair).collect()
+    let names: Vec<(usize, &str)> =
+        text.match_indices(": ").filter_map(|(at, _)| sysmon_name(text.get(..at)?)).collect();
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for (index, (start, name)) in names.iter().enumerate() {
+        let end = names.get(index + 1).map_or(text.len(), |(next, _)| *next);
+        let value = text.get(start + name.len() + 1..end).unwrap_or("").trim();
+        let value = value.split(['\r', '\n']).next().unwrap_or(value).trim_end();
+        if !value.is_empty() && !pairs.iter().any(|(known, _)| known == name) {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
+/// The name that ends `before`, and where it begins.
+fn sysmon_name(before: &str) -> Option<(usize, &str)> {
+    let start = before.rfind(|character: char| !character.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let name = before.get(start..)?;
+    let stands_alone = before.get(..start)?.chars().next_back().is_none_or(char::is_whitespace);
+    (stands_alone && SYSMON.contains(&name)).then_some((start, name))
 }
 
 /// Where a label begins, where its value begins, and what it means.
@@ -290,7 +133,8 @@ fn by_labels(number: i64, text: &str) -> Vec<(&'static str, &str)> {
             && !value.is_empty()
             && !pairs.iter().any(|(known, _)| *known == name)
         {
-            pairs.push((name, value));
+            let first_word = value.split(' ').next().unwrap_or(value);
+            pairs.push((name, if is_one_word(name) { first_word } else { value }));
         }
     }
     pairs
@@ -361,49 +205,6 @@ fn has_target_sid(number: i64) -> bool {
     matches!(number, 4720..=4773 | 4780..=4782 | 4794 | 4798 | 4799)
 }
 
-const SUBJECT: &str = ". SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId";
-const LOGON_END: &str = ". ProcessId ProcessName . WorkstationName? IpAddress IpPort . LogonProcessName \
-                         AuthenticationPackageName TransmittedServices LmPackageName KeyLength";
-
-/// The order of an event's text: `.` is the heading of a block, a name a line with a value, `?` one that may be empty,
-/// `-` a line of no interest. `$S` and `$L` stand for [`SUBJECT`] and [`LOGON_END`].
-const ORDERS: &[(i64, &str)] = &[
-    (4625, "$S LogonType . TargetUserSid TargetUserName? TargetDomainName? . FailureReason Status SubStatus $L"),
-    (4624, "$S LogonType . TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonGuid $L"),
-    (
-        4624,
-        "$S LogonType ImpersonationLevel . TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonGuid $L",
-    ),
-    (
-        4624,
-        "$S . LogonType RestrictedAdminMode VirtualAccount ElevatedToken ImpersonationLevel . TargetUserSid TargetUserName \
-         TargetDomainName TargetLogonId TargetLinkedLogonId TargetOutboundUserName TargetOutboundDomainName LogonGuid $L",
-    ),
-    (4634, ". TargetUserSid TargetUserName TargetDomainName TargetLogonId LogonType"),
-    (
-        4648,
-        "$S LogonGuid . TargetUserName TargetDomainName TargetLogonGuid . TargetServerName TargetInfo . ProcessId \
-         ProcessName . IpAddress IpPort",
-    ),
-    (
-        4768,
-        ". TargetUserName TargetDomainName TargetSid . ServiceName ServiceSid . IpAddress IpPort . TicketOptions Status \
-         TicketEncryptionType PreAuthType",
-    ),
-    (4771, ". TargetSid TargetUserName . ServiceName . IpAddress IpPort . TicketOptions Status PreAuthType"),
-    (4776, "PackageName TargetUserName? Workstation? Status"),
-    (4740, "$S . TargetSid TargetUserName . TargetDomainName"),
-    (4738, "$S . TargetSid TargetUserName TargetDomainName . SamAccountName DisplayName UserPrincipalName"),
-    (4672, "$S PrivilegeList"),
-];
-
-/// Events without an order of their own, but with a subject first and the changed account second.
-fn is_subject_and_target(number: i64) -> bool {
-    matches!(number, 4720 | 4722..=4726 | 4767 | 4781)
-}
-
-const SUBJECT_AND_TARGET: &str = "$S . TargetSid TargetUserName TargetDomainName";
-
 /// The event whose text, and no other's, has this order; only long orders are certain enough.
 pub(crate) fn number_by_order(text: &str) -> Option<i64> {
     const CERTAIN: [i64; 3] = [4624, 4625, 4738];
@@ -462,13 +263,13 @@ fn matched<'a>(order: &'static str, lines: &[(&'a str, &'a str)]) -> Option<Vec<
     let mut pairs = Vec::new();
     for word in words {
         let (_, value) = lines.next()?;
-        match (word, word.strip_suffix('?')) {
-            (".", _) if value.is_empty() => {}
-            (".", _) => return None,
-            (_, Some(_)) if value.is_empty() => {}
-            (_, Some(name)) => pairs.push((name, *value)),
-            (_, None) if value.is_empty() => return None,
-            (name, None) => pairs.push((name, *value)),
+        let may_be_empty = word.strip_suffix('?');
+        // A heading has no value, and a line that must have one has it.
+        if value.is_empty() != (word == ".") && may_be_empty.is_none() {
+            return None;
+        }
+        if !value.is_empty() {
+            pairs.push((may_be_empty.unwrap_or(word), *value));
         }
     }
     Some(pairs)
@@ -561,6 +362,7 @@ mod tests {
         let off = "An account was logged off. Subject: Security ID: S-1-5-21-7 Account Name: sato Account Domain: H Logon ID: 0x1 Logon Type: 3 This event is generated when a logon session is destroyed.";
         let found = read(4634, off);
         assert_eq!((value_of(&found, "TargetUserName"), value_of(&found, "SubjectUserName")), ("sato", ""));
+        assert_eq!(value_of(&found, "LogonType"), "3");
         let group = "Subject: Security ID: S-1-5-21-5 Account Name: admin1 Account Domain: H Logon ID: 0x2 Member: Security ID: S-1-5-21-9 Account Name: CN=佐藤,DC=h Group: Security ID: S-1-5-32-544 Group Name: Administrators Group Domain: Builtin";
         let found = read(4732, group);
         assert_eq!(value_of(&found, "MemberName"), "CN=佐藤,DC=h");
@@ -575,10 +377,18 @@ mod tests {
 
     #[test]
     fn sysmon_lines_carry_their_names() {
-        let found = named_lines(
-            "Network connection detected:\r\nUtcTime: 2026-03-03 00:00:00.1\r\nUser: H\\sato\r\nRuleName: \r\n",
-        );
-        assert_eq!(found, [("UtcTime", "2026-03-03 00:00:00.1"), ("User", "H\\sato")]);
+        for end in ["\r\n", "  ", " "] {
+            let text = [
+                "Process Create:",
+                "RuleName: ",
+                "UtcTime: 2026-03-03 00:00:00.1",
+                "CommandLine: x /c: y",
+                "User: H\\sato",
+            ]
+            .join(end);
+            let expected = [("UtcTime", "2026-03-03 00:00:00.1"), ("CommandLine", "x /c: y"), ("User", "H\\sato")];
+            assert_eq!(named_lines(&text), expected, "{end:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub(super) fn describe_system(event: &mut Event, windows: &WindowsFields, number
             event.process_name = windows.text("param1").map(str::to_owned);
             event.reason = windows.text("param3").map(str::to_owned);
         }
+        // The Kerberos service could not tell whose certificate it was.
+        39..=41 if event.winlog_provider.as_deref().is_some_and(|provider| provider.contains("Kerberos")) => {
+            account::set_user(event, windows, account::ACCOUNT);
+        }
         7045 => event.process_command_line = windows.text("ImagePath").map(str::to_owned),
         _ => {}
     }
