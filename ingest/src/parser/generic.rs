@@ -1,4 +1,4 @@
-//! The last resort: `key=value` texts and JSON objects of products nobody here knows. Owns a short list of keys that mean
+//! The last resort: `key=value` texts, JSON objects and structured data of products nobody here knows. Owns a short list of keys that mean
 //! the same wherever they were seen; it never says that something was a login, and its events carry a low confidence.
 //!
 //! Why so few: `host`, `ip`, `name`, `login` and `message` mean something else in every product, and a wrong address is
@@ -9,7 +9,7 @@ use monban_event::account;
 use super::daemon::{destination_with_port, is_denied, outcome, port, source_with_port, traffic};
 use super::draft::Draft;
 use super::{json, kv, payload};
-use crate::header::Header;
+use crate::header::{self, Header};
 
 /// Fewest pairs of a text that is taken for `key=value`: two occur in prose.
 const PAIRS_MIN: usize = 3;
@@ -22,7 +22,10 @@ const ACCOUNT_BYTES_MAX: usize = 128;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let body = header.message.trim();
-    let rule = if body.starts_with('{') {
+    let rule = if let Some(structured) = header.structured {
+        let pairs: Vec<(&str, &str)> = header::structured_parameters(structured).take(PAIRS_MAX).collect();
+        read(&pairs, draft).then_some("sd")
+    } else if body.starts_with('{') {
         let Some(members) = json::members(body) else { return false };
         let pairs: Vec<(&str, &str)> = members.iter().collect();
         read(&pairs, draft).then_some("json")
@@ -147,6 +150,14 @@ mod tests {
         check(
             "<13>Mar  3 09:00:00 app9 x: {\"client_ip\":\"203.0.113.9\",\"user\":{\"name\":\"sato\"},\"n\":1}",
             &[("source.ip", "203.0.113.9"), ("user.name", "sato"), ("parse.rule", "json"), ("event.action", "-")],
+        );
+    }
+
+    #[test]
+    fn structured_data() {
+        check(
+            "<13>1 2026-03-03T00:00:00Z gw9 app - Up [x@1 user_name=\"sato\" src=\"203.0.113.9\" n=\"1\"] text",
+            &[("source.ip", "203.0.113.9"), ("user.name", "sato"), ("parse.rule", "sd"), ("native.n", "1")],
         );
     }
 

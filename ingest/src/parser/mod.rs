@@ -29,6 +29,7 @@ mod panda;
 mod payload;
 mod pfsense;
 mod scan;
+mod services;
 mod slapd;
 mod squid;
 mod sshd;
@@ -94,7 +95,6 @@ const PARSERS: &[Parser] = &[
     auditd::parse,
     netfilter::parse,
     pfsense::parse,
-    squid::parse,
     symantec::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
@@ -105,6 +105,8 @@ const PARSERS: &[Parser] = &[
     mail::parse,
     haproxy::parse,
     linux::parse,
+    services::parse,
+    squid::parse,
     // General forms that many products share.
     cef::parse,
     leef::parse,

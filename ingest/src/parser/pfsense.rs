@@ -126,7 +126,7 @@ fn parse_change(text: &str, header: &Header<'_>, draft: &mut Draft<'_>) -> bool 
     mark("pfsense.config", header, draft);
     let (who, what) = word(who);
     let (user, from) = who.rsplit_once('@').unwrap_or((who, ""));
-    draft.user(user.trim_matches('\''));
+    draft.user(user.trim_matches(['\'', '(', ')']));
     draft.source(from.trim_end_matches(':'));
     draft.reason(what.split_once("): ").map_or(what, |(_, what)| what));
     draft.kind(Category::Configuration, Action::ConfigChange);
