@@ -66,8 +66,8 @@ fn fill(members: &Members, header: &Header<'_>, draft: &mut Draft<'_>) {
     }
     draft.source(get("source_address"));
     draft.event.source_port = port(get("source_port"));
-    draft.destination(get("target_address"));
-    draft.event.destination_port = port(get("target_port"));
+    draft.destination(members.first(&["destination_address", "target_address"]));
+    draft.event.destination_port = port(members.first(&["destination_port", "target_port"]));
     draft.reason(members.first(&["threat_name", "rulename", "rule_name", "event"]));
     classify_detection(kind, get("action"), draft);
 }
@@ -90,9 +90,13 @@ fn classify_audit(act: &str, text: &str, result: &str, draft: &mut Draft<'_>) {
     let (category, action) = match act {
         "Login attempt" => (Category::Authentication, Action::Login),
         "Logout" => (Category::Authentication, Action::Logout),
-        _ => (Category::Configuration, Action::ConfigChange),
+        _ if act.starts_with("Single sign on") => (Category::Authentication, Action::Other),
+        "Create" | "Modify" | "Update" | "Delete" | "Remove" | "Assign" | "Unassign" | "Set" => {
+            (Category::Configuration, Action::ConfigChange)
+        }
+        _ => (Category::Host, Action::Other),
     };
-    if category == Category::Authentication {
+    if matches!(action, Action::Login | Action::Logout) {
         draft.user(between(text, "user '", "'").unwrap_or(""));
     }
     draft.kind(category, action);

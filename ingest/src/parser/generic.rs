@@ -51,7 +51,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 /// What the unmistakable keys say; `false`, and nothing written, where they say nothing about a person or a far end.
-fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
+pub(super) fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
     let keys = Keys::of(pairs);
     if !keys.tells_something() {
         return false;

@@ -239,19 +239,10 @@ fn sudo(text: &str, draft: &mut Draft<'_>) -> bool {
 fn doas(text: &str, draft: &mut Draft<'_>) -> bool {
     let failed = text.starts_with("failed ");
     let found = if failed {
-        behind(text, " for ", &[' ', ':'])
-            .map(|user| (user, "", text.split_once(": ").map_or("", |(_, command)| command)))
+        let command = text.split_once(": ").map_or("", |(_, command)| command);
+        behind(text, " for ", &[' ', ':']).map(|user| (user, "", command))
     } else {
-        text.split_once(" ran command ").map(|(user, rest)| match rest.strip_prefix("as ") {
-            Some(rest) => {
-                let (target, command) = rest.split_once(": ").unwrap_or((rest, ""));
-                (user, target, command)
-            }
-            None => {
-                let (command, rest) = rest.rsplit_once(" as ").unwrap_or((rest, ""));
-                (user, word(rest).0, command)
-            }
-        })
+        text.split_once(" ran command ").map(|(user, rest)| doas_command(user, rest))
     };
     let Some((user, target, command)) = found else { return false };
     draft.user(user);
@@ -261,6 +252,16 @@ fn doas(text: &str, draft: &mut Draft<'_>) -> bool {
     draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Success });
     draft.rule("linux.doas");
     true
+}
+
+/// `as root: ls` or `ls as root from /home/sato`: user, target, command.
+fn doas_command<'a>(user: &'a str, rest: &'a str) -> (&'a str, &'a str, &'a str) {
+    if let Some(rest) = rest.strip_prefix("as ") {
+        let (target, command) = rest.split_once(": ").unwrap_or((rest, ""));
+        return (user, target, command);
+    }
+    let (command, rest) = rest.rsplit_once(" as ").unwrap_or((rest, ""));
+    (user, word(rest).0, command)
 }
 
 /// BSD's `sato to root on /dev/ttyp1` and `BAD SU sato to root on …`, IRIX's `failed: ttyq4 changing from sato to root`,

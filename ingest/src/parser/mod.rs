@@ -25,6 +25,7 @@ mod leef;
 mod linux;
 mod mail;
 mod netfilter;
+mod netmotion;
 mod panda;
 mod payload;
 mod pfsense;
@@ -38,6 +39,7 @@ mod symantec;
 pub(crate) mod testing;
 mod thales;
 mod trendmicro;
+mod web_error;
 mod yamaha;
 
 use chrono_tz::Tz;
@@ -92,6 +94,7 @@ const PARSERS: &[Parser] = &[
     beyondtrust::parse,
     thales::parse,
     epic::parse,
+    netmotion::parse,
     auditd::parse,
     netfilter::parse,
     pfsense::parse,
@@ -107,6 +110,7 @@ const PARSERS: &[Parser] = &[
     linux::parse,
     services::parse,
     squid::parse,
+    web_error::parse,
     // General forms that many products share.
     cef::parse,
     leef::parse,

@@ -1,6 +1,6 @@
 //! pfSense, `OPNsense` and bare pf: the packet filter's log, logins to the web interface and changes of the configuration.
 //!
-//! Format: Netgate, *Raw filter log format*; OPNsense keeps the columns and writes a label's hash for the tracker.
+//! Format: Netgate, *Raw filter log format*; `OPNsense` keeps the columns and writes a label's hash for the tracker.
 //! Quirks this file owns:
 //! * `filterlog: rule,sub,anchor,tracker,interface,reason,action,direction,version,…`: the columns behind the version
 //!   differ between IPv4 and IPv6 and between releases, so the ends are the first two neighbours that are addresses.
