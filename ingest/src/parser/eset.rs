@@ -31,6 +31,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if let Some(record) = leef::find(header.body).filter(|record| record.vendor == "ESET") {
         mark("eset.leef", draft);
         leef::fill(record, header, draft);
+        draft.event.host_name = draft.event.native.get("hostName").map(str::to_owned);
         return true;
     }
     let body = header.message.trim_start();

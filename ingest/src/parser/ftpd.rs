@@ -25,6 +25,10 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     };
     if understood {
         on_host(header, draft, "ftp.log");
+        // A relayed line of the file has two stamps, and the tag between them looks like a host.
+        if is_own_file && header.host == Some("vsftpd") {
+            draft.event.host_name = header.relay.map(str::to_owned);
+        }
     }
     understood
 }
@@ -156,6 +160,14 @@ mod tests {
         check(
             "Tue Mar  3 09:00:00 2026 [pid 2] CONNECT: Client \"2001:db8::9\"",
             &[("source.ip", "2001:db8::9"), ("user.name", "-")],
+        );
+    }
+
+    #[test]
+    fn vsftpd_file_that_was_relayed() {
+        check(
+            "<30>Mar  3 09:00:00 ftp1 vsftpd: Tue Mar  3 09:00:00 2026 [pid 2] [sato] OK LOGIN: Client \"192.0.2.9\"",
+            &[("event.outcome", "success"), ("user.name", "sato"), ("host.name", "ftp1")],
         );
     }
 

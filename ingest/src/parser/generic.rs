@@ -104,8 +104,8 @@ impl<'a> Keys<'a> {
                         continue;
                     }
                 }
-                "action" | "act" => &mut keys.action,
-                "result" | "outcome" => &mut keys.result,
+                "action" | "act" | "event.action" => &mut keys.action,
+                "result" | "outcome" | "event.outcome" => &mut keys.result,
                 _ => continue,
             };
             if slot.is_empty() {

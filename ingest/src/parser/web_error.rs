@@ -64,7 +64,7 @@ fn nginx(text: &str, draft: &mut Draft<'_>) -> bool {
     draft.source(client);
     let user = between(before, "user \"", "\"");
     let is_mismatch = before.contains("\": password mismatch") || before.contains("\" was not found in ");
-    refused(user.filter(|_| is_mismatch), before.rsplit("#").next().unwrap_or(before), draft);
+    refused(user.filter(|_| is_mismatch), before.rsplit('#').next().unwrap_or(before), draft);
     true
 }
 
