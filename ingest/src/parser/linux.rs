@@ -206,7 +206,7 @@ fn read_program(program: &str, text: &str, draft: &mut Draft<'_>) -> bool {
         "systemd-logind" => logind(text, draft),
         "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn"
         | "chsh" | "gpasswd" | "chpasswd" => account_tool(text, draft),
-        "CRON" | "cron" | "crond" | "crontab" => cron(text, draft),
+        "CRON" | "CROND" | "cron" | "crond" | "crontab" => cron(text, draft),
         _ => false,
     }
 }
@@ -359,7 +359,7 @@ fn account_tool(text: &str, draft: &mut Draft<'_>) -> bool {
 fn cron(text: &str, draft: &mut Draft<'_>) -> bool {
     let Some((user, rest)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else { return false };
     // `(CRON) INFO (…)` and `(*system*) RELOAD (…)` speak of cron itself.
-    draft.user(if matches!(user, "CRON" | "cron") || user.starts_with('*') { "" } else { user });
+    draft.user(if matches!(user, "CRON" | "CROND" | "cron") || user.starts_with('*') { "" } else { user });
     draft.kind(Category::Process, Action::Other);
     let command = rest.strip_prefix("CMD (").map(|command| command.trim_end().trim_end_matches(')').trim());
     draft.event.process_command_line = command.map(str::to_owned);
@@ -460,6 +460,7 @@ mod tests {
     fn cron_itself_is_nobody() {
         check(line("CRON[9]: (root) CMD (/usr/bin/true)"), &[("user.name", "root")]);
         check(line("cron[9]: (CRON) INFO (Running @reboot jobs)"), &[("user.name", "-")]);
+        check(line("CROND[9]: (sato) CMD (/usr/bin/true)"), &[("user.name", "sato")]);
         check(line("cron[9]: (*system*) RELOAD (/etc/crontab)"), &[("user.name", "-")]);
     }
 }
