@@ -9,7 +9,7 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, on_host};
+use super::daemon::{moment, on_host, program};
 use super::draft::{Draft, address};
 use super::scan::{behind, between};
 use crate::header::Header;
@@ -34,19 +34,36 @@ const NUMBERS: [(&str, &str); 14] = [
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = header.after_time;
-    let Some(at) = memchr::memmem::find(text.as_bytes(), b"audit(") else { return false };
+    let Some(at) = memchr::memmem::find(text.as_bytes(), b"audit(") else { return parse_journal(header, draft) };
     let id = text.get(at + 6..).and_then(|rest| rest.split_once(')')).map_or("", |(id, _)| id);
     let Some((time, serial)) = id.split_once(':') else { return false };
     let (Some(time), Some(kind)) = (moment(time), behind(text, "type=", &[' '])) else { return false };
     draft.time = Some(time);
     draft.native("serial", serial);
     let kind = NUMBERS.iter().find(|(number, _)| *number == kind).map_or(kind, |(_, name)| name);
+    finish(kind, text, header, draft);
+    true
+}
+
+/// journald's `audit[9]: USER_LOGIN pid=9 uid=0 … msg='…'`: the type stands first, the time is the header's.
+fn parse_journal(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let Some((kind, rest)) = header.message.split_once(' ').filter(|_| program(header) == "audit") else {
+        return false;
+    };
+    let is_type = kind.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'));
+    if !is_type || !rest.contains('=') {
+        return false;
+    }
+    finish(kind, header.message, header, draft);
+    true
+}
+
+fn finish(kind: &str, text: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.event.code = Some(kind.to_owned());
     read(kind, text, draft);
     on_host(header, draft, "linux.auditd");
     let node = behind(text, "node=", &[' ']);
     draft.event.host_name = node.or(header.host.filter(|_| header.time.is_some())).map(str::to_owned);
-    true
 }
 
 fn read(kind: &str, text: &str, draft: &mut Draft<'_>) {
@@ -144,6 +161,21 @@ mod tests {
              msg='op=login acct=\"sato\" addr=192.0.2.9 res=failed'",
             &expected,
         );
+    }
+
+    #[test]
+    fn journald_leaves_the_serial_out() {
+        check(
+            "<13>Mar  3 09:00:00 db1 audit[9]: USER_LOGIN pid=9 uid=0 auid=1000 msg='op=login acct=\"sato\" addr=192.0.2.9 res=success'",
+            &[
+                ("event.action", "login"),
+                ("event.outcome", "success"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.9"),
+                ("host.name", "db1"),
+            ],
+        );
+        check("<13>Mar  3 09:00:00 db1 audit[9]: all is=well", &[("event.dataset", "-")]);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::header::Header;
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = header.message.trim();
     let is_server = matches!(program(header), "dhcpd" | "dnsmasq-dhcp");
-    if !is_server && !(header.app.is_none() && header.body.starts_with("DHCP")) {
+    let is_bare = header.app.is_none() && header.body.starts_with("DHCP");
+    if !is_server && !is_bare {
         return false;
     }
     let text = text.get(text.find("DHCP").unwrap_or(0)..).unwrap_or(text);

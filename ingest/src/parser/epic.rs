@@ -3,7 +3,8 @@
 //! Format: Epic Security-SIEM export. Quirks this file owns:
 //! * `EMPid` is `number^NAME, FIRST^account`: the account is the last part.
 //! * `Date` and `Time` are American and local; the header's time, which has an offset, is taken before them.
-//! * What a record is about stands in `E1Mid`; details are `<Mnemonic Name="…"><Value>…</Value>`, and `IP` among them may
+//! * What a record is about stands in `E1Mid`; every application has login codes of its own before the same endings
+//!   (`BCA_LOGIN_SUCCESS`, `ROVER_FAILED_LOGIN`); details are `<Mnemonic Name="…"><Value>…</Value>`, and `IP` among them may
 //!   read `Unknown IP` or `192.0.2.9/192.0.2.10`.
 
 use monban_event::{Action, Category, Outcome, account};
@@ -56,13 +57,14 @@ fn mnemonics(record: &str, draft: &mut Draft<'_>) {
 }
 
 fn classify(code: &str, draft: &mut Draft<'_>) {
+    let ends = |words: &[&str]| words.iter().any(|word| code.ends_with(word));
     let (category, action, outcome) = match code {
-        "LOGIN" | "BCA_LOGIN_SUCCESS" | "WPSEC_LOGIN" | "SUCCESSFULLOGIN" => {
-            (Category::Authentication, Action::Login, Outcome::Success)
-        }
-        "FAILEDLOGIN" | "BCA_LOGIN_FAILURE" | "WPSEC_LOGIN_FAIL" | "LOGINBLOCKED" => {
+        _ if ends(&["FAILEDLOGIN", "FAILED_LOGIN", "LOGIN_FAIL", "LOGIN_FAILURE", "LOGIN_BLOCKED", "LOGINBLOCKED"]) => {
             (Category::Authentication, Action::Login, Outcome::Failure)
         }
+        "LOGIN" => (Category::Authentication, Action::Login, Outcome::Success),
+        _ if ends(&["_LOGIN", "LOGIN_SUCCESS"]) => (Category::Authentication, Action::Login, Outcome::Success),
+        _ if ends(&["PASSWORDCHANGE", "USER_LOCKED"]) => (Category::Iam, Action::AccountChange, Outcome::Success),
         "LOGOUT" => (Category::Authentication, Action::Logout, Outcome::Success),
         _ => (Category::File, Action::Other, Outcome::Unknown),
     };

@@ -1,7 +1,8 @@
 //! ESET PROTECT (formerly Security Management Center): JSON in the line's body, or CEF and LEEF.
 //!
 //! Format: ESET, *Events exported to JSON format*. Quirks this file owns:
-//! * `occured` is their spelling, told in UTC (`03-Mar-2026 00:00:00`).
+//! * `occured` is their spelling (the manual has `occurred`), told in UTC (`03-Mar-2026 00:00:00`).
+//! * In CEF `dvchost` is the endpoint, and the sender of the line the server.
 //! * `hostname` and `ipv4` are the endpoint of a detection; in `Audit_Event` they are the server itself, and what was
 //!   done stands in `action` (`Login attempt`, `Logout`), who did it in `user` or, in a login, in the text's quotes.
 
@@ -18,6 +19,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if let Some(record) = cef::find(header.body).filter(|record| record.vendor == "ESET") {
         mark("eset.cef", draft);
         cef::fill(&record, header, draft);
+        draft.event.host_name = draft.event.native.get("dvchost").map(str::to_owned);
+        draft.event.observer_hostname = header.host.map(str::to_owned).or(draft.event.observer_hostname.take());
         let audit = ["act", "msg", "outcome"].map(|key| draft.event.native.get(key).unwrap_or("").to_owned());
         let [act, text, result] = &audit;
         if record.extension.contains("ESET Audit Event") {
@@ -28,13 +31,12 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if let Some(record) = leef::find(header.body).filter(|record| record.vendor == "ESET") {
         mark("eset.leef", draft);
         leef::fill(record, header, draft);
+        draft.event.host_name = draft.event.native.get("hostName").map(str::to_owned);
         return true;
     }
     let body = header.message.trim_start();
-    let is_own = body.starts_with('{')
-        && ["\"event_type\"", "\"occured\""]
-            .iter()
-            .all(|key| memchr::memmem::find(body.as_bytes(), key.as_bytes()).is_some());
+    let has = |key: &str| memchr::memmem::find(body.as_bytes(), key.as_bytes()).is_some();
+    let is_own = body.starts_with('{') && has("\"event_type\"") && (has("\"occured\"") || has("\"occurred\""));
     let Some(members) = is_own.then(|| json::members(body)).flatten() else { return false };
     mark("eset.json", draft);
     fill(&members, header, draft);
@@ -55,7 +57,7 @@ fn fill(members: &Members, header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.event.code = Some(kind.to_owned());
     draft.event.observer_hostname = header.host.map(str::to_owned);
     draft.event.host_name = Some(get("hostname").to_owned()).filter(|name| !account::is_null_word(name));
-    draft.time = moment(get("occured")).map(in_utc);
+    draft.time = moment(members.first(&["occured", "occurred"])).map(in_utc);
     for name in ["user", "username", "account"] {
         draft.user(get(name));
     }
@@ -65,8 +67,8 @@ fn fill(members: &Members, header: &Header<'_>, draft: &mut Draft<'_>) {
     }
     draft.source(get("source_address"));
     draft.event.source_port = port(get("source_port"));
-    draft.destination(get("target_address"));
-    draft.event.destination_port = port(get("target_port"));
+    draft.destination(members.first(&["destination_address", "target_address"]));
+    draft.event.destination_port = port(members.first(&["destination_port", "target_port"]));
     draft.reason(members.first(&["threat_name", "rulename", "rule_name", "event"]));
     classify_detection(kind, get("action"), draft);
 }
@@ -89,9 +91,13 @@ fn classify_audit(act: &str, text: &str, result: &str, draft: &mut Draft<'_>) {
     let (category, action) = match act {
         "Login attempt" => (Category::Authentication, Action::Login),
         "Logout" => (Category::Authentication, Action::Logout),
-        _ => (Category::Configuration, Action::ConfigChange),
+        _ if act.starts_with("Single sign on") => (Category::Authentication, Action::Other),
+        "Create" | "Modify" | "Update" | "Delete" | "Remove" | "Assign" | "Unassign" | "Set" => {
+            (Category::Configuration, Action::ConfigChange)
+        }
+        _ => (Category::Host, Action::Other),
     };
-    if category == Category::Authentication {
+    if matches!(action, Action::Login | Action::Logout) {
         draft.user(between(text, "user '", "'").unwrap_or(""));
     }
     draft.kind(category, action);

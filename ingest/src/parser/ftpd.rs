@@ -1,4 +1,4 @@
-//! FTP servers: vsftpd, `ProFTPD`, Pure-FTPd.
+//! FTP servers: vsftpd, `ProFTPD`, Pure-FTPd, and BSD's ftpd.
 //!
 //! Formats: the programs' sources. Quirks this file owns:
 //! * vsftpd's own file has `Tue Mar  3 09:00:00 2026 [pid 2] [sato] OK LOGIN: Client "192.0.2.9"`; before the login the
@@ -19,11 +19,16 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         _ if is_own_file => vsftpd(header.body, draft),
         "vsftpd" => vsftpd(header.message, draft),
         "pure-ftpd" => pure(header.message, draft),
+        "ftpd" | "in.ftpd" | "wu-ftpd" => bsd(header.message, draft),
         name if name == "proftpd" || header.body.starts_with("proftpd[") => proftpd(header.body, draft),
         _ => false,
     };
     if understood {
         on_host(header, draft, "ftp.log");
+        // A relayed line of the file has two stamps, and the tag between them looks like a host.
+        if is_own_file && header.host == Some("vsftpd") {
+            draft.event.host_name = header.relay.map(str::to_owned);
+        }
     }
     understood
 }
@@ -107,6 +112,30 @@ fn pure(text: &str, draft: &mut Draft<'_>) -> bool {
     true
 }
 
+/// BSD's and wu-ftpd's: `connection from 192.0.2.9 (name) at …`, `FTP LOGIN FROM name [192.0.2.9], sato`,
+/// `FTP LOGIN FAILED FROM name [192.0.2.9], sato`, `failed login from name [192.0.2.9], sato`.
+fn bsd(text: &str, draft: &mut Draft<'_>) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let Some((before, _)) = lower.split_once(" from ") else { return false };
+    let Some(rest) = text.get(before.len() + " from ".len()..) else { return false };
+    if before.trim() == "connection" {
+        draft.source(behind(rest, "[", &[']']).unwrap_or_else(|| rest.split(' ').next().unwrap_or("")));
+        draft.kind(Category::Network, Action::Other);
+        draft.event.outcome = Some(Outcome::Success);
+        return true;
+    }
+    if !before.contains("login") {
+        return false;
+    }
+    draft.source(behind(rest, "[", &[']']).unwrap_or_else(|| rest.split([',', ' ']).next().unwrap_or("")));
+    draft.user(rest.rsplit_once(", ").map_or("", |(_, user)| user));
+    login(
+        if before.contains("fail") || before.contains("refused") { Outcome::Failure } else { Outcome::Success },
+        draft,
+    );
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
@@ -135,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn vsftpd_file_that_was_relayed() {
+        check(
+            "<30>Mar  3 09:00:00 ftp1 vsftpd: Tue Mar  3 09:00:00 2026 [pid 2] [sato] OK LOGIN: Client \"192.0.2.9\"",
+            &[("event.outcome", "success"), ("user.name", "sato"), ("host.name", "ftp1")],
+        );
+    }
+
+    #[test]
     fn proftpd_and_pure_ftpd() {
         let line =
             |text: &str| format!("<14>Mar  3 09:00:00 ftp1 proftpd[9]: ftp1 (client.example[192.0.2.9]) - {text}");
@@ -156,5 +193,24 @@ mod tests {
             &[("event.action", "login"), ("user.name", "sato"), ("source.ip", "192.0.2.9")],
         );
         check("<14>Mar  3 09:00:00 h app[9]: (a@b) [x] y", &[("event.module", "-")]);
+    }
+
+    #[test]
+    fn bsd_ftpd() {
+        let line = |text: &str| format!("<14>Mar  3 09:00:00 ftp1 ftpd[9]: {text}");
+        check(line("connection from 192.0.2.9 (c.example) at Tue Mar  3 09:00:00 2026"), &[("source.ip", "192.0.2.9")]);
+        check(
+            line("FTP LOGIN FROM c.example [192.0.2.9], sato"),
+            &[
+                ("event.action", "login"),
+                ("event.outcome", "success"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.9"),
+            ],
+        );
+        check(
+            line("FTP LOGIN FAILED FROM 192.0.2.9, sato"),
+            &[("event.outcome", "failure"), ("source.ip", "192.0.2.9")],
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The last resort: `key=value` texts and JSON objects of products nobody here knows. Owns a short list of keys that mean
+//! The last resort: `key=value` texts, JSON objects and structured data of products nobody here knows. Owns a short list of keys that mean
 //! the same wherever they were seen; it never says that something was a login, and its events carry a low confidence.
 //!
 //! Why so few: `host`, `ip`, `name`, `login` and `message` mean something else in every product, and a wrong address is
@@ -9,7 +9,7 @@ use monban_event::account;
 use super::daemon::{destination_with_port, is_denied, outcome, port, source_with_port, traffic};
 use super::draft::Draft;
 use super::{json, kv, payload};
-use crate::header::Header;
+use crate::header::{self, Header};
 
 /// Fewest pairs of a text that is taken for `key=value`: two occur in prose.
 const PAIRS_MIN: usize = 3;
@@ -22,7 +22,10 @@ const ACCOUNT_BYTES_MAX: usize = 128;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let body = header.message.trim();
-    let rule = if body.starts_with('{') {
+    let rule = if let Some(structured) = header.structured {
+        let pairs: Vec<(&str, &str)> = header::structured_parameters(structured).take(PAIRS_MAX).collect();
+        read(&pairs, draft).then_some("sd")
+    } else if body.starts_with('{') {
         let Some(members) = json::members(body) else { return false };
         let pairs: Vec<(&str, &str)> = members.iter().collect();
         read(&pairs, draft).then_some("json")
@@ -48,7 +51,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 /// What the unmistakable keys say; `false`, and nothing written, where they say nothing about a person or a far end.
-fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
+pub(super) fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
     let keys = Keys::of(pairs);
     if !keys.tells_something() {
         return false;
@@ -101,8 +104,8 @@ impl<'a> Keys<'a> {
                         continue;
                     }
                 }
-                "action" | "act" => &mut keys.action,
-                "result" | "outcome" => &mut keys.result,
+                "action" | "act" | "event.action" => &mut keys.action,
+                "result" | "outcome" | "event.outcome" => &mut keys.result,
                 _ => continue,
             };
             if slot.is_empty() {
@@ -127,7 +130,9 @@ fn is_account(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check;
+    use proptest::strategy::Strategy;
+
+    use super::super::testing::{check, parse};
 
     #[test]
     fn unmistakable_keys() {
@@ -151,9 +156,124 @@ mod tests {
     }
 
     #[test]
+    fn structured_data() {
+        check(
+            "<13>1 2026-03-03T00:00:00Z gw9 app - Up [x@1 user_name=\"sato\" src=\"203.0.113.9\" n=\"1\"] text",
+            &[("source.ip", "203.0.113.9"), ("user.name", "sato"), ("parse.rule", "sd"), ("native.n", "1")],
+        );
+    }
+
+    #[test]
     fn prose_is_left_alone() {
         check("user=sato logged in with x=1 and y=2", &[("user.name", "-"), ("parse.rule", "-")]);
         check("a=1 b=2 c=3", &[("parse.rule", "-")]);
         check("src=203.0.113.9 said a=b", &[("parse.rule", "-")]);
+    }
+
+    /// Pieces that the parsers of servers and of endpoint protection look for.
+    const PIECES: [&str; 46] = [
+        "<13>Mar  3 09:00:00 h ",
+        "CEF:0|Trend Micro|Deep Security Manager|1|600|n|3|",
+        "CEF:0|Cyber-Ark|Vault|1|7|Logon|5|",
+        "CEF:0|ESET|Protect|1|183|n|3|",
+        "LEEF:1.0|V|P|1|e|",
+        "LEEF:2.0|V|P|1|e|x5E|",
+        "#011",
+        "^",
+        "|",
+        "\t",
+        " src=",
+        " dst=",
+        " suser=",
+        " usrName=",
+        "192.0.2.9",
+        "2001:db8::9",
+        ":443",
+        "SymantecServer: Site: a,Server: b,",
+        ",Local Host IP: ",
+        ",Remote Host IP: ",
+        ",Inbound",
+        "KES|1 - ET [event@23668 et=\"x\"]",
+        "{\"event_type\":\"Audit_Event\",\"occured\":\"03-Mar-2026 00:00:00\",",
+        "\"user\":\"",
+        "BG[1]: 1:01:01:event=login;who=",
+        "<EventLog><E1Mid>LOGIN</E1Mid><EMPid>",
+        "type=USER_LOGIN msg=audit(1772496000.250:891): ",
+        "acct=\"",
+        " IN=eth0 SRC=",
+        " DST=",
+        " PROTO=TCP ",
+        "1,,,2,em0,match,block,in,4,",
+        "1772496000.250 1 192.0.2.9 TCP_MISS/200 1 GET ",
+        " - sato [03/Mar/2026:09:00:00 +0900] \"GET / HTTP/1.1\" 200 1",
+        "unbound[1]: [1:1] query: ",
+        "named[1]: client @0x1 192.0.2.9#5 (a): query: ",
+        "dhcpd: DHCPACK on ",
+        " to 02:00:00:00:00:05 (ws1) via ",
+        "slapd: conn=1 op=0 BIND dn=\"uid=",
+        "[pid 1] [sato] OK LOGIN: Client \"",
+        "proftpd: h (a[",
+        "dovecot: imap-login: Login: user=<",
+        "haproxy: ",
+        "[client ",
+        "su: sato to root on ",
+        "\"",
+    ];
+
+    /// Whether an address stands in a line, however it is spelled there.
+    fn stands_in(line: &str, ip: std::net::IpAddr) -> bool {
+        let is_part = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':');
+        line.split(|character| !is_part(character)).any(|token| {
+            (0..token.len()).any(|from| {
+                (from..=token.len()).any(|to| token.get(from..to).and_then(|text| text.parse().ok()) == Some(ip))
+            })
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pieces_invent_an_address(
+            pieces in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::sample::select(&PIECES[..]).prop_map(str::to_owned),
+                    "[0-9a-z.:=,; (\\[-]{0,8}",
+                ],
+                0..16,
+            ),
+        ) {
+            let line = pieces.concat();
+            let event = parse(line.as_bytes());
+            for ip in [event.source_ip, event.destination_ip, event.vpn_assigned_ip].into_iter().flatten() {
+                proptest::prop_assert!(stands_in(&line, ip), "{ip} is not in {line:?}");
+            }
+        }
+    }
+
+    /// Lines made to be read again and again from every place.
+    #[test]
+    fn hostile_repetition_is_read_in_linear_time() {
+        const LENGTH: usize = 128 * 1024;
+        for (start, unit) in [
+            ("", "="),
+            ("", "a=b "),
+            ("", ","),
+            ("", "{\"a\":"),
+            ("LEEF:1.0|a|b|c|d|", "#011"),
+            ("LEEF:2.0|a|b|c|d|^|", "^a=b"),
+            ("LEEF:1.0|a|b|c|d|", "a=b "),
+            ("", "CEF:"),
+            ("x IN= SRC=1 DST=1 PROTO=1 ", " ["),
+            ("SymantecServer: ", "Abc: d,"),
+            ("<EventLog><E1Mid>a<", "<Mnemonic Name=\""),
+            ("type=A audit(1772496000.1:1): ", "op="),
+            ("192.0.2.9 - ", "a "),
+            ("DHCPACK on 192.0.2.9 to ", "("),
+            ("slapd: conn=1 ", "dn=\""),
+            ("1,,,,,,pass,in,4,", "192.0.2.9,"),
+            ("su: ", " to "),
+        ] {
+            let line = format!("{start}{}", unit.repeat(LENGTH / unit.len()));
+            assert!(parse(line.as_bytes()).parse_status.is_some(), "{start}{unit}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::leef;
 use crate::header::{self, Header};
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    if let Some(record) = cef::find(header.body).filter(|record| record.vendor.starts_with("Kaspersky")) {
+    if let Some(record) = cef::find(header.body).filter(|record| record.vendor.contains("Kaspersky")) {
         mark("kaspersky.cef", draft);
         classify(record.signature, draft);
         cef::fill(&record, header, draft);
@@ -26,7 +26,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         draft.event.host_name = draft.event.destination_domain.take();
         return true;
     }
-    if let Some(record) = leef::find(header.body).filter(|record| record.vendor.starts_with("Kaspersky")) {
+    if let Some(record) = leef::find(header.body).filter(|record| record.vendor.contains("Kaspersky")) {
         mark("kaspersky.leef", draft);
         classify(record.event_id, draft);
         leef::fill(record, header, draft);

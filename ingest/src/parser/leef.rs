@@ -126,8 +126,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// The predefined attributes and every native one, for any product; what the caller has set already stays.
 pub(super) fn fill(leef: Leef<'_>, header: &Header<'_>, draft: &mut Draft<'_>) {
-    let text = |value: &str| Some(value.to_owned()).filter(|text| !account::is_null_word(text));
-    draft.event.code = text(leef.event_id);
+    draft.event.code = Some(leef.event_id.to_owned()).filter(|code| !account::is_null_word(code));
     let (mut is_login, mut is_logout, mut verdict, mut result) = (false, false, None, None);
     for (key, value) in leef.pairs() {
         draft.native(key, value);

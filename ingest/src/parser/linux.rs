@@ -4,7 +4,8 @@
 //! * The machine acts itself: its name is `host.name`, not an observer's.
 //! * PAM writes `pam_unix(sshd:session): …`, since 2005; before, the program was `sshd(pam_unix)`.
 //! * `session opened for user root by sato(uid=1000)`: under sudo and su the person is who stands behind `by`.
-//! * A PAM refusal of sshd, sudo and su precedes the program's own line and would count twice: it is no login there.
+//! * A PAM refusal of sshd, login, dovecot, sudo and su precedes the program's own line and would count twice: it is no
+//!   login there.
 //! * `useradd` and `passwd` name only the account that changes; who did it stands in the sudo line before.
 //! * `last message repeated N times` holds no line; `message repeated N times: [ … ]` was opened before we see it.
 
@@ -128,10 +129,13 @@ fn read_pam(service: &str, text: &str, draft: &mut Draft<'_>) {
         draft.kind(Category::Iam, Action::AccountChange);
         draft.event.outcome = Some(Outcome::Success);
     } else {
-        if let Some((_, rest)) = text.split_once(" for user ") {
-            draft.user(word(rest).0);
-        }
-        let failed = ["unknown", "fail", "Fail", "denied", "could not identify"].iter().any(|word| text.contains(word));
+        let quoted = between(text, "user \"", "\"").or_else(|| between(text, " for [", "]"));
+        let name = quoted.or_else(|| text.split_once(" for user ").map(|(_, rest)| word(rest).0));
+        // `Consecutive login failures for user sato account temporarily locked`, `received for user sato: 7 (…)`.
+        draft.user(name.unwrap_or("").trim_end_matches([':', ',', '.']));
+        let failed = ["unknown", "fail", "Fail", "denied", "could not identify", "not met", "locked"]
+            .iter()
+            .any(|word| text.contains(word));
         draft.kind(Category::Authentication, Action::Other);
         draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Unknown });
         if failed {
@@ -176,7 +180,8 @@ fn refused(service: &str, text: &str, draft: &mut Draft<'_>) {
     if address(from).is_none() && !from.is_empty() {
         draft.event.source_domain = Some(from.to_owned());
     }
-    let action = if is_elevation(service) || service.starts_with("sshd") { Action::Other } else { Action::Login };
+    let tells_itself = service.starts_with("sshd") || matches!(service, "login" | "remote" | "dovecot");
+    let action = if is_elevation(service) || tells_itself { Action::Other } else { Action::Login };
     draft.kind(Category::Authentication, action);
     draft.event.outcome = Some(Outcome::Failure);
     draft.reason("authentication failure");
@@ -184,13 +189,14 @@ fn refused(service: &str, text: &str, draft: &mut Draft<'_>) {
 
 fn read_program(program: &str, text: &str, draft: &mut Draft<'_>) -> bool {
     match program {
-        "sudo" | "doas" => sudo(text, draft),
+        "sudo" => sudo(text, draft),
+        "doas" => doas(text, draft),
         "su" => su(text, draft),
         "login" => login(text, draft),
         "systemd-logind" => logind(text, draft),
         "useradd" | "userdel" | "usermod" | "groupadd" | "groupdel" | "groupmod" | "passwd" | "chage" | "chfn"
         | "chsh" | "gpasswd" | "chpasswd" => account_tool(text, draft),
-        "CRON" | "cron" | "crond" | "crontab" => cron(text, draft),
+        "CRON" | "CROND" | "cron" | "crond" | "crontab" => cron(text, draft),
         _ => false,
     }
 }
@@ -219,10 +225,55 @@ fn sudo(text: &str, draft: &mut Draft<'_>) -> bool {
     true
 }
 
+/// OpenBSD: `sato ran command ls as root from /home/sato`, `failed auth for sato`, `failed command for sato: ls`.
+fn doas(text: &str, draft: &mut Draft<'_>) -> bool {
+    let failed = text.starts_with("failed ");
+    let found = if failed {
+        let command = text.split_once(": ").map_or("", |(_, command)| command);
+        behind(text, " for ", &[' ', ':']).map(|user| (user, "", command))
+    } else {
+        text.split_once(" ran command ").map(|(user, rest)| doas_command(user, rest))
+    };
+    let Some((user, target, command)) = found else { return false };
+    draft.user(user);
+    draft.target_user(target);
+    draft.event.process_command_line = Some(command.to_owned()).filter(|command| !command.is_empty());
+    draft.kind(Category::Process, Action::Elevate);
+    draft.event.outcome = Some(if failed { Outcome::Failure } else { Outcome::Success });
+    draft.rule("linux.doas");
+    true
+}
+
+/// `as root: ls` or `ls as root from /home/sato`: user, target, command.
+fn doas_command<'a>(user: &'a str, rest: &'a str) -> (&'a str, &'a str, &'a str) {
+    if let Some(rest) = rest.strip_prefix("as ") {
+        let (target, command) = rest.split_once(": ").unwrap_or((rest, ""));
+        return (user, target, command);
+    }
+    let (command, rest) = rest.rsplit_once(" as ").unwrap_or((rest, ""));
+    (user, word(rest).0, command)
+}
+
+/// BSD's `sato to root on /dev/ttyp1` and `BAD SU sato to root on …`, IRIX's `failed: ttyq4 changing from sato to root`,
+/// Solaris' `'su root' failed for sato on /dev/pts/1`: account and target.
+fn su_of_unix(text: &str) -> Option<(&str, &str)> {
+    if let Some((target, rest)) = text.strip_prefix("'su ").and_then(|rest| rest.split_once("' ")) {
+        return rest.split_once(" for ").map(|(_, rest)| (word(rest).0, target));
+    }
+    let pair = match text.split_once(" changing from ") {
+        Some((_, pair)) => pair,
+        None => text.strip_prefix("BAD SU ").unwrap_or(text).split_once(" on ")?.0,
+    };
+    pair.split_once(" to ").filter(|(user, target)| !user.contains(' ') && !target.contains(' '))
+}
+
 /// `Successful su for T by U`, `FAILED su for T by U`, `(to T) U on pts/1`, `FAILED SU (to T) U on pts/1`, `+ tty U:T`.
 fn su(text: &str, draft: &mut Draft<'_>) -> bool {
-    let failed = text.starts_with("FAILED") || text.starts_with("BAD") || text.starts_with("- ");
-    let found = if let Some((_, rest)) = text.split_once(" su for ").or_else(|| text.split_once(" SU for ")) {
+    let failed = ["FAILED", "BAD", "- ", "failed: "].iter().any(|start| text.starts_with(start))
+        || text.contains("' failed for ");
+    let found = if let Some(found) = su_of_unix(text) {
+        Some(found)
+    } else if let Some((_, rest)) = text.split_once(" su for ").or_else(|| text.split_once(" SU for ")) {
         rest.split_once(" by ").map(|(target, user)| (user, target))
     } else if let Some((_, rest)) = text.split_once("(to ") {
         rest.split_once(") ").map(|(target, rest)| (word(rest).0, target))
@@ -297,10 +348,109 @@ fn account_tool(text: &str, draft: &mut Draft<'_>) -> bool {
 /// `(root) CMD (command)`.
 fn cron(text: &str, draft: &mut Draft<'_>) -> bool {
     let Some((user, rest)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else { return false };
-    draft.user(user);
+    // `(CRON) INFO (…)` and `(*system*) RELOAD (…)` speak of cron itself.
+    draft.user(if matches!(user, "CRON" | "CROND" | "cron") || user.starts_with('*') { "" } else { user });
     draft.kind(Category::Process, Action::Other);
     let command = rest.strip_prefix("CMD (").map(|command| command.trim_end().trim_end_matches(')').trim());
     draft.event.process_command_line = command.map(str::to_owned);
     draft.rule("linux.cron");
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    fn line(text: &str) -> String {
+        format!("<86>Mar  3 09:00:00 db01 {text}")
+    }
+
+    #[test]
+    fn su_in_every_dialect() {
+        for text in [
+            "su[9]: FAILED SU (to root) sato on pts/1",
+            "su[9]: FAILED su for root by sato",
+            "su[9]: BAD SU sato to root on /dev/ttyp0",
+            "su[9]: failed: ttyq4 changing from sato to root",
+            "su: 'su root' failed for sato on /dev/pts/1",
+            "su[9]: - pts/1 sato:root",
+        ] {
+            check(
+                line(text),
+                &[
+                    ("event.action", "elevate"),
+                    ("event.outcome", "failure"),
+                    ("user.name", "sato"),
+                    ("user.target.name", "root"),
+                ],
+            );
+        }
+        for text in [
+            "su: sato to root on /dev/ttyp1",
+            "su[9]: Successful su for root by sato",
+            "su[9]: (to root) sato on pts/1",
+        ] {
+            check(line(text), &[("event.outcome", "success"), ("user.name", "sato"), ("user.target.name", "root")]);
+        }
+        check(line("su[9]: pam_authenticate: Authentication failure"), &[("user.name", "-")]);
+    }
+
+    #[test]
+    fn doas_commands() {
+        check(
+            line("doas: sato ran command /bin/ksh -l as root from /home/sato"),
+            &[
+                ("event.action", "elevate"),
+                ("user.name", "sato"),
+                ("user.target.name", "root"),
+                ("process.command_line", "/bin/ksh -l"),
+            ],
+        );
+        check(
+            line("doas: sato ran command as www: ls"),
+            &[("user.target.name", "www"), ("process.command_line", "ls")],
+        );
+        check(line("doas: failed auth for sato"), &[("event.outcome", "failure"), ("user.name", "sato")]);
+    }
+
+    #[test]
+    fn names_in_pam_modules() {
+        check(
+            line("sshd[9]: pam_succeed_if(sshd:auth): requirement \"uid >= 1000\" not met by user \"root\""),
+            &[("user.name", "root"), ("event.outcome", "failure"), ("event.action", "other")],
+        );
+        check(
+            line("sshd[9]: pam_sss(sshd:auth): received for user sato: 7 (Authentication failure)"),
+            &[("user.name", "sato"), ("event.action", "other")],
+        );
+        check(
+            line("sudo: pam_unix(sudo:auth): auth could not identify password for [sato]"),
+            &[("user.name", "sato"), ("event.outcome", "failure")],
+        );
+        check(
+            line(
+                "login[9]: pam_unix(login:auth): authentication failure; logname= uid=0 tty=/dev/tty1 ruser= rhost= user=sato",
+            ),
+            &[("event.action", "other"), ("user.name", "sato")],
+        );
+        check(
+            line(
+                "vsftpd[9]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 tty=ftp ruser=x rhost=192.0.2.9 user=sato",
+            ),
+            &[
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("source.ip", "192.0.2.9"),
+                ("user.name", "sato"),
+            ],
+        );
+    }
+
+    #[test]
+    fn cron_itself_is_nobody() {
+        check(line("CRON[9]: (root) CMD (/usr/bin/true)"), &[("user.name", "root")]);
+        check(line("cron[9]: (CRON) INFO (Running @reboot jobs)"), &[("user.name", "-")]);
+        check(line("CROND[9]: (sato) CMD (/usr/bin/true)"), &[("user.name", "sato")]);
+        check(line("cron[9]: (*system*) RELOAD (/etc/crontab)"), &[("user.name", "-")]);
+    }
 }

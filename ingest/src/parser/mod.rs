@@ -59,6 +59,7 @@ mod openvpn;
 mod ossec;
 mod mikrotik;
 mod paloalto;
+mod netmotion;
 mod panda;
 mod payload;
 mod pfsense;
@@ -68,6 +69,7 @@ mod samba;
 mod pppd;
 mod rsa;
 mod scan;
+mod services;
 mod slapd;
 mod softether;
 mod sonicwall;
@@ -90,6 +92,7 @@ mod watchguard;
 mod windows_agents;
 mod windows_event;
 mod ubiquiti;
+mod web_error;
 mod yamaha;
 
 use std::borrow::Cow;
@@ -240,6 +243,11 @@ const PARSERS: &[Parser] = &[
     netfilter::parse,
     pfsense::parse,
     squid::parse,
+    netmotion::parse,
+    auditd::parse,
+    netfilter::parse,
+    pfsense::parse,
+    symantec::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     openvpn::parse,
@@ -272,6 +280,9 @@ const PARSERS: &[Parser] = &[
     charon::parse,
     pppd::parse,
     linux::parse,
+    services::parse,
+    squid::parse,
+    web_error::parse,
     // General forms that many products share.
     cef::parse,
     leef::parse,

@@ -1,6 +1,6 @@
 //! pfSense, `OPNsense` and bare pf: the packet filter's log, logins to the web interface and changes of the configuration.
 //!
-//! Format: Netgate, *Raw filter log format*; OPNsense keeps the columns and writes a label's hash for the tracker.
+//! Format: Netgate, *Raw filter log format*; `OPNsense` keeps the columns and writes a label's hash for the tracker.
 //! Quirks this file owns:
 //! * `filterlog: rule,sub,anchor,tracker,interface,reason,action,direction,version,…`: the columns behind the version
 //!   differ between IPv4 and IPv6 and between releases, so the ends are the first two neighbours that are addresses.
@@ -126,7 +126,7 @@ fn parse_change(text: &str, header: &Header<'_>, draft: &mut Draft<'_>) -> bool 
     mark("pfsense.config", header, draft);
     let (who, what) = word(who);
     let (user, from) = who.rsplit_once('@').unwrap_or((who, ""));
-    draft.user(user.trim_matches('\''));
+    draft.user(user.trim_matches(['\'', '(', ')']));
     draft.source(from.trim_end_matches(':'));
     draft.reason(what.split_once("): ").map_or(what, |(_, what)| what));
     draft.kind(Category::Configuration, Action::ConfigChange);

@@ -117,7 +117,8 @@ fn read_attempt(text: &str, draft: &mut Draft<'_>) -> bool {
 
 /// Lines about connections and sessions.
 fn read_connection(text: &str, draft: &mut Draft<'_>) -> bool {
-    const CLOSED: [&str; 5] = [
+    const CLOSED: [&str; 6] = [
+        "Timeout, client not responding from ",
         "Connection closed by ",
         "Connection reset by ",
         "Disconnected from ",
@@ -161,7 +162,8 @@ fn read_connection(text: &str, draft: &mut Draft<'_>) -> bool {
 
 /// A connection that came to nothing: the address stands behind one of a few words.
 fn read_trouble(text: &str, draft: &mut Draft<'_>) -> bool {
-    const MARKS: [&str; 9] = [
+    const MARKS: [&str; 10] = [
+        " is set up for ",
         "Unable to negotiate with ",
         "identification string from ",
         "authentication for connection from ",
@@ -177,6 +179,10 @@ fn read_trouble(text: &str, draft: &mut Draft<'_>) -> bool {
         end(rest, draft, true);
     } else if let Some(inner) = between(text, "[", "]") {
         draft.source(inner);
+    }
+    // `refused connect from name (192.0.2.9)`, `… not from a permitted host (host=name, ip=192.0.2.9)`.
+    for inner in [between(text, "(", ")"), between(text, "ip=", ")")] {
+        draft.source(inner.unwrap_or(""));
     }
     if draft.event.source_ip.is_none() && draft.event.source_domain.is_none() {
         (draft.event.category, draft.event.action) = (None, None);
@@ -239,21 +245,77 @@ fn end(text: &str, draft: &mut Draft<'_>, is_source: bool) {
     }
 }
 
-/// `Password auth succeeded for 'sato' from 192.0.2.9:5`, `Bad password attempt for 'root' from …`.
+/// `Password auth succeeded for 'sato' from 192.0.2.9:5`, `Bad password attempt for 'root' from …`, `Exit (sato) from
+/// <192.0.2.9:5>: …`, `Exit before auth from <192.0.2.9:5>: (user 'root', 3 fails): …`, `Child connection from 192.0.2.9:5`.
 pub(super) fn read_dropbear(text: &str, draft: &mut Draft<'_>) -> bool {
-    let outcome = if text.contains("auth succeeded for ") {
-        Outcome::Success
-    } else if text.starts_with("Bad password attempt ") || text.starts_with("Login attempt for nonexistent user") {
-        Outcome::Failure
+    let (category, action, outcome) = if text.contains("auth succeeded for ") {
+        (Category::Authentication, Action::Login, Outcome::Success)
+    } else if text.starts_with("Bad ") && text.contains(" attempt for ") || text.starts_with("Login attempt ") {
+        (Category::Authentication, Action::Login, Outcome::Failure)
+    } else if text.starts_with("Exit before auth") {
+        (Category::Session, Action::Other, Outcome::Failure)
+    } else if text.starts_with("Exit (") {
+        (Category::Authentication, Action::Logout, Outcome::Success)
+    } else if text.starts_with("Child connection from ") {
+        (Category::Network, Action::Other, Outcome::Success)
     } else {
         return false;
     };
-    draft.user(between(text, "for '", "'").unwrap_or(""));
-    if let Some((_, from)) = text.rsplit_once(" from ") {
-        end(from, draft, true);
-    }
-    draft.kind(Category::Authentication, Action::Login);
+    let user = between(text, "for '", "'").or_else(|| between(text, "user '", "'"));
+    draft.user(user.or_else(|| between(text, "Exit (", ")")).unwrap_or(""));
+    let from = text.split(" from ").skip(1).last().unwrap_or("");
+    end(from.trim_start_matches('<').split('>').next().unwrap_or(from), draft, true);
+    draft.kind(category, action);
     draft.event.outcome = Some(outcome);
     draft.rule("linux.dropbear");
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[test]
+    fn addresses_in_brackets_and_behind_odd_words() {
+        let line = |text: &str| format!("<38>Mar  3 09:00:00 db01 sshd[77]: {text}");
+        for text in [
+            "refused connect from client.example (192.0.2.9)",
+            "Authentication tried for root with correct key but not from a permitted host (host=client.example, ip=192.0.2.9).",
+            "Nasty PTR record \"192.0.2.1\" is set up for 192.0.2.9, ignoring",
+            "Timeout, client not responding from user sato 192.0.2.9 port 5",
+            "banner exchange: Connection from 192.0.2.9 port 5: invalid format",
+        ] {
+            check(line(text), &[("source.ip", "192.0.2.9"), ("event.category", "session"), ("event.action", "other")]);
+        }
+    }
+
+    #[test]
+    fn dropbear() {
+        let line = |text: &str| format!("<38>Mar  3 09:00:00 rt1 dropbear[77]: {text}");
+        check(
+            line("Bad password attempt for 'root' from 192.0.2.9:5"),
+            &[
+                ("event.action", "login"),
+                ("event.outcome", "failure"),
+                ("user.name", "root"),
+                ("source.ip", "192.0.2.9"),
+            ],
+        );
+        check(
+            line("Pubkey auth succeeded for 'sato' with ssh-ed25519 key SHA256:x from 192.0.2.9:5"),
+            &[("event.action", "login"), ("event.outcome", "success"), ("user.name", "sato")],
+        );
+        check(
+            line("Exit before auth from <192.0.2.9:5>: (user 'root', 3 fails): Max auth tries reached"),
+            &[("event.action", "other"), ("user.name", "root"), ("source.ip", "192.0.2.9"), ("source.port", "5")],
+        );
+        check(
+            line("Exit (sato) from <192.0.2.9:5>: Disconnect received"),
+            &[("event.action", "logout"), ("user.name", "sato")],
+        );
+        check(
+            line("Login attempt for nonexistent user from 192.0.2.9:5"),
+            &[("event.action", "login"), ("user.name", "-")],
+        );
+    }
 }

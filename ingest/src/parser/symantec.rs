@@ -151,7 +151,11 @@ fn manager(keys: &Keys<'_>, draft: &mut Draft<'_>) {
         return;
     }
     draft.kind(Category::Host, Action::Other);
-    if let [.., text, computer, person, _domain] = keys.bare.as_slice() {
+    // A text with a comma of its own would shift the columns: the last three are names without blanks.
+    if let [.., text, computer, person, domain] = keys.bare.as_slice()
+        && is_computer(computer)
+        && (domain.is_empty() || is_computer(domain))
+    {
         draft.event.host_name = Some((*computer).to_owned()).filter(|name| !account::is_null_word(name));
         draft.user(somebody(person));
         draft.reason(text);
