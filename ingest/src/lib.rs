@@ -4,13 +4,14 @@
 pub mod evtx;
 pub mod file;
 pub mod header;
+mod hints;
 pub mod parser;
 pub mod stamp;
 pub mod syslog;
 pub mod text;
 pub mod windows;
 
-use monban_event::{Event, Format, Record, RecordId, RecordParser};
+use monban_event::{Event, Format, ParseStatus, Record, RecordId, RecordParser};
 
 pub use parser::{TextSettings, parse_syslog};
 
@@ -22,11 +23,38 @@ pub struct Parsers {
 
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
-        match record.format {
-            Format::Syslog | Format::Csv => events.push(parse_syslog(id, record, &self.settings)),
-            Format::Json => events.push(windows::parse_json(id, record, self.settings.zone)),
-            Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
+        let first = events.len();
+        let settings = TextSettings { zone: hints::zone(record, self.settings.zone), ..self.settings.clone() };
+        let notes = match record.format {
+            Format::Syslog => {
+                events.push(parse_syslog(id, record, &settings));
+                Vec::new()
+            }
+            Format::Csv => {
+                events.push(parser::csv_row::parse_row(id, record, &settings));
+                Vec::new()
+            }
+            Format::Json => {
+                events.push(parse_object(id, record, &settings));
+                Vec::new()
+            }
+            Format::EvtxChunk => evtx::parse_chunk(id, record, events).notes,
+        };
+        for event in events.iter_mut().skip(first) {
+            hints::name_machine(record, event);
         }
-        Vec::new()
+        notes
     }
+}
+
+/// A forwarder's Windows record, or the JSON of any other product, which the text parsers know.
+fn parse_object(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
+    let event = if record.bytes.first() == Some(&b'{') {
+        windows::parse_json(id, record, settings.zone)
+    } else {
+        // JSON is UTF-8 without a mark; Windows tools write it with one, and in UTF-16.
+        let bytes = text::decode(&record.bytes).text.into_owned().into_bytes();
+        windows::parse_json(id, &Record { bytes, ..record.clone() }, settings.zone)
+    };
+    if event.parse_status == Some(ParseStatus::Raw) { parse_syslog(id, record, settings) } else { event }
 }

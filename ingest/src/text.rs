@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS};
+use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_16BE, UTF_16LE};
 
 /// A line as text, and what had to be done for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +18,27 @@ pub struct Decoded<'a> {
 
 /// Strips what framing leaves behind (BOM, trailing NUL, CR, LF) and decodes the rest.
 pub fn decode(bytes: &[u8]) -> Decoded<'_> {
+    if let Some(wide) = decode_utf16(bytes) {
+        return wide;
+    }
     let bytes = strip(bytes);
     match std::str::from_utf8(bytes) {
         Ok(_) if has_iso_2022_escape(bytes) => read(bytes, ISO_2022_JP, "iso-2022-jp"),
         Ok(text) => Decoded { text: Cow::Borrowed(text), encoding: None, damaged: false },
         Err(error) => decode_legacy(bytes, error),
     }
+}
+
+/// Text of Windows tools, told by the byte-order mark that [`crate::file`] leaves in front of every line of such a file.
+fn decode_utf16(bytes: &[u8]) -> Option<Decoded<'_>> {
+    let (encoding, name) = match bytes {
+        [0xFF, 0xFE, ..] => (UTF_16LE, "utf-16le"),
+        [0xFE, 0xFF, ..] => (UTF_16BE, "utf-16be"),
+        _ => return None,
+    };
+    let (text, damaged) = encoding.decode_without_bom_handling(bytes.get(2..)?);
+    let text = text.trim_end_matches(['\0', '\r', '\n', '\u{FFFD}']).to_owned();
+    Some(Decoded { text: Cow::Owned(text), encoding: Some(name), damaged })
 }
 
 fn strip(bytes: &[u8]) -> &[u8] {
@@ -123,6 +138,14 @@ mod tests {
         check(b"\x87\x40\x87\x8a\xfb\xfc", "①㈱髙", Some("shift_jis"), false);
         // The second byte of 表 is a backslash, of ソ too.
         check(b"\x95\x5c \x83\x5c", "表 ソ", Some("shift_jis"), false);
+    }
+
+    #[test]
+    fn utf16_by_its_mark() {
+        check(b"\xFF\xFE\x71\x5C\x30\x75a\0\r\0", "山田a", Some("utf-16le"), false);
+        check(b"\xFE\xFF\x5C\x71\x75\x30\0a", "山田a", Some("utf-16be"), false);
+        check(b"\xFF\xFE\x71\x5C\x30", "山", Some("utf-16le"), true);
+        check(b"\xFF\xFE", "", Some("utf-16le"), false);
     }
 
     #[test]

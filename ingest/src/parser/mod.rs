@@ -4,7 +4,8 @@
 
 mod cef;
 mod cisco_asa;
-mod csv;
+pub(crate) mod csv;
+pub(crate) mod csv_row;
 mod draft;
 mod fortigate;
 mod json;
