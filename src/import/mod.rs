@@ -3,6 +3,7 @@
 //! stopped. The caller hears how much was new only when all of it is searchable.
 
 mod content;
+pub(crate) mod follow;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,9 @@ pub(crate) enum ImportError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Pipeline(#[from] PipelineStopped),
+    /// The server is being stopped; the next start goes on.
+    #[error("stopped before the end of the file")]
+    Stopped,
 }
 
 /// What an import came to, in events.
@@ -97,7 +101,7 @@ pub(crate) fn import_as(
     shown: &str,
     handed: &Handed<'_>,
 ) -> Result<ImportTotals, ImportError> {
-    import_found(node, file::find_in(path, shown)?, handed, &mut |_| ())
+    import_found(node, file::find_in(path, shown, true)?, handed, &mut |_| ())
 }
 
 fn import_found(
@@ -112,7 +116,10 @@ fn import_found(
     let total = found.files.iter().map(|input| input.disk_bytes).sum();
     let (mut outcomes, mut done) = (Vec::new(), 0);
     for input in &found.files {
-        let moved = &mut |bytes: u64| said(Said::Moved { done: done + bytes.min(input.disk_bytes), total });
+        let moved = &mut |bytes: u64| {
+            said(Said::Moved { done: done + bytes.min(input.disk_bytes), total });
+            true
+        };
         match import_file(node, input, handed, &mut totals.notes, moved) {
             Ok(outcome) => outcomes.push((input, outcome)),
             // A file that went away or cannot be read leaves the others to be read.
@@ -159,7 +166,7 @@ fn import_file(
     input: &InputFile,
     handed: &Handed<'_>,
     notes: &mut Vec<String>,
-    moved: &mut dyn FnMut(u64),
+    moved: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome, ImportError> {
     let earlier = node.ledger.read()?.imports_below(folder(&input.shown), EARLIER_MAX)?;
     let content = content::read(input, &earlier)
@@ -179,6 +186,9 @@ fn import_file(
     let receipt = receipt(node, id, handed.hints);
     let mut records = FileRecords::open_at(input, receipt, Start::default())?;
     let unread = send::send_all(node, &mut records, skip, moved).map_err(failed)?;
+    if !moved(records.read_bytes()) {
+        return Err(ImportError::Stopped);
+    }
     let mut damaged: Vec<String> = unread.iter().map(|error| format!("途中までしか読めません（{error}）")).collect();
     damaged.extend(records.damage());
     notes.extend(records.notes().into_iter().map(|note| format!("{}: {note}", input.shown)));

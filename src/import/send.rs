@@ -16,12 +16,13 @@ const SLICE_BYTES: usize = 4 << 20;
 const SLICES_IN_FLIGHT: usize = 4;
 
 /// Sends every record from index `skip` on, and returns when all are durable. Gives the error that ended the file
-/// early, if one did: what came before it is journaled. `moved` hears how far the file on disk was read.
+/// early, if one did: what came before it is journaled. `moved` hears how far the file on disk was read, and says whether
+/// to go on.
 pub(super) fn send_all(
     node: &Node,
     records: &mut FileRecords,
     skip: u64,
-    moved: &mut dyn FnMut(u64),
+    moved: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Option<io::Error>, SinkRefused> {
     let (done, acknowledged) = mpsc::channel();
     let (mut slice, mut bytes, mut in_flight, mut unread) = (Vec::new(), 0, 0, None);
@@ -40,7 +41,9 @@ pub(super) fn send_all(
         if slice.len() >= SLICE_RECORDS || bytes >= SLICE_BYTES {
             send(node, std::mem::take(&mut slice), &done);
             (bytes, in_flight) = (0, in_flight + 1);
-            moved(records.read_bytes());
+            if !moved(records.read_bytes()) {
+                break;
+            }
         }
         while in_flight >= SLICES_IN_FLIGHT {
             wait(&acknowledged)?;
@@ -51,7 +54,6 @@ pub(super) fn send_all(
     for _ in 0..=in_flight {
         wait(&acknowledged)?;
     }
-    moved(records.read_bytes());
     Ok(unread)
 }
 

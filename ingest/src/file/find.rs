@@ -53,10 +53,12 @@ pub struct Found {
 pub fn find(paths: &[PathBuf]) -> Result<Found, InputError> {
     let mut found = Found::default();
     for named in paths {
-        let mut below = Vec::new();
-        walk(named, &mut Walk { files: &mut below, passed_over: &mut found.passed_over, above: BTreeSet::new() })?;
-        below.sort();
-        for path in below {
+        let mut below = Walk::new(FILES_MAX);
+        walk(named, &mut below)?;
+        found.passed_over.extend(below.passed_over);
+        found.refused.extend(below.refused);
+        below.files.sort();
+        for path in below.files {
             let shown = path.to_string_lossy().into_owned();
             look_into(&path, &shown, path == *named, &mut found)?;
         }
@@ -65,33 +67,69 @@ pub fn find(paths: &[PathBuf]) -> Result<Found, InputError> {
 }
 
 /// The logs in one file, which is shown to people as `shown`: an upload stands under another name on disk than its own.
-pub fn find_in(path: &Path, shown: &str) -> Result<Found, InputError> {
+/// `is_named`: somebody handed in this very file, so that it is read whatever it looks like.
+pub fn find_in(path: &Path, shown: &str, is_named: bool) -> Result<Found, InputError> {
     let mut found = Found::default();
-    look_into(path, shown, true, &mut found)?;
+    look_into(path, shown, is_named, &mut found)?;
     Ok(found)
 }
 
-struct Walk<'a> {
-    files: &'a mut Vec<PathBuf>,
-    passed_over: &'a mut Vec<PathBuf>,
-    /// Device and number of the folders above: one that comes again is a loop.
-    above: BTreeSet<(u64, u64)>,
+/// What stands below a folder.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Regular files, sorted.
+    pub files: Vec<PathBuf>,
+    /// There are more files than were asked for.
+    pub are_more: bool,
+    /// Folders that could not be read, and why.
+    pub refused: Vec<(String, String)>,
 }
 
-fn walk(path: &Path, walk_state: &mut Walk<'_>) -> Result<(), InputError> {
-    let reading = |source| InputError::Read { path: path.to_owned(), source };
-    let facts = fs::metadata(path).map_err(reading)?;
-    if facts.is_file() && walk_state.files.len() < FILES_MAX {
-        walk_state.files.push(path.to_owned());
-    } else if facts.is_dir() {
-        return walk_folder(path, &facts, walk_state);
+/// The first `most` files below a folder, without a look into them.
+pub fn list(folder: &Path, most: usize) -> Result<Listing, InputError> {
+    let mut state = Walk::new(most + 1);
+    walk(folder, &mut state)?;
+    let Walk { mut files, refused, .. } = state;
+    files.sort();
+    let are_more = files.len() > most;
+    files.truncate(most);
+    Ok(Listing { files, are_more, refused })
+}
+
+#[derive(Default)]
+struct Walk {
+    files: Vec<PathBuf>,
+    passed_over: Vec<PathBuf>,
+    refused: Vec<(String, String)>,
+    /// Device and number of the folders above: one that comes again is a loop.
+    above: BTreeSet<(u64, u64)>,
+    /// Files beyond so many are not looked at.
+    most: usize,
+}
+
+impl Walk {
+    fn new(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+}
+
+fn walk(path: &Path, state: &mut Walk) -> Result<(), InputError> {
+    if state.files.len() >= state.most {
+        return Ok(());
+    }
+    let facts = fs::metadata(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+    if facts.is_dir() {
+        return walk_folder(path, &facts, state);
+    }
+    if facts.is_file() {
+        state.files.push(path.to_owned())
     } else {
-        walk_state.passed_over.push(path.to_owned());
+        state.passed_over.push(path.to_owned())
     }
     Ok(())
 }
 
-fn walk_folder(path: &Path, facts: &Metadata, state: &mut Walk<'_>) -> Result<(), InputError> {
+fn walk_folder(path: &Path, facts: &Metadata, state: &mut Walk) -> Result<(), InputError> {
     let reading = |source| InputError::Read { path: path.to_owned(), source };
     let identity = (facts.dev(), facts.ino());
     if state.above.len() >= FOLDER_DEPTH_MAX || !state.above.insert(identity) {
@@ -105,7 +143,10 @@ fn walk_folder(path: &Path, facts: &Metadata, state: &mut Walk<'_>) -> Result<()
             Err(InputError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 state.passed_over.push(below);
             }
-            other => other?,
+            Err(InputError::Read { source, .. }) => {
+                state.refused.push((below.to_string_lossy().into_owned(), format!("読めません（{source}）")));
+            }
+            Ok(()) => {}
         }
     }
     state.above.remove(&identity);

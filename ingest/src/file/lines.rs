@@ -17,6 +17,8 @@ pub(super) struct Line {
     pub(super) cut: bool,
     /// A line feed ended it, and not the end of the file.
     pub(super) ended: bool,
+    /// What it takes in the file, line feed and all.
+    pub(super) length: u64,
 }
 
 pub(super) struct Lines<R> {
@@ -38,8 +40,9 @@ impl<R: Read> Lines<R> {
 
     /// The next line; `None` behind the last. An empty piece behind the last line feed is no line.
     pub(super) fn next_line(&mut self) -> io::Result<Option<Line>> {
+        let before = self.position;
         let line = if self.charset.is_wide() { self.wide_line()? } else { self.byte_line()? };
-        Ok(line)
+        Ok(line.map(|line| Line { length: self.position - before, ..line }))
     }
 
     fn byte_line(&mut self) -> io::Result<Option<Line>> {

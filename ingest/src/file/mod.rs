@@ -25,7 +25,7 @@ use monban_event::{FileHints, FilePosition, Format, Origin, Record, RecordId, Tr
 
 use crate::evtx::{self, Chunks};
 use charset::Charset;
-pub use find::{Found, find, find_in};
+pub use find::{Found, Listing, find, find_in, list};
 use gaps::Numbers;
 use lines::Lines;
 use objects::Objects;
@@ -118,6 +118,13 @@ impl InputFile {
                 Ok(Box::new(Unpacked::new(*packing, packed, self.disk_bytes, account)))
             }
         }
+    }
+
+    /// A plain file from a place in it on.
+    fn open_on(&self, account: &Account, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(Box::new(Disk { inner: file, account: account.clone() }))
     }
 
     /// What stands inside the layers, whole; `None` where it is too much to hold.
@@ -214,30 +221,35 @@ impl FileRecords {
         Self::open_at(file, receipt, Start::default())
     }
 
-    /// Reads on from a place in a plain file of lines; any other is read from its beginning.
+    /// Reads on from a place in a log that can be followed; any other is read from its beginning.
     pub fn open_at(file: &InputFile, receipt: Receipt, start: Start) -> Result<Self, InputError> {
-        let reading = |source| InputError::Read { path: file.path.clone(), source };
-        let content = file.content().map_err(reading)?;
-        let account = content.account.clone();
-        let skips = file.is_plain() && file.kind == FileKind::Lines && start.offset > 0;
-        let source = match file.kind {
-            _ if skips => {
-                let mut disk = Disk { inner: File::open(&file.path).map_err(reading)?, account: account.clone() };
-                disk.seek(SeekFrom::Start(start.offset)).map_err(reading)?;
-                let content = Content { reader: Box::new(disk), account: account.clone() };
-                Source::Lines(Lines::new(content, file.charset, start.offset))
-            }
+        let start = if file.can_be_followed() { start } else { Start::default() };
+        let account = Account::default();
+        let source = Self::source(file, &account, start.offset)
+            .map_err(|source| InputError::Read { path: file.path.clone(), source })?;
+        let (shown, numbers) = (Arc::from(file.shown.as_str()), Numbers::default());
+        let (next_index, position) = (start.index, start.offset);
+        Ok(Self { source, shown, receipt, account, next_index, numbers, holds_back: false, position })
+    }
+
+    fn source(file: &InputFile, account: &Account, offset: u64) -> io::Result<Source> {
+        let content = |offset: u64| -> io::Result<Content> {
+            let reader = if offset == 0 { file.open(&file.layers, account)? } else { file.open_on(account, offset)? };
+            Ok(Content { reader, account: account.clone() })
+        };
+        Ok(match file.kind {
             FileKind::EventLog => {
-                let reader = BufReader::with_capacity(evtx::CHUNK_BYTES, content);
+                let reader = BufReader::with_capacity(evtx::CHUNK_BYTES, content(0)?);
                 Source::Chunks(Box::new(evtx::file::chunks(reader)))
             }
-            FileKind::Lines => Source::Lines(Lines::new(content, file.charset, 0)),
-            FileKind::Rows => Source::Rows(Rows::new(content, file.charset)),
-            FileKind::Objects => Source::Objects(Objects::new(content, file.charset)),
-        };
-        let (next_index, position) = if skips { (start.index, start.offset) } else { (0, 0) };
-        let (shown, numbers) = (Arc::from(file.shown.as_str()), Numbers::default());
-        Ok(Self { source, shown, receipt, account, next_index, numbers, holds_back: false, position })
+            FileKind::Objects => Source::Objects(Objects::new(content(0)?, file.charset)),
+            FileKind::Lines => Source::Lines(Lines::new(content(offset)?, file.charset, offset)),
+            FileKind::Rows if offset > 0 => {
+                let header = Rows::new(content(0)?, file.charset).header()?;
+                Source::Rows(Rows::behind(header, content(offset)?, file.charset, offset))
+            }
+            FileKind::Rows => Source::Rows(Rows::new(content(0)?, file.charset)),
+        })
     }
 
     /// Leaves a last line or row that nothing ends for later: the file is still being written.

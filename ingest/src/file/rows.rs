@@ -90,18 +90,29 @@ impl<R: Read> Rows<R> {
         Self { lines, charset, header: None, pending: VecDeque::new(), position: 0 }
     }
 
+    /// Goes on at a row in the middle of a file whose header is known.
+    pub(super) fn behind(header: Vec<u8>, reader: R, charset: Charset, position: u64) -> Self {
+        let lines = Lines::new(reader, charset, position);
+        Self { lines, charset, header: Some(header), pending: VecDeque::new(), position }
+    }
+
+    /// The header line, read if it has not been yet.
+    pub(super) fn header(&mut self) -> io::Result<Vec<u8>> {
+        if self.header.is_none() {
+            self.header = self.read_header()?;
+        }
+        Ok(self.header.clone().unwrap_or_default())
+    }
+
     /// Bytes of the file in front of the next row.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
     pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
-        if self.header.is_none() {
-            self.header = self.read_header()?;
-        }
+        let header = self.header()?;
         let Some(row) = self.next_joined()? else { return Ok(None) };
-        let header = self.header.as_deref().unwrap_or_default();
-        let mut bytes = [header, &self.charset.ascii(b'\n'), own(&row, self.charset)].concat();
+        let mut bytes = [header.as_slice(), &self.charset.ascii(b'\n'), own(&row, self.charset)].concat();
         let cut = row.cut || bytes.len() > limits::RECORD_BYTES_MAX;
         bytes.truncate(limits::RECORD_BYTES_MAX);
         Ok(Some(Row { bytes, cut, ended: row.ended }))
@@ -124,15 +135,20 @@ impl<R: Read> Rows<R> {
             return Ok(None);
         };
         let mut quotes = self.charset.count(&first.bytes, b'"');
-        let mut more = Vec::new();
+        let (mut more, mut is_open) = (Vec::new(), false);
         let mut bytes = first.bytes.len();
         while quotes % 2 == 1 && more.len() < ROW_LINES_MAX && bytes < limits::RECORD_BYTES_MAX {
-            let Some(line) = self.next_pending()? else { break };
+            let Some(line) = self.next_pending()? else {
+                // The rest of the row may not have been written yet.
+                is_open = true;
+                break;
+            };
             quotes += self.charset.count(&line.bytes, b'"');
             bytes += line.bytes.len() + 1;
             more.push(line);
         }
         let row = if quotes % 2 == 0 { self.join(first, more) } else { self.give_back(first, more) };
+        let row = Line { ended: row.ended && !is_open, ..row };
         self.position = self.lines.position() - self.pending_bytes();
         Ok(Some(row))
     }
@@ -162,12 +178,8 @@ impl<R: Read> Rows<R> {
         first
     }
 
-    /// A line that was cut is longer in the file than what is held of it, so a position behind one is only a lower bound;
-    /// positions serve to follow growing files, and whoever does looks for the line end again.
     fn pending_bytes(&self) -> u64 {
-        let width = self.charset.ascii(b'\n').len();
-        let own = |line: &Line| own(line, self.charset).len() + if line.ended { width } else { 0 };
-        self.pending.iter().map(|line| own(line) as u64).sum()
+        self.pending.iter().map(|line| line.length).sum()
     }
 }
 

@@ -205,3 +205,29 @@ fn holes_in_record_numbers_are_notes_and_no_damage() {
     assert_eq!(records.damage(), Vec::<String>::new());
     assert_eq!(records.notes(), ["記録番号の抜け: 6–8 (3 件)"]);
 }
+
+#[test]
+fn rows_are_followed_behind_their_header() {
+    let folder = Folder::new();
+    let path = folder.write("a.csv", "日時,ユーザー\n1,a\n2,\"b\n");
+    let file = single(&path);
+    let mut records = FileRecords::open(&file, receipt()).unwrap().holding_back();
+    assert_eq!(records.by_ref().count(), 1, "a row whose quote is open is still being written");
+    let place = records.place();
+    folder.write("a.csv", "日時,ユーザー\n1,a\n2,\"b\nc\"\n3,d\n");
+    let records = FileRecords::open_at(&file, receipt(), place).unwrap().holding_back();
+    let found: Vec<_> = records.map(|record| record.unwrap()).map(|record| record.bytes).collect();
+    assert_eq!(found, ["日時,ユーザー\n2,\"b\nc\"".as_bytes(), "日時,ユーザー\n3,d".as_bytes()]);
+}
+
+#[test]
+fn a_listing_is_bounded() {
+    let folder = Folder::new();
+    for number in 0..20 {
+        folder.write(&format!("{number:02}/a.log"), "x");
+    }
+    let listing = list(folder.0.path(), 5).unwrap();
+    assert_eq!((listing.files.len(), listing.are_more), (5, true));
+    let listing = list(folder.0.path(), 20).unwrap();
+    assert_eq!((listing.files.len(), listing.are_more), (20, false));
+}
