@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
-use monban_event::SystemClock;
+use monban_event::{FileHints, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{CONTROL_SOCKET, Node, NodeError, Opening};
@@ -26,6 +26,8 @@ const REQUEST_BYTES_MAX: u64 = 1 << 20;
 pub(crate) enum Request {
     Import {
         paths: Vec<PathBuf>,
+        #[serde(default)]
+        hints: FileHints,
     },
     Search {
         query: String,
@@ -57,6 +59,8 @@ pub(crate) enum Reply {
     Out(String),
     /// For standard error.
     Note(String),
+    /// How far the work is, in bytes; for a person who watches.
+    Moved { done: u64, total: u64 },
     /// The last: the exit status.
     Exit(u8),
 }

@@ -13,6 +13,7 @@ mod progress;
 mod serve;
 mod tally;
 mod verbs;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::control::ControlServer;
 use crate::node::{Node, Opening};
+use crate::watch::{Troubles, Watch};
 
 /// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
 const LOSS_REPORT: Duration = Duration::from_mins(1);
@@ -84,7 +85,8 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
         .await
         .context("syslog の待受を開けません。別のプログラムが使っていないか確かめてください")?;
     let (setup, secret) = setup_secret(node)?;
-    let pages = start_pages(node, config, setup, listeners.watch(), stopped.clone()).await?;
+    let watched = Watch::start(node, &config.watch).context("監視フォルダを見始められません")?;
+    let pages = start_pages(node, config, setup, listeners.watch(), watched.troubles.clone(), stopped.clone()).await?;
     let on_request = Arc::clone(&stop);
     let control = ControlServer::start(node, move || {
         on_request.send_replace(true);
@@ -98,6 +100,7 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     eprintln!("終了しています。受け取った記録を書き終えるまでお待ちください。");
     stop.send_replace(true);
     drop(control);
+    tokio::task::spawn_blocking(move || drop(watched)).await?;
     listeners.stop().await;
     if let Some((_, task)) = pages {
         task.await??;
@@ -126,6 +129,7 @@ async fn start_pages(
     config: &Config,
     setup: SetupSecret,
     listeners: ListenerWatch,
+    troubles: Troubles,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Pages>> {
     let Some(address) = config.pages else { return Ok(None) };
@@ -133,7 +137,7 @@ async fn start_pages(
         format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください")
     })?;
     let address = listener.local_addr()?;
-    let service = monban_api::router(services(node, config, setup, listeners));
+    let service = monban_api::router(services(node, config, setup, listeners, troubles));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let shutdown = async move {
         // The sender lives as long as the server; if it were gone, stopping would be right too.
@@ -143,7 +147,13 @@ async fn start_pages(
     Ok(Some((address, task)))
 }
 
-fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: ListenerWatch) -> Services {
+fn services(
+    node: &Arc<Node>,
+    config: &Config,
+    setup: SetupSecret,
+    listeners: ListenerWatch,
+    troubles: Troubles,
+) -> Services {
     let (health_node, rate) = (Arc::clone(node), Rate::default());
     Services {
         store: node.store.clone(),
@@ -158,11 +168,11 @@ fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: Li
             secure_cookies: false,
         }),
         setup: Arc::new(setup),
-        health: Arc::new(move || health(&health_node, &listeners, &rate)),
+        health: Arc::new(move || health(&health_node, &listeners, &troubles, &rate)),
     }
 }
 
-fn health(node: &Node, listeners: &ListenerWatch, rate: &Rate) -> Health {
+fn health(node: &Node, listeners: &ListenerWatch, troubles: &Troubles, rate: &Rate) -> Health {
     let durable = node.journal.durable();
     Health {
         journal_durable: durable,
@@ -171,6 +181,7 @@ fn health(node: &Node, listeners: &ListenerWatch, rate: &Rate) -> Health {
         records_per_second: rate.at(Instant::now(), durable.0),
         dropped: listeners.losses().iter().map(|(.., count)| count).sum(),
         stopped: node.progress.failure(),
+        unreadable: troubles.lines(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -247,6 +258,9 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
     match pages {
         Some(address) => eprintln!("  画面と API  http://{address}/"),
         None => eprintln!("  画面と API  使いません（pages.listen = \"off\"）"),
+    }
+    for watched in &config.watch {
+        eprintln!("  監視        {}", watched.folder.display());
     }
     eprintln!("次にすること");
     if let (Some(secret), Some(address)) = (secret, pages) {

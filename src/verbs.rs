@@ -9,14 +9,14 @@ use monban_event::act::Deed;
 use monban_event::query::Query;
 use monban_event::store::{SearchPage, SearchRequest};
 use monban_event::time::{JST, Month};
-use monban_event::{ActSink, Event, EventStore, TimeRange};
+use monban_event::{ActSink, Event, EventStore, FileHints, TimeRange};
 use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query::{self, QueryError};
 
 use crate::cli::demo::Mark;
 use crate::control::{Reply, Request};
 use crate::demo::{self, Planted};
-use crate::import;
+use crate::import::{self, Handed, Said};
 use crate::node::Node;
 
 pub(crate) const EXIT_OK: u8 = 0;
@@ -37,7 +37,7 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         return EXIT_FAILED;
     }
     let result = match request {
-        Request::Import { paths } => run_import(node, paths, say),
+        Request::Import { paths, hints } => run_import(node, paths, hints, say),
         Request::Search { .. } => run_search(node, request, say),
         Request::Report { period, html } => run_report(node, period, *html, say),
         Request::CreateToken { name, scopes } => run_create_token(node, name, scopes, say),
@@ -54,18 +54,28 @@ fn failed(what: &str) -> impl Fn(&dyn std::error::Error) -> String {
     move |error| format!("{what}: {}", crate::error_chain(error))
 }
 
-fn run_import(node: &Node, paths: &[PathBuf], say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
-    let totals = import::import(node, paths, &mut |file| say(Reply::Note(format!("取込 {file}"))))
-        .map_err(|error| failed("取り込めません")(&error))?;
+fn run_import(node: &Node, paths: &[PathBuf], hints: &FileHints, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
+    let handed = Handed { by: CONSOLE, hints };
+    let mut tell = |said| match said {
+        Said::File(shown) => say(Reply::Note(format!("取込 {shown}"))),
+        Said::Moved { done, total } => say(Reply::Moved { done, total }),
+    };
+    let totals =
+        import::import(node, paths, &handed, &mut tell).map_err(|error| failed("取り込めません")(&error))?;
     for path in &totals.passed_over {
-        say(Reply::Note(format!("対象外 {}（EVTX でも .log .txt .syslog でもありません）", path.display())));
+        say(Reply::Note(format!("対象外 {}（ログの形式ではありません）", path.display())));
     }
-    for note in &totals.damaged {
-        say(Reply::Note(format!("破損 {note}")));
+    let lists = [("注記", &totals.notes), ("破損", &totals.damaged), ("失敗", &totals.failed)];
+    for (word, list) in lists {
+        list.iter().for_each(|line| say(Reply::Note(format!("{word} {line}"))));
     }
     let damaged = totals.damaged.len();
     say(Reply::Out(format!("accepted: {}, duplicate: {}, damaged: {damaged}", totals.accepted, totals.duplicate)));
-    Ok(if damaged == 0 { EXIT_OK } else { EXIT_DAMAGE })
+    Ok(match (totals.failed.is_empty(), damaged) {
+        (false, _) => EXIT_FAILED,
+        (true, 0) => EXIT_OK,
+        (true, _) => EXIT_DAMAGE,
+    })
 }
 
 fn run_search(node: &Node, request: &Request, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {

@@ -44,6 +44,8 @@ pub struct Health {
     pub dropped: u64,
     /// Why the pipeline stopped, where it did: records are kept, but not searchable and not judged.
     pub stopped: Option<String>,
+    /// Files and folders that are watched and cannot be read just now, a line each.
+    pub unreadable: Vec<String>,
     pub version: String,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::FindingStatus;
 use crate::id::{FindingId, RecordId};
+use crate::record::FileHints;
 
 /// An act and who did it, when. The number is the journal's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,21 @@ pub enum Deed {
     },
     ImportOpened {
         path: String,
+        /// Of the log itself, unpacked.
+        sha256: String,
+        bytes: u64,
+        /// Of the file as it was handed in, where the log is packed in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        original_sha256: Option<String>,
+        /// Records at the beginning that an earlier import of the same log brought.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        known: u64,
+        #[serde(default, skip_serializing_if = "FileHints::is_empty")]
+        hints: FileHints,
+    },
+    /// A log that is watched has grown: this is what of it is in the journal now.
+    ImportGrew {
+        import: RecordId,
         sha256: String,
         bytes: u64,
     },
@@ -96,6 +112,11 @@ pub enum Deed {
         reason: String,
         count: u64,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The texts that are journaled whole when they change: the configuration and the context files it names.

@@ -25,7 +25,7 @@ pub use event::{Action, Category, Event, Field, FieldKind, Login, LoginKind, Out
 pub use finding::{Finding, FindingStatus, Severity};
 pub use id::{EventId, FindingId, RecordId, RuleId, SourceId};
 pub use native::NativeFields;
-pub use record::{FilePosition, Format, Origin, Record, RecordParser, Transport};
+pub use record::{FileHints, FilePosition, Format, Origin, Record, RecordParser, Transport};
 pub use session::VpnSession;
 pub use sink::{ActSink, Lane, RecordSink, SinkRefused};
 pub use store::EventStore;

@@ -54,6 +54,28 @@ pub enum Format {
     Csv,
 }
 
+/// What whoever handed a file in said about it, for what its records do not say themselves. It is journaled with every
+/// record, so that a replay reads the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileHints {
+    /// Year of stamps without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<i32>,
+    /// Name of the zone of stamps without an offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Name of the machine where records name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
+impl FileHints {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where in an imported file a record stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePosition {
@@ -62,6 +84,7 @@ pub struct FilePosition {
     pub path: Arc<str>,
     /// Line number or chunk number, from 0.
     pub index: u64,
+    pub hints: Option<Arc<FileHints>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 pub mod evtx;
 pub mod file;
 pub mod header;
+mod hints;
 pub mod parser;
 mod repeat;
 pub mod sources;
@@ -24,20 +25,41 @@ pub struct Parsers {
 
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
-        match record.format {
-            Format::Syslog | Format::Csv => {
+        let first = events.len();
+        let notes = match record.format {
+            Format::Syslog => {
                 let event = parse_syslog(id, record, &self.settings);
                 let others = repeat::others(&event);
                 events.push(event);
                 events.extend(others);
+                Vec::new()
             }
-            // A forwarder's object that is no Windows record is whatever its members or the line inside say.
-            Format::Json => events.push(
-                windows::try_json(id, record, self.settings.zone_of(record))
-                    .unwrap_or_else(|| parse_syslog(id, record, &self.settings)),
-            ),
-            Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
+            Format::Csv => {
+                events.push(parser::csv_row::parse_row(id, record, &self.settings));
+                Vec::new()
+            }
+            Format::Json => {
+                events.push(parse_object(id, record, &self.settings));
+                Vec::new()
+            }
+            Format::EvtxChunk => evtx::parse_chunk(id, record, events).notes,
+        };
+        for event in events.iter_mut().skip(first) {
+            hints::name_machine(record, event);
         }
-        Vec::new()
+        notes
     }
+}
+
+/// A forwarder's Windows record; an object that is none is whatever its members or the line inside say.
+fn parse_object(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
+    let zone = settings.zone_of(record);
+    let windows = if record.bytes.first() == Some(&b'{') {
+        windows::try_json(id, record, zone)
+    } else {
+        // JSON is UTF-8 without a mark; Windows tools write it with one, and in UTF-16.
+        let bytes = text::decode(&record.bytes, None).text.into_owned().into_bytes();
+        windows::try_json(id, &Record { bytes, ..record.clone() }, zone)
+    };
+    windows.unwrap_or_else(|| parse_syslog(id, record, settings))
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8};
+use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 
 /// A line as text, and what had to be done for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ impl Charset {
 /// Strips what framing leaves behind (BOM, trailing NUL, CR, LF) and decodes the rest: as the source is set, and where
 /// its bytes are not that or nothing is set, by the guess.
 pub fn decode(bytes: &[u8], set: Option<Charset>) -> Decoded<'_> {
+    if let Some(wide) = decode_utf16(bytes) {
+        return wide;
+    }
     let bytes = strip(bytes);
     let encoding = match set {
         Some(Charset::ShiftJis) => SHIFT_JIS,
@@ -104,6 +107,18 @@ fn guess(bytes: &[u8]) -> Decoded<'_> {
         Ok(text) => Decoded { text: Cow::Borrowed(text), encoding: None, damaged: false },
         Err(error) => decode_legacy(bytes, error),
     }
+}
+
+/// Text of Windows tools, told by the byte-order mark that [`crate::file`] leaves in front of every line of such a file.
+fn decode_utf16(bytes: &[u8]) -> Option<Decoded<'_>> {
+    let (encoding, name) = match bytes {
+        [0xFF, 0xFE, ..] => (UTF_16LE, "utf-16le"),
+        [0xFE, 0xFF, ..] => (UTF_16BE, "utf-16be"),
+        _ => return None,
+    };
+    let (text, damaged) = encoding.decode_without_bom_handling(bytes.get(2..)?);
+    let text = text.trim_end_matches(['\0', '\r', '\n', '\u{FFFD}']).to_owned();
+    Some(Decoded { text: Cow::Owned(text), encoding: Some(name), damaged })
 }
 
 fn strip(bytes: &[u8]) -> &[u8] {
@@ -231,6 +246,14 @@ mod tests {
         ] {
             assert_eq!(readable(text), shown, "{text}");
         }
+    }
+
+    #[test]
+    fn utf16_by_its_mark() {
+        check(b"\xFF\xFE\x71\x5C\x30\x75a\0\r\0", "山田a", Some("utf-16le"), false);
+        check(b"\xFE\xFF\x5C\x71\x75\x30\0a", "山田a", Some("utf-16be"), false);
+        check(b"\xFF\xFE\x71\x5C\x30", "山", Some("utf-16le"), true);
+        check(b"\xFF\xFE", "", Some("utf-16le"), false);
     }
 
     #[test]

@@ -15,12 +15,13 @@ use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use monban_detect::{Context, Detector, LoadReport, RuleHit, RuleSet};
 use monban_event::time::JST;
-use monban_event::{Clock, Event, Field, Finding, Format, Record, RecordId, RecordParser, SystemClock};
+use monban_event::{Clock, Event, Field, FileHints, Finding, Format, Record, RecordId, RecordParser, SystemClock};
 use monban_ingest::evtx::parse_chunk;
-use monban_ingest::file::{self, FileRecords, InputFile};
+use monban_ingest::file::{self, FileRecords, InputFile, Receipt};
 use monban_ingest::{Parsers, TextSettings};
 use serde_json::{Map, Value};
 
+use super::bar::Bar;
 use crate::verbs::{EXIT_DAMAGE, EXIT_FAILED};
 
 /// What the output shows of the event that matched.
@@ -40,10 +41,13 @@ pub(crate) struct DetectArgs {
     /// 時差の書かれていない時刻の時間帯（Asia/Tokyo、+09:00 など）
     #[arg(long, value_name = "ZONE", default_value = "Asia/Tokyo", value_parser = super::parse::parse_zone)]
     tz: Tz,
+    /// 年の書かれていない時刻の年（省略すると、今日から見て直近の年）
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i32).range(1990..2100))]
+    year: Option<i32>,
     /// 読み飛ばしたファイルも表示する
     #[arg(long, short)]
     verbose: bool,
-    /// 調べるファイルまたはフォルダ（EVTX、.log / .txt / .syslog）
+    /// 調べるファイルまたはフォルダ（EVTX、テキスト、CSV、JSON。gz・xz・zst・zip のままで可）
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -61,12 +65,13 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
 
 fn hunt(args: &DetectArgs, writer: impl Write) -> anyhow::Result<(LoadReport, Tally)> {
     let (rules, loaded) = load_rules(&args.rules)?;
-    let (files, passed_over) = file::find(&args.paths)?;
+    let found = file::find(&args.paths)?;
     if args.verbose {
-        for path in &passed_over {
+        for path in &found.passed_over {
             eprintln!("{}: 対象外の形式のため読み飛ばしました", path.display());
         }
     }
+    let hints = args.year.map(|year| Arc::new(FileHints { year: Some(year), ..FileHints::default() }));
     let context = Arc::new(Context::default());
     let mut hunt = Hunt {
         detector: Detector::new(Arc::new(rules), Arc::clone(&context)),
@@ -76,10 +81,18 @@ fn hunt(args: &DetectArgs, writer: impl Write) -> anyhow::Result<(LoadReport, Ta
         output: Output { format: args.format, writer: BufWriter::new(writer) },
         tally: Tally::default(),
         hits: Vec::new(),
+        hints,
+        bar: Bar::new(),
+        bytes: (0, found.files.iter().map(|file| file.disk_bytes).sum()),
     };
-    for file in &files {
-        hunt.file(file)?;
+    for (shown, reason) in &found.refused {
+        hunt.damaged(shown, reason);
     }
+    for file in &found.files {
+        hunt.file(file)?;
+        hunt.bytes.0 += file.disk_bytes;
+    }
+    hunt.bar.clear();
     hunt.finish().context("write output")?;
     Ok((loaded, hunt.tally))
 }
@@ -122,13 +135,17 @@ struct Hunt<W: Write> {
     output: Output<W>,
     tally: Tally,
     hits: Vec<RuleHit>,
+    hints: Option<Arc<FileHints>>,
+    bar: Bar,
+    /// Of the files read so far and of all.
+    bytes: (u64, u64),
 }
 
 impl<W: Write> Hunt<W> {
     /// A file that cannot be read to its end is told and leaves the others to be read; only writing may end the run.
     fn file(&mut self, file: &InputFile) -> anyhow::Result<()> {
-        let path = file.path.display();
-        let mut records = match FileRecords::open(file, SystemClock.now(), RecordId::default()) {
+        let receipt = Receipt { received_at: SystemClock.now(), hints: self.hints.clone(), ..Receipt::default() };
+        let mut records = match FileRecords::open(file, receipt) {
             Ok(records) => records,
             Err(error) => {
                 self.failed(&anyhow::Error::new(error));
@@ -136,25 +153,34 @@ impl<W: Write> Hunt<W> {
             }
         };
         let mut events = Vec::new();
-        for record in records.by_ref() {
-            match record.with_context(|| format!("read {path}")) {
+        while let Some(record) = records.next() {
+            match record.with_context(|| format!("read {}", file.shown)) {
                 Ok(record) => self.record(&record, &mut events)?,
                 Err(error) => {
                     self.failed(&error);
                     break;
                 }
             }
+            let (before, all) = self.bytes;
+            self.bar.move_to(before + records.read_bytes(), all);
         }
         for damage in records.damage() {
-            self.tally.damaged += 1;
-            eprintln!("{path}: {damage}");
+            self.damaged(&file.shown, &damage);
+        }
+        for note in records.notes() {
+            self.bar.say(&format!("{}: {note}", file.shown));
         }
         Ok(())
     }
 
+    fn damaged(&mut self, shown: &str, damage: &str) {
+        self.tally.damaged += 1;
+        self.bar.say(&format!("{shown}: {damage}"));
+    }
+
     fn failed(&mut self, error: &anyhow::Error) {
         self.tally.failed += 1;
-        eprintln!("{error:#}");
+        self.bar.say(&format!("{error:#}"));
     }
 
     fn record(&mut self, record: &Record, events: &mut Vec<Event>) -> anyhow::Result<()> {
@@ -192,7 +218,7 @@ impl<W: Write> Hunt<W> {
         self.tally.damaged += report.damaged;
         if let Some(file) = &record.file {
             for note in &report.notes {
-                eprintln!("{}: チャンク {}: {note}", file.path, file.index);
+                self.bar.say(&format!("{}: チャンク {}: {note}", file.path, file.index));
             }
         }
     }
@@ -270,6 +296,7 @@ mod tests {
             each_match,
             format: OutputFormat::Jsonl,
             tz: chrono_tz::Asia::Tokyo,
+            year: None,
             verbose: false,
             paths: vec![dir.path().join("logs")],
         };

@@ -1,5 +1,6 @@
 //! The command line: verbs as typed, one file each where they do more than ask for something.
 
+mod bar;
 pub(crate) mod demo;
 mod detect;
 mod parse;
@@ -9,9 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use monban_event::FileHints;
 use monban_event::time::jst_midnight;
 
+use self::bar::Bar;
 use crate::config::DEFAULT_DATA_DIR;
 use crate::control::{self, Reply, Request};
 use crate::serve;
@@ -30,7 +34,7 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// 架空の病院の 1 か月分を作って見せます
     Demo(demo::DemoArgs),
-    /// EVTX や syslog のファイルを取り込みます
+    /// ログのファイルを取り込みます（EVTX、テキスト、CSV、JSON。gz・xz・zst・zip のままで可）
     Import(ImportArgs),
     /// ファイルの各行を解析して表示します（保管しません）
     Parse(parse::ParseArgs),
@@ -55,9 +59,24 @@ struct DataDir {
 struct ImportArgs {
     #[command(flatten)]
     data: DataDir,
+    /// 年の書かれていない時刻の年（省略すると、今日から見て直近の年）
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i32).range(1990..2100))]
+    year: Option<i32>,
+    /// 時差の書かれていない時刻の時間帯（省略すると設定の zone。例: UTC、+09:00）
+    #[arg(long, value_name = "ZONE", value_parser = parse::parse_zone)]
+    tz: Option<Tz>,
+    /// 機器名の書かれていない記録の機器名
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
     /// 取り込むファイルかフォルダ
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+}
+
+impl ImportArgs {
+    fn hints(&self) -> FileHints {
+        FileHints { year: self.year, zone: self.tz.map(|zone| zone.name().to_owned()), host: self.host.clone() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -135,7 +154,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Detect(args) => detect::run(&args),
         Verb::Import(args) => {
             let paths = args.paths.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
-            ask(&args.data.data_dir, true, &Request::Import { paths })
+            ask(&args.data.data_dir, true, &Request::Import { paths, hints: args.hints() })
         }
         Verb::Search(SearchArgs { data, from, to, limit, count, format, query }) => {
             let request = Request::Search { query, from, to, limit, count, json: format == TableFormat::Jsonl };
@@ -153,16 +172,18 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Has the request carried out, by the server where one runs, and writes what comes back.
 fn ask(dir: &Path, create: bool, request: &Request) -> anyhow::Result<ExitCode> {
     let mut output = io::BufWriter::new(io::stdout().lock());
-    let mut written = Ok(());
+    let (mut written, mut bar) = (Ok(()), Bar::new());
     let status = control::ask(dir, create, request, &mut |reply| match reply {
         Reply::Out(line) => {
             if written.is_ok() {
                 written = writeln!(output, "{line}");
             }
         }
-        Reply::Note(line) => eprintln!("{line}"),
+        Reply::Note(line) => bar.say(&line),
+        Reply::Moved { done, total } => bar.move_to(done, total),
         Reply::Exit(_) => {}
     })?;
+    drop(bar);
     match written.and_then(|()| output.flush()) {
         // Whoever reads our output may stop early, as `head` does.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

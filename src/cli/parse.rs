@@ -1,4 +1,4 @@
-//! `monban parse`: lines of a file into events on standard output, without a data directory. For trying a device's log
+//! `monban parse`: records of a file into events on standard output, without a data directory. For trying a device's log
 //! before it is connected, and for measuring the parsers.
 
 use std::io::{self, BufWriter, Write};
@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use monban_event::{Clock, RecordId, SystemClock};
-use monban_ingest::file::{FileKind, FileRecords, InputFile};
-use monban_ingest::{TextSettings, parse_syslog};
+use monban_event::{Clock, RecordId, RecordParser, SystemClock};
+use monban_ingest::file::{self, FileRecords, Receipt};
+use monban_ingest::{Parsers, TextSettings};
 
 /// Output buffer, in bytes: one write for some hundred events.
 const OUTPUT_BUFFER_BYTES: usize = 256 * 1024;
@@ -21,7 +21,7 @@ pub(crate) enum OutputFormat {
     Jsonl,
 }
 
-/// Lines of a log file as events, one JSON object a line.
+/// Records of a log file as events, one JSON object a line.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ParseArgs {
     #[arg(long, value_enum, default_value = "jsonl")]
@@ -32,7 +32,7 @@ pub(crate) struct ParseArgs {
     /// 受信したものとみなす時刻（RFC 3339）。年の書かれていない時刻の年がこれで決まります。省略すると今
     #[arg(long, value_name = "TIME")]
     received_at: Option<DateTime<Utc>>,
-    /// syslog のファイル
+    /// ログのファイル
     file: PathBuf,
 }
 
@@ -51,23 +51,41 @@ pub(crate) fn parse_zone(text: &str) -> Result<Tz, String> {
 pub(crate) fn run(args: &ParseArgs) -> anyhow::Result<ExitCode> {
     let OutputFormat::Jsonl = args.format;
     let received_at = args.received_at.unwrap_or_else(|| SystemClock.now());
-    let file = InputFile { path: args.file.clone(), kind: FileKind::Lines };
-    let records = FileRecords::open(&file, received_at, RecordId(0))?;
     let output = BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, io::stdout().lock());
-    match write_events(records, &TextSettings::in_zone(args.tz), output) {
+    match write_events(args, received_at, output) {
         // Whoever reads our output may stop early, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
         outcome => outcome.map(|()| ExitCode::SUCCESS).with_context(|| format!("parse {}", args.file.display())),
     }
 }
 
-fn write_events(records: FileRecords, settings: &TextSettings, mut output: impl Write) -> io::Result<()> {
-    for record in records {
-        let event = parse_syslog(RecordId(0), &record?, settings);
-        serde_json::to_writer(&mut output, &event.to_json())?;
-        output.write_all(b"\n")?;
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn write_events(args: &ParseArgs, received_at: DateTime<Utc>, mut output: impl Write) -> anyhow::Result<()> {
+    let parsers = Parsers { settings: TextSettings::in_zone(args.tz) };
+    let found = file::find(std::slice::from_ref(&args.file))?;
+    for (shown, reason) in &found.refused {
+        eprintln!("{shown}: {reason}");
     }
-    output.flush()
+    let mut events = Vec::new();
+    for input in &found.files {
+        let mut records = FileRecords::open(input, Receipt { received_at, ..Receipt::default() })?;
+        for record in records.by_ref() {
+            for note in parsers.parse(RecordId(0), &record?, &mut events) {
+                eprintln!("{}: {note}", input.shown);
+            }
+            for event in events.drain(..) {
+                // Through an error type of ours a closed pipe would not be known any more.
+                let mut line = serde_json::to_vec(&event.to_json())?;
+                line.push(b'\n');
+                output.write_all(&line)?;
+            }
+        }
+        records.damage().iter().for_each(|damage| eprintln!("{}: {damage}", input.shown));
+    }
+    Ok(output.flush()?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod files;
 mod hostile;
 mod import;
 mod pages;
@@ -14,3 +15,4 @@ mod peers;
 mod serve;
 mod support;
 mod volume;
+mod watch;

@@ -62,6 +62,7 @@ fn words(deed: &Deed) -> (&'static str, String) {
             let start: String = sha256.chars().take(12).collect();
             ("設定", format!("{} を読み込み（SHA-256 {start}…）", context(*name)))
         }
+        Deed::ImportGrew { import, bytes, .. } => ("取込続き", format!("{import}（{}）", wording::bytes(*bytes))),
         Deed::ImportOpened { path, bytes, .. } => ("取込開始", format!("{path}（{}）", wording::bytes(*bytes))),
         Deed::ImportClosed { import, damaged } => {
             ("取込終了", format!("取込 {import}　読めなかった箇所 {} 件", damaged.len()))

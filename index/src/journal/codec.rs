@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use chrono::DateTime;
-use monban_event::{Act, FilePosition, Format, Origin, Record, RecordId, Transport};
+use monban_event::{Act, FileHints, FilePosition, Format, Origin, Record, RecordId, Transport};
 
 use super::segment::Family;
 
@@ -15,6 +15,8 @@ const ACT_VERSION: u8 = 1;
 const FLAG_CUT: u8 = 1;
 const FLAG_FILE: u8 = 2;
 const FLAG_IDENTITY: u8 = 4;
+/// Follows the file's path, as JSON.
+const FLAG_HINTS: u8 = 8;
 const PEER_NONE: u8 = 0;
 const PEER_V4: u8 = 4;
 const PEER_V6: u8 = 6;
@@ -29,7 +31,8 @@ pub enum Entry {
 pub(super) fn encode_record(record: &Record, out: &mut Vec<u8>) {
     let flags = u8::from(record.cut) * FLAG_CUT
         + u8::from(record.file.is_some()) * FLAG_FILE
-        + u8::from(record.identity.is_some()) * FLAG_IDENTITY;
+        + u8::from(record.identity.is_some()) * FLAG_IDENTITY
+        + u8::from(hints(record).is_some()) * FLAG_HINTS;
     out.extend([
         RECORD_VERSION,
         flags,
@@ -47,7 +50,14 @@ pub(super) fn encode_record(record: &Record, out: &mut Vec<u8>) {
         out.extend(file.index.to_le_bytes());
         encode_text(&file.path, out);
     }
+    if let Some(hints) = hints(record) {
+        encode_text(&serde_json::to_string(hints).expect("hints are JSON"), out);
+    }
     out.extend_from_slice(&record.bytes);
+}
+
+fn hints(record: &Record) -> Option<&FileHints> {
+    record.file.as_ref()?.hints.as_deref()
 }
 
 fn encode_text(text: &str, out: &mut Vec<u8>) {
@@ -97,7 +107,7 @@ fn decode_record(body: &[u8]) -> Option<Record> {
     let received_at = DateTime::from_timestamp_micros(i64::from_le_bytes(reader.take()?))?;
     let peer = decode_peer(&mut reader).ok()?;
     let identity = if flags & FLAG_IDENTITY == 0 { None } else { Some(decode_text(&mut reader)?) };
-    let file = if flags & FLAG_FILE == 0 { None } else { Some(decode_file(&mut reader)?) };
+    let file = if flags & FLAG_FILE == 0 { None } else { Some(decode_file(&mut reader, flags)?) };
     Some(Record {
         received_at,
         origin: [Origin::Live, Origin::Import, Origin::Demo].into_iter().find(|&o| origin_code(o) == origin)?,
@@ -130,10 +140,12 @@ fn decode_peer(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, NotAnEntry
     Ok(Some(SocketAddr::new(ip, u16::from_le_bytes(port))))
 }
 
-fn decode_file(reader: &mut Reader<'_>) -> Option<FilePosition> {
+fn decode_file(reader: &mut Reader<'_>, flags: u8) -> Option<FilePosition> {
     let import = RecordId(u64::from_le_bytes(reader.take()?));
     let index = u64::from_le_bytes(reader.take()?);
-    Some(FilePosition { import, index, path: decode_text(reader)? })
+    let path = decode_text(reader)?;
+    let hints = if flags & FLAG_HINTS == 0 { None } else { Some(serde_json::from_str(&decode_text(reader)?).ok()?) };
+    Some(FilePosition { import, path, index, hints: hints.map(Arc::new) })
 }
 
 fn decode_text(reader: &mut Reader<'_>) -> Option<Arc<str>> {
@@ -214,7 +226,11 @@ mod tests {
         check(&record);
         check(&Record { peer: Some("[2001:db8::1]:6514".parse().unwrap()), cut: false, ..record.clone() });
         check(&Record { identity: Some(Arc::from("fw1.hospital.example")), ..record.clone() });
-        let file = FilePosition { import: RecordId(7), path: Arc::from("ログ/Security.evtx"), index: 19 };
+        let path = Arc::from("ログ/Security.evtx");
+        let file = FilePosition { import: RecordId(7), path, index: 19, hints: None };
+        let said = FileHints { year: Some(2024), zone: Some("UTC".to_owned()), host: Some("受付".to_owned()) };
+        let with_hints = FilePosition { hints: Some(Arc::new(said)), ..file.clone() };
+        check(&Record { file: Some(with_hints), ..record.clone() });
         check(&Record { peer: None, file: Some(file), format: Format::EvtxChunk, origin: Origin::Import, ..record });
     }
 

@@ -243,6 +243,17 @@ impl<'a> LedgerReader<'a> {
         )
     }
 
+    /// The newest imports of logs in a folder, for what may have grown since or have been given another name.
+    pub fn imports_below(&self, folder: &str, limit: usize) -> Result<Vec<ImportRow>, LedgerError> {
+        self.list(
+            "list imports of a folder",
+            "SELECT id, path, sha256, bytes, next_index, accepted, duplicate, damaged, closed FROM imports
+             WHERE substr(path, 1, length(?1)) = ?1 ORDER BY id DESC LIMIT ?2",
+            params![folder, i64::try_from(limit).unwrap_or(i64::MAX)],
+            import_row,
+        )
+    }
+
     pub fn users(&self) -> Result<Vec<UserRow>, LedgerError> {
         self.list("list users", "SELECT name, display_name, role, password_hash FROM users ORDER BY name", [], |row| {
             Ok(UserRow { name: row.get(0)?, display_name: row.get(1)?, role: row.get(2)?, password_hash: row.get(3)? })

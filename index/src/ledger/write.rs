@@ -368,10 +368,15 @@ impl<'a> LedgerBatch<'a> {
             .naming("keep the trail")?;
         match &act.deed {
             Deed::Context { name, sha256, text } => self.put_context(id, at, *name, sha256, text),
-            Deed::ImportOpened { path, sha256, bytes } => self.execute(
+            Deed::ImportOpened { path, sha256, bytes, known, .. } => self.execute(
                 "open an import",
-                "INSERT OR IGNORE INTO imports (id, path, sha256, bytes) VALUES (?1, ?2, ?3, ?4)",
-                params![id.0.cast_signed(), path, sha256, bytes.cast_signed()],
+                "INSERT OR IGNORE INTO imports (id, path, sha256, bytes, next_index, duplicate) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                params![id.0.cast_signed(), path, sha256, bytes.cast_signed(), known.cast_signed()],
+            ),
+            Deed::ImportGrew { import, sha256, bytes } => self.execute(
+                "follow an import",
+                "UPDATE imports SET sha256 = ?2, bytes = ?3 WHERE id = ?1",
+                params![import.0.cast_signed(), sha256, bytes.cast_signed()],
             ),
             Deed::ImportClosed { import, damaged } => {
                 self.note_damage(*import, damaged)?;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const VALUES_MAX: usize = 512;
 
 /// The values of one line in order; quotes taken off, `""` undone. A quote that never closes runs to the end.
-pub(super) fn values(line: &str, separator: u8) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn values(line: &str, separator: u8) -> impl Iterator<Item = Cow<'_, str>> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
         let (value, behind) = next(rest?, separator);

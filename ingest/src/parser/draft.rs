@@ -9,6 +9,7 @@ use monban_event::{
 };
 
 use crate::header::{Header, HeaderTime};
+use crate::hints;
 use crate::stamp::{Instant, Stamp};
 use crate::text;
 
@@ -143,16 +144,18 @@ impl<'r> Draft<'r> {
     /// Epoch, then a stamp with offset (body before header), then the body's local time, then the header's, then ours.
     fn set_time(&mut self, header: &Header<'_>, zone: Tz) {
         let received_at = self.record.received_at;
+        // Whoever handed a file in may have said which year its stamps without one mean.
+        let as_of = hints::as_of(self.record, zone);
         let body = match self.time.take() {
             Some(PayloadTime::Instant(instant)) => Some(instant),
             Some(PayloadTime::Stamp(stamp)) if stamp.offset.is_some() || !header_has_offset(header) => {
-                stamp.resolve(zone, received_at)
+                stamp.resolve(zone, as_of)
             }
             _ => None,
         };
         let instant = body.or_else(|| match header.time.as_ref()? {
             HeaderTime::Epoch(instant) => Some(instant.clone()),
-            HeaderTime::Stamp(stamp) => stamp.resolve(zone, received_at),
+            HeaderTime::Stamp(stamp) => stamp.resolve(zone, as_of),
         });
         let instant = instant.unwrap_or(Instant { time: received_at, rule: TimeRule::Receive, timezone: None });
         self.event.event_time = Some(instant.time);

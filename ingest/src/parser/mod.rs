@@ -2,23 +2,24 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
-mod auditd;
-mod beyondtrust;
-mod buffalo;
 mod a10;
 mod alcatel;
 mod alliedware;
 mod aruba;
 mod aruba_clearpass;
+mod auditd;
+mod beyondtrust;
 mod brocade;
+mod buffalo;
 mod cef;
-mod checkpoint;
 mod charon;
+mod checkpoint;
 mod cisco_asa;
 mod cisco_ios;
 mod cisco_ise;
 mod cisco_meraki;
-mod csv;
+pub(crate) mod csv;
+pub(crate) mod csv_row;
 mod cyberark;
 mod daemon;
 mod dell_idrac;
@@ -27,20 +28,19 @@ mod dns;
 mod draft;
 mod epic;
 mod eset;
-mod fortigate;
-mod forwarder;
 mod f5;
 mod fortigate;
 mod fortinet;
+mod forwarder;
 mod freeradius;
 mod ftpd;
 mod gateway;
 mod generic;
 mod haproxy;
-mod hpe_ilo;
-mod ivanti;
 mod hpe_comware;
+mod hpe_ilo;
 mod hpe_switch;
+mod ivanti;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
@@ -50,24 +50,24 @@ mod leef;
 mod linux;
 mod mail;
 mod manageengine;
+mod mikrotik;
 mod ms_nps;
 mod netapp;
 mod netfilter;
+mod netmotion;
 mod netscaler;
 mod netwrix;
 mod openvpn;
 mod ossec;
-mod mikrotik;
 mod paloalto;
-mod netmotion;
 mod panda;
 mod payload;
 mod pfsense;
+mod pppd;
 mod qnap;
 mod ricoh;
-mod samba;
-mod pppd;
 mod rsa;
+mod samba;
 mod scan;
 mod services;
 mod slapd;
@@ -84,15 +84,15 @@ pub(crate) mod testing;
 mod tests;
 mod thales;
 mod trendmicro;
+mod ubiquiti;
 mod veeam;
 mod vmware;
 mod vmware_nsx;
 mod vmware_view;
 mod watchguard;
+mod web_error;
 mod windows_agents;
 mod windows_event;
-mod ubiquiti;
-mod web_error;
 mod yamaha;
 
 use std::borrow::Cow;
@@ -103,9 +103,9 @@ use monban_event::redact::redact;
 use monban_event::{Event, ParseStatus, Record, RecordId};
 
 use crate::header::{self, Header};
-use crate::repeat;
 use crate::sources::{self, SourceSettings, SourceTable};
 use crate::text::{self, Charset, Decoded};
+use crate::{hints, repeat};
 use draft::Draft;
 
 /// Settings of reading text.
@@ -130,7 +130,8 @@ impl TextSettings {
 
     /// The zone of a record whose text names no host.
     pub(crate) fn zone_of(&self, record: &Record) -> Tz {
-        self.sources.of_receipt(record).and_then(|source| source.zone).unwrap_or(self.zone)
+        let set = self.sources.of_receipt(record).and_then(|source| source.zone);
+        hints::zone(record, set.unwrap_or(self.zone))
     }
 }
 
@@ -187,7 +188,8 @@ fn parse_line(
         draft.event.module = Some(vendor.to_owned());
         draft.event.observer_vendor = sources::vendor_name(vendor).map(str::to_owned);
     }
-    let zone = source.and_then(|source| source.zone).unwrap_or(settings.zone);
+    let set = source.and_then(|source| source.zone).unwrap_or(settings.zone);
+    let zone = hints::zone(draft.record, set);
     draft.finish(header, status, zone)
 }
 
@@ -209,6 +211,10 @@ const PARSERS: &[Parser] = &[
     checkpoint::parse,
     juniper_srx::parse,
     juniper_netscreen::parse,
+    aruba::parse,
+    aruba_clearpass::parse,
+    ubiquiti::parse,
+    hpe_comware::parse,
     sonicwall::parse,
     watchguard::parse,
     sophos::parse,
@@ -217,6 +223,8 @@ const PARSERS: &[Parser] = &[
     freeradius::parse,
     ms_nps::parse,
     netscaler::parse,
+    rsa::parse,
+    f5::parse,
     windows_event::parse,
     vmware_view::parse,
     vmware_nsx::parse,
@@ -238,19 +246,22 @@ const PARSERS: &[Parser] = &[
     beyondtrust::parse,
     thales::parse,
     epic::parse,
-    symantec::parse,
-    auditd::parse,
-    netfilter::parse,
-    pfsense::parse,
-    squid::parse,
     netmotion::parse,
+    symantec::parse,
     auditd::parse,
     netfilter::parse,
     pfsense::parse,
-    symantec::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     openvpn::parse,
+    charon::parse,
+    pppd::parse,
+    hpe_switch::parse,
+    mikrotik::parse,
+    brocade::parse,
+    alcatel::parse,
+    alliedware::parse,
+    a10::parse,
     dns::parse,
     dhcpd::parse,
     slapd::parse,
@@ -260,25 +271,6 @@ const PARSERS: &[Parser] = &[
     synology::parse,
     samba::parse,
     vmware::parse,
-    aruba::parse,
-    aruba_clearpass::parse,
-    ubiquiti::parse,
-    hpe_comware::parse,
-    // Told by the program's name or by the words of the text.
-    yamaha::parse,
-    hpe_switch::parse,
-    mikrotik::parse,
-    brocade::parse,
-    alcatel::parse,
-    alliedware::parse,
-    a10::parse,
-    rsa::parse,
-    f5::parse,
-    // Told by the program's name or by the words of the text.
-    yamaha::parse,
-    openvpn::parse,
-    charon::parse,
-    pppd::parse,
     linux::parse,
     services::parse,
     squid::parse,

@@ -576,7 +576,8 @@ fn sources_by_peer_then_host_then_file() {
     assert_eq!(source(&import).as_deref(), Some("host:db01"));
     let named = |record: &mut Record| {
         record.bytes = b"x".to_vec();
-        record.file = Some(FilePosition { import: RecordId(1), path: Arc::from("/var/log/rtx.log"), index: 0 });
+        record.file =
+            Some(FilePosition { import: RecordId(1), path: Arc::from("/var/log/rtx.log"), index: 0, hints: None });
     };
     assert_eq!(source(&named).as_deref(), Some("file:rtx.log"));
 }

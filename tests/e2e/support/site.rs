@@ -84,7 +84,16 @@ impl Site {
 
     /// Serves another directory of this place.
     pub(crate) fn serve_on(&self, data: &Path) -> Server {
-        let config = self.write("monban.toml", format!("{LISTEN}[site]\nname = \"みなと病院\"\n"));
+        self.serve_so(data, "")
+    }
+
+    /// Serves with further tables in the configuration.
+    pub(crate) fn serve_with(&self, tables: &str) -> Server {
+        self.serve_so(&self.data(), tables)
+    }
+
+    fn serve_so(&self, data: &Path, tables: &str) -> Server {
+        let config = self.write("monban.toml", format!("{LISTEN}[site]\nname = \"みなと病院\"\n{tables}"));
         Server::start(&config, data)
     }
 
