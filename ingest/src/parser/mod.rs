@@ -12,6 +12,8 @@ mod csv;
 mod draft;
 mod fortigate;
 mod json;
+mod juniper_netscreen;
+mod juniper_srx;
 mod kv;
 mod linux;
 mod paloalto;
@@ -71,6 +73,8 @@ const PARSERS: &[Parser] = &[
     cisco_meraki::parse,
     paloalto::parse,
     checkpoint::parse,
+    juniper_srx::parse,
+    juniper_netscreen::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     linux::parse,
