@@ -2,6 +2,8 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
+mod aruba;
+mod aruba_clearpass;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -11,6 +13,8 @@ mod cisco_meraki;
 mod csv;
 mod draft;
 mod fortigate;
+mod hpe_comware;
+mod hpe_switch;
 mod json;
 mod juniper_netscreen;
 mod juniper_srx;
@@ -75,8 +79,12 @@ const PARSERS: &[Parser] = &[
     checkpoint::parse,
     juniper_srx::parse,
     juniper_netscreen::parse,
+    aruba::parse,
+    aruba_clearpass::parse,
+    hpe_comware::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
+    hpe_switch::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
