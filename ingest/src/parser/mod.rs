@@ -2,8 +2,11 @@
 //! configuration: a device behind a relay is still itself. It cannot fail: what no parser understands keeps its header
 //! fields and its text, and says so in `parse.status`.
 
+mod a10;
+mod alcatel;
 mod aruba;
 mod aruba_clearpass;
+mod brocade;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
@@ -20,12 +23,14 @@ mod juniper_netscreen;
 mod juniper_srx;
 mod kv;
 mod linux;
+mod mikrotik;
 mod paloalto;
 mod payload;
 mod scan;
 mod sshd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod ubiquiti;
 mod yamaha;
 
 use chrono_tz::Tz;
@@ -81,10 +86,15 @@ const PARSERS: &[Parser] = &[
     juniper_netscreen::parse,
     aruba::parse,
     aruba_clearpass::parse,
+    ubiquiti::parse,
     hpe_comware::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     hpe_switch::parse,
+    mikrotik::parse,
+    brocade::parse,
+    alcatel::parse,
+    a10::parse,
     linux::parse,
     // General forms that many products share.
     cef::parse,
