@@ -44,7 +44,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn owned<'a>(pairs: kv::Pairs<'a>) -> Vec<(&'a str, Cow<'a, str>)> {
+fn owned(pairs: kv::Pairs<'_>) -> Vec<(&str, Cow<'_, str>)> {
     pairs.take(PAIRS_MAX).map(|(name, value)| (name, Cow::Borrowed(value))).collect()
 }
 
@@ -54,13 +54,6 @@ fn is_ours(vendor: &str, product: &str) -> bool {
 
 /// The filter's name and the pairs.
 fn find_export(body: &str) -> Option<(&str, &str)> {
-    let head = body.get(..body.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or(body);
-    let at = head.find('=').and_then(|equals| head.get(..equals)?.rfind(' '))?;
-    let (before, pairs) = (body.get(..at)?, body.get(at + 1..)?);
-    let mut words = before.rsplitn(4, ' ');
-    let numbers = [words.next()?, words.next()?, words.next()?];
-    let is_number = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let name = words.next()?;
     const FIRST_KEYS: [&str; 9] = [
         "Common.",
         "RADIUS.",
@@ -72,6 +65,13 @@ fn find_export(body: &str) -> Option<(&str, &str)> {
         "session_id=",
         "Source=",
     ];
+    let head = body.get(..body.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or(body);
+    let at = head.find('=').and_then(|equals| head.get(..equals)?.rfind(' '))?;
+    let (before, pairs) = (body.get(..at)?, body.get(at + 1..)?);
+    let mut words = before.rsplitn(4, ' ');
+    let numbers = [words.next()?, words.next()?, words.next()?];
+    let is_number = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let name = words.next()?;
     let is_export = name.starts_with("CPPM_") || FIRST_KEYS.iter().any(|key| pairs.starts_with(key));
     (numbers.iter().all(is_number) && is_export).then_some((name, pairs))
 }

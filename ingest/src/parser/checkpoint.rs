@@ -136,7 +136,7 @@ fn generic_fields(body: &str) -> Option<Fields<'_>> {
 fn tracker_fields(body: &str) -> Option<Fields<'_>> {
     const COLUMNS: &str = "number date clock ifname hostname type action service s_port src dst proto rule rule_name \
         - user information product";
-    if !body.starts_with('"') || !body.get(..48).is_some_and(|start| start.matches("\" \"").count() >= 2) {
+    if !body.starts_with('"') || body.get(..48).is_none_or(|start| start.matches("\" \"").count() < 2) {
         return None;
     }
     let fields: Vec<_> = COLUMNS.split_ascii_whitespace().zip(csv::values(body, b' ')).collect();

@@ -153,10 +153,9 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     far_end(text, draft);
     let said = between(text, "[Reason: ", "]").or_else(|| between(text, "[reason: ", "]"));
     draft.reason(said.unwrap_or(""));
-    if let Some((category, action, outcome)) = meaning(message, text) {
-        draft.kind(category, action);
-        draft.event.outcome = Some(outcome);
-    }
+    let (category, action, outcome) = meaning(message, text);
+    draft.kind(category, action);
+    draft.event.outcome = Some(outcome);
     if message.facility == "SSLVPN" {
         draft.event.vpn_type = Some("ssl".to_owned());
     } else if message.facility == "CRYPTO" && draft.event.category == Some(Category::Session) {
@@ -190,16 +189,13 @@ fn access_list(text: &str, draft: &mut Draft<'_>) {
     let list = behind(text, "access-list ", &[' ']).or_else(|| behind(text, "list ", &[' ']));
     draft.native("acl", list.unwrap_or(""));
     if let Some((front, back)) = text.split_once(" -> ") {
-        let from = front.split(' ').find_map(|word| bracketed_end(word).filter(|(ip, _)| address(ip).is_some()));
-        let to = bracketed_end(back.split([' ', ',']).next().unwrap_or(""));
-        if let Some((ip, from_port)) = from {
+        if let Some((ip, from_port)) = front.split(' ').map(bracketed_end).find(|(ip, _)| address(ip).is_some()) {
             draft.source(ip);
             draft.event.source_port = from_port;
         }
-        if let Some((ip, to_port)) = to {
-            draft.destination(ip);
-            draft.event.destination_port = to_port;
-        }
+        let (ip, to_port) = bracketed_end(back.split([' ', ',']).next().unwrap_or(""));
+        draft.destination(ip);
+        draft.event.destination_port = to_port;
     } else if let Some(ip) = behind(text, "Src IP: ", &[',', ' ']) {
         draft.source(ip);
         draft.destination(behind(text, "Dst IP: ", &[',', ' ']).unwrap_or(""));
@@ -220,10 +216,10 @@ fn access_list(text: &str, draft: &mut Draft<'_>) {
 }
 
 /// `192.0.2.1(80)` or `192.0.2.1`.
-fn bracketed_end(word: &str) -> Option<(&str, Option<i64>)> {
+fn bracketed_end(word: &str) -> (&str, Option<i64>) {
     match word.split_once('(') {
-        Some((ip, rest)) => Some((ip, rest.split(')').next().and_then(port))),
-        None => Some((word, None)),
+        Some((ip, rest)) => (ip, rest.split(')').next().and_then(port)),
+        None => (word, None),
     }
 }
 
@@ -306,6 +302,17 @@ fn configured_by(text: &str, draft: &mut Draft<'_>) {
 
 /// The address of the one who acts, or (of a log server) of what is reached.
 fn far_end(text: &str, draft: &mut Draft<'_>) {
+    const MARKS: [&str; 9] = [
+        "[Source: ",
+        "[from: ",
+        " from '",
+        "remote_ip: ",
+        " from ",
+        "Peer ",
+        "Duplicate address ",
+        "Sticky ARP entry: ",
+        "srcaddr=",
+    ];
     if let Some(rest) = text.strip_prefix("Logging to host ") {
         let (host, rest) = word(rest);
         draft.destination(host);
@@ -318,17 +325,6 @@ fn far_end(text: &str, draft: &mut Draft<'_>) {
         destination_end(to.split(']').next().unwrap_or(""), draft);
         return;
     }
-    const MARKS: [&str; 9] = [
-        "[Source: ",
-        "[from: ",
-        " from '",
-        "remote_ip: ",
-        " from ",
-        "Peer ",
-        "Duplicate address ",
-        "Sticky ARP entry: ",
-        "srcaddr=",
-    ];
     for mark in MARKS {
         let end = behind(text, mark, &[' ', ']', '\'', ',', ')', ';']).unwrap_or("");
         source_end(end.trim_end_matches(['.', ':']), draft);
@@ -344,11 +340,11 @@ fn far_end(text: &str, draft: &mut Draft<'_>) {
 
 type Meaning = (Category, Action, Outcome);
 
-fn meaning(message: &Message<'_>, text: &str) -> Option<Meaning> {
+fn meaning(message: &Message<'_>, text: &str) -> Meaning {
     use Category::{Authentication, Configuration, Host, Iam, Network, Session};
     use Outcome::{Failure, Success, Unknown};
     let succeeded = || if text.contains("fail") || text.contains("Fail") { Failure } else { Success };
-    Some(match message.mnemonic {
+    match message.mnemonic {
         "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "LOGIN_AUTH_PASSED" | "AUTH_PASSED" => {
             (Authentication, Action::Login, Success)
         }
@@ -389,7 +385,7 @@ fn meaning(message: &Message<'_>, text: &str) -> Option<Meaning> {
         _ if message.facility == "CRYPTO" => (Session, Action::Other, Unknown),
         _ if message.facility == "DHCP_SNOOPING" || message.facility == "IPV6_ACL" => (Network, Action::Other, Unknown),
         _ => (Host, Action::Other, Unknown),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -127,9 +127,6 @@ fn pairs(text: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
-    for name in ["AdminName", "UserName", "User", "User-Name", "Admin"] {
-        draft.user(fields.get(name));
-    }
     const SOURCES: [&str; 8] = [
         "Calling-Station-ID",
         "Remote-Address",
@@ -140,6 +137,9 @@ fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
         "Network device IP",
         "NAS IP Address",
     ];
+    for name in ["AdminName", "UserName", "User", "User-Name", "Admin"] {
+        draft.user(fields.get(name));
+    }
     for name in SOURCES {
         draft.source(fields.get(name));
     }
@@ -171,14 +171,13 @@ fn meaning(message: &Message<'_>, fields: &Fields<'_, '_>) -> Meaning {
         ("51001", _) => (Authentication, Action::Login, Outcome::Success),
         ("51000", _) => (Authentication, Action::Login, Outcome::Failure),
         ("51002" | "51003", _) => (Authentication, Action::Logout, Outcome::Success),
-        (_, "Administrator-Login") => (Authentication, Action::Other, outcome),
         (_, "Configuration-Changes") => (Configuration, Action::ConfigChange, outcome),
         (_, "Passed-Authentication") => (Authentication, login(fields), Outcome::Success),
         (_, "Failed-Attempt") => (Authentication, login(fields), Outcome::Failure),
         (_, "Device-Administration") if message.title.starts_with("Command ") => {
             (Configuration, Action::Other, outcome)
         }
-        (_, "Device-Administration" | "Guest") => (Authentication, Action::Other, outcome),
+        (_, "Administrator-Login" | "Device-Administration" | "Guest") => (Authentication, Action::Other, outcome),
         // Neither starts nor ends a tunnel that anybody dialled.
         (_, "Radius-Accounting" | "TACACS-Accounting") => (Session, Action::Other, Outcome::Unknown),
         (_, "Alarm") if message.title.contains("Configuration Changed") => {

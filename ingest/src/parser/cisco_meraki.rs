@@ -48,7 +48,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     match stream {
         "events" => event(code, text, draft),
         "ids-alerts" | "security_event" | "airmarshal_events" => {
-            set(draft, Category::Network, Action::Detect, Outcome::Unknown)
+            set(draft, Category::Network, Action::Detect, Outcome::Unknown);
         }
         _ if stream.starts_with("security_filtering") => file(text, draft),
         _ => flow(stream, text, draft),

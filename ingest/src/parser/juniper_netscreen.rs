@@ -21,7 +21,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(at) = head.find("NetScreen ") else { return false };
     let (before, rest) = (head.get(..at).unwrap_or(""), header.body.get(at + 10..).unwrap_or(""));
     let is_frame = before.is_empty() || (before.ends_with(": ") && !before.trim_end().contains(' '));
-    if !is_frame || !(rest.starts_with("device_id=") || !before.is_empty()) {
+    if !is_frame || (before.is_empty() && !rest.starts_with("device_id=")) {
         return false;
     }
     draft.product("juniper", "juniper.netscreen", "Juniper", "NetScreen");
@@ -34,9 +34,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let text = rest.split_once(code).filter(|_| !code.is_empty()).map_or(rest, |(_, text)| text);
     draft.time = end_time(text);
     if text.starts_with("(traffic)") {
-        traffic(text, draft)
+        traffic(text, draft);
     } else {
-        prose(code, text, draft)
+        prose(code, text, draft);
     }
     true
 }

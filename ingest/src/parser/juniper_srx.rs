@@ -75,7 +75,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.rule(if message.structured.is_empty() { "juniper_srx.text" } else { "juniper_srx.structured" });
     draft.event.code = known(message.code);
     draft.event.observer_hostname = message.host.or(header.host).map(str::to_owned);
-    draft.time = message.time.clone();
+    draft.time.clone_from(&message.time);
     draft.process(header);
     for (name, value) in header::structured_parameters(message.structured) {
         parameter(name, value, draft);
@@ -170,7 +170,7 @@ fn text_form(message: &Message<'_>, draft: &mut Draft<'_>) {
         between(text, "user '", "'"),
         between(text, "user: ", ","),
         between(text, "AAA username: ", ",").filter(|name| *name != "Not-Applicable"),
-        text.split_once("@").filter(|_| message.code.is_empty()).map(|(user, _)| user),
+        text.split_once('@').filter(|_| message.code.is_empty()).map(|(user, _)| user),
     ];
     users.into_iter().flatten().for_each(|user| draft.user(user));
     for (name, mark) in [("command", "command '"), ("class", "class '"), ("client_mode", "client-mode '")] {

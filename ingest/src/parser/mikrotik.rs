@@ -140,10 +140,25 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// Two or more topics and the text.
 fn topics(text: &str) -> Option<(&str, &str)> {
-    let (first, rest) = word(text);
+    let (first, rest) = word(undated(text));
     let first = first.trim_end_matches(':');
     let is_topics = first.contains(',') && first.len() <= 128 && first.split(',').all(|topic| TOPICS.contains(&topic));
     is_topics.then_some((first, rest.trim_start()))
+}
+
+/// Without the `mar/03 09:00:00` of a log file, where a day of today has only its time.
+fn undated(text: &str) -> &str {
+    let (date, rest) = word(text);
+    let (clock, behind) = word(rest);
+    let is_month = date.as_bytes().get(3) == Some(&b'/') && date.len() <= 11;
+    let is_clock = |word: &str| word.len() == 8 && word.bytes().filter(|byte| *byte == b':').count() == 2;
+    if is_month && is_clock(clock) {
+        behind
+    } else if is_clock(date) {
+        rest
+    } else {
+        text
+    }
 }
 
 /// Texts of a BSD line without topics that no other system writes.
@@ -339,6 +354,10 @@ mod tests {
 
     #[test]
     fn dial_in() {
+        check(
+            "mar/03 09:00:00 l2tp,ppp,info,account vendor01 logged in, 10.9.0.5",
+            &[("event.action", "session-start"), ("vpn.assigned_ip", "10.9.0.5"), ("source.ip", "-")],
+        );
         check(
             "<30>l2tp,ppp,info,account vendor01 logged in, 10.9.0.5 from 203.0.113.9",
             &[

@@ -4,6 +4,7 @@
 
 mod a10;
 mod alcatel;
+mod alliedware;
 mod aruba;
 mod aruba_clearpass;
 mod brocade;
@@ -94,6 +95,7 @@ const PARSERS: &[Parser] = &[
     mikrotik::parse,
     brocade::parse,
     alcatel::parse,
+    alliedware::parse,
     a10::parse,
     linux::parse,
     // General forms that many products share.

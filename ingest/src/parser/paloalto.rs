@@ -5,9 +5,9 @@
 //!   so one list serves all. CONFIG rows have two more columns in the middle where an administrator asked for them.
 //! * Times are the firewall's local ones; a late column is RFC 3339 with its offset. It counts only when it agrees with
 //!   the row's own day: any text of the row may look like a time.
-//! * The far end of GlobalProtect is `public_ip`, the address it is given `private_ip`.
-//! * `auth-success` precedes the administrator's `logged in via` or GlobalProtect's own rows and is no second login;
-//!   `auth-fail` of a `vsys1` is told again by GlobalProtect or the portal, the one of `shared` by nobody else. Its event
+//! * The far end of `GlobalProtect` is `public_ip`, the address it is given `private_ip`.
+//! * `auth-success` precedes the administrator's `logged in via` or `GlobalProtect`'s own rows and is no second login;
+//!   `auth-fail` of a `vsys1` is told again by `GlobalProtect` or the portal, the one of `shared` by nobody else. Its event
 //!   name may say `auth-success` over the text `failed authentication`: the text counts.
 //! * A USERID row tells who the firewall thinks sits at an address; nobody logs in there.
 
