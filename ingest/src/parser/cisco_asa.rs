@@ -42,6 +42,18 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         fill(message.code, message.text, header, draft);
         return true;
     }
+    // The management center's own lines about connections and intrusions.
+    if header.app == Some("SFIMS") {
+        draft.product("cisco", "cisco.ftd", "Cisco", "Firepower Threat Defense");
+        draft.rule("cisco_asa.fmc");
+        draft.event.observer_hostname = header.host.map(str::to_owned);
+        connection_event(header.message, draft);
+        source_and_destination(header.message, draft);
+        let denies = ["Block", "block", "Drop"].iter().any(|word| header.message.contains(word));
+        draft.kind(Category::Network, if denies { Action::Deny } else { Action::Allow });
+        draft.event.outcome = Some(if denies { Outcome::Failure } else { Outcome::Success });
+        return true;
+    }
     // A relay that took `%ASA-…` for a tag leaves the text alone.
     if is_bare_session_text(header.body) {
         draft.product("cisco", "cisco.asa", "Cisco", "ASA");
@@ -50,6 +62,13 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         return true;
     }
     false
+}
+
+/// `{tcp} 203.0.113.9:51234 -> 192.0.2.7:80` of intrusions.
+fn source_and_destination(text: &str, draft: &mut Draft<'_>) {
+    let Some((from, to)) = text.split_once("} ").and_then(|(_, ends)| ends.split_once(" -> ")) else { return };
+    end(from, draft, true);
+    end(to.split([' ', ',']).next().unwrap_or(to), draft, false);
 }
 
 fn is_bare_session_text(text: &str) -> bool {
@@ -136,6 +155,8 @@ fn people(code: &str, text: &str, draft: &mut Draft<'_>) {
         behind(text, "user = ", &[' ', ':', ',']),
         behind(text, "User = ", &[' ', ':', ',']),
         between(text, "request for user ", " :"),
+        between(text, "DAP: User ", ", Addr "),
+        mapped_user(text),
         between(text, "User ", " locked out"),
         identity_user(text),
     ];
@@ -149,9 +170,15 @@ fn people(code: &str, text: &str, draft: &mut Draft<'_>) {
     }
 }
 
+/// 746012, 746013: `Add IP-User mapping 192.0.2.5 - LOCAL\sato Succeeded - VPN user`.
+fn mapped_user(text: &str) -> Option<&str> {
+    let (_, rest) = behind(text, "IP-User mapping ", &[])?.split_once(" - ")?;
+    rest.split(' ').next()
+}
+
 fn group(text: &str, draft: &mut Draft<'_>) {
-    let group = between(text, "Group <", ">").or_else(|| between(text, "Group = ", ","));
-    let group = between(text, "TunnelGroup <", ">").or(group);
+    let group = between(text, "TunnelGroup <", ">").or_else(|| between(text, "Group <", ">"));
+    let group = group.or_else(|| between(text, "Group = ", ",")).or_else(|| behind(text, "IKEv2 Group:", &[' ']));
     draft.event.vpn_group = group.filter(|group| !group.is_empty()).map(str::to_owned);
 }
 
@@ -187,6 +214,15 @@ fn ends(text: &str, draft: &mut Draft<'_>) {
 }
 
 fn session_ends(text: &str, draft: &mut Draft<'_>) {
+    const ASSIGNED: [&str; 7] = [
+        "IPv4 Address <",
+        "IPv6 address <",
+        "assigned private IP address ",
+        "Assigned private IP address ",
+        "IPv4 Address=",
+        "IPv6 address=",
+        "Client assigned ",
+    ];
     const ENDS: &[char] = &[' ', ',', '>', ')'];
     let sources = [
         between(text, "IP <", ">"),
@@ -195,13 +231,16 @@ fn session_ends(text: &str, draft: &mut Draft<'_>) {
         behind(text, "IP address: ", ENDS),
         behind(text, "from IP ", ENDS),
         between(text, ", IP ", " has been created"),
+        between(text, ", Addr ", ","),
+        behind(text, "(from ", ENDS),
+        behind(text, "IP-User mapping ", ENDS),
     ];
     for source in sources.into_iter().flatten() {
         draft.source(source);
     }
     let server = text.split_once("server = ").map_or("", |(_, rest)| rest.trim_start());
     draft.destination(server.split([' ', ',']).next().unwrap_or(""));
-    for mark in ["IPv4 Address <", "IPv6 address <", "assigned private IP address ", "Assigned private IP address "] {
+    for mark in ASSIGNED {
         draft.assigned(behind(text, mark, &['>', ' ', ',']).unwrap_or(""));
     }
 }
@@ -301,7 +340,8 @@ fn reason(text: &str) -> &str {
         .or_else(|| behind(text, "due to ERROR: ", &[]))
         .or_else(|| behind(text, "session terminated: ", &[]))
         .or_else(|| behind(text, "closing connection: ", &[]));
-    named.unwrap_or("").trim().trim_end_matches('.')
+    // 713050 goes on behind two blanks.
+    named.unwrap_or("").trim().split("  ").next().unwrap_or("").trim_end_matches('.')
 }
 
 /// FTD 430001–430005: `Key: value, Key: value`. A comma inside a value is followed by no `Word: `.
@@ -359,10 +399,12 @@ fn vpn_meaning(code: &str, text: &str, draft: &Draft<'_>) -> Option<Meaning> {
         "113005" | "113015" | "716039" => (Authentication, Action::Login, Outcome::Failure, "ssl"),
         "109031" | "713167" | "713198" | "751011" => (Authentication, Action::Login, Outcome::Failure, "ipsec"),
         "750003" if text.contains("authenticate") => (Authentication, Action::Login, Outcome::Failure, "ipsec"),
-        "750003" | "751001" => (Session, Action::Other, Outcome::Failure, "ipsec"),
+        "750003" | "751001" | "751020" => (Session, Action::Other, Outcome::Failure, "ipsec"),
         "750006" if has_user => (Session, Action::SessionStart, Outcome::Success, "ipsec"),
         "750007" if has_user => (Session, Action::SessionEnd, Outcome::Success, "ipsec"),
-        "713228" => (Session, Action::AddressAssigned, Outcome::Success, "ipsec"),
+        "713228" | "751025" => (Session, Action::AddressAssigned, Outcome::Success, "ipsec"),
+        "716038" => (Authentication, Action::Other, Outcome::Success, "ssl"),
+        "113029" | "113038" => (Session, Action::Other, Outcome::Failure, "ssl"),
         _ if code.starts_with("722") || code.starts_with("716") => (Session, Action::Other, Outcome::Unknown, "ssl"),
         _ if code.starts_with("713") || code.starts_with("75") => (Session, Action::Other, Outcome::Unknown, "ipsec"),
         "" if text.contains("Session disconnected") => (Session, Action::SessionEnd, Outcome::Success, "ssl"),
@@ -382,15 +424,20 @@ fn admin_meaning(code: &str, text: &str) -> Option<Meaning> {
     let is_harmless = HARMLESS.contains(&command.split(' ').next().unwrap_or(""));
     let (category, action, outcome) = match code {
         "605005" | "611101" => (Authentication, Action::Login, Outcome::Success),
-        "605004" | "611102" => (Authentication, Action::Login, Outcome::Failure),
-        "611103" | "109012" => (Authentication, Action::Logout, Outcome::Success),
-        "113004" | "113012" => (Authentication, Action::Other, Outcome::Success),
-        "113006" => (Authentication, Action::Other, Outcome::Failure),
+        "605004" | "611102" | "113021" => (Authentication, Action::Login, Outcome::Failure),
+        "611103" | "109012" | "315011" => (Authentication, Action::Logout, Outcome::Success),
+        "113004" | "113008" | "113012" | "109005" => (Authentication, Action::Other, Outcome::Success),
+        "113006" | "113014" | "109006" => (Authentication, Action::Other, Outcome::Failure),
+        "308001" => (Authentication, Action::Elevate, Outcome::Failure),
+        // Who the firewall thinks sits where, and what a person's session was given.
+        "734001" | "737016" | "737026" | "746012" | "746013" => (Category::Session, Action::Other, Outcome::Unknown),
         "502103" => (Authentication, Action::Elevate, Outcome::Success),
         "502101" | "502102" => (Iam, Action::AccountChange, Outcome::Success),
         "111008" | "111010" if is_harmless => (Configuration, Action::Other, Outcome::Success),
         "111004" if text.contains("FAILED") => (Configuration, Action::ConfigChange, Outcome::Failure),
-        "111001" | "111003" | "111004" | "111008" | "111010" => (Configuration, Action::ConfigChange, Outcome::Success),
+        "111001" | "111003" | "111004" | "111008" | "111010" | "502111" | "502112" => {
+            (Configuration, Action::ConfigChange, Outcome::Success)
+        }
         "111002" | "111007" | "111009" => (Configuration, Action::Other, Outcome::Success),
         _ => return None,
     };
@@ -440,3 +487,6 @@ fn network_meaning(code: &str, text: &str) -> Meaning {
     let category = if is_traffic { Category::Network } else { Category::Host };
     Meaning { category, action, outcome, vpn_type: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,7 @@ fn coded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
         let (code, text) = text.trim_start().split_once(": ")?;
         is_code(code).then_some(Message { code, text, structured: "", time: None, host: None })
     };
-    from(header.message).or_else(|| from(header.body)).or_else(|| remote_shell(header))
+    from(header.message).or_else(|| from(header.body)).or_else(|| uncoded(header))
 }
 
 fn is_code(code: &str) -> bool {
@@ -126,11 +126,12 @@ fn is_code(code: &str) -> bool {
     (6..=64).contains(&code.len()) && code.bytes().all(upper) && PREFIXES.iter().any(|prefix| code.starts_with(prefix))
 }
 
-/// `rshd[7]: root@192.0.2.1 as root: cmd='…'`
-fn remote_shell<'a>(header: &Header<'a>) -> Option<Message<'a>> {
+/// `rshd[7]: root@192.0.2.1 as root: cmd='…'`, `rpd[7]: EVENT <UpDown> ge-0/0/1.0 …`: lines without a code.
+fn uncoded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
     let text = header.message;
-    let is_it = header.app == Some("rshd") && text.contains(" as ") && text.contains(": cmd='");
-    is_it.then_some(Message { code: "", text, structured: "", time: None, host: None })
+    let is_shell = header.app == Some("rshd") && text.contains(" as ") && text.contains(": cmd='");
+    let is_routing = header.app == Some("rpd") && text.starts_with("EVENT <");
+    (is_shell || is_routing).then_some(Message { code: "", text, structured: "", time: None, host: None })
 }
 
 fn parameter(name: &str, value: &str, draft: &mut Draft<'_>) {
