@@ -154,7 +154,9 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let said = between(text, "[Reason: ", "]").or_else(|| between(text, "[reason: ", "]"));
     draft.reason(said.unwrap_or(""));
     let (category, action, outcome) = meaning(message, text);
-    draft.kind(category, action);
+    // A tunnel between sites is nobody's session.
+    let is_nobodys = category == Category::Session && draft.event.user_name.is_none();
+    draft.kind(category, if is_nobodys { Action::Other } else { action });
     draft.event.outcome = Some(outcome);
     if message.facility == "SSLVPN" {
         draft.event.vpn_type = Some("ssl".to_owned());
@@ -379,8 +381,12 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
             (Authentication, Action::Other, Success)
         }
         "SIGNATURE" if message.facility == "IPS" => (Network, Action::Detect, Unknown),
-        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => (Session, Action::SessionStart, Success),
-        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is DOWN") => (Session, Action::SessionEnd, Success),
+        "SESSION_STATUS" | "IKEV2_SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => {
+            (Session, Action::SessionStart, Success)
+        }
+        "SESSION_STATUS" | "IKEV2_SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is DOWN") => {
+            (Session, Action::SessionEnd, Success)
+        }
         mnemonic if mnemonic.starts_with("PSECURE_VIOLATION") => (Network, Action::Deny, Failure),
         _ if message.facility == "CRYPTO" => (Session, Action::Other, Unknown),
         _ if message.facility == "DHCP_SNOOPING" || message.facility == "IPV6_ACL" => (Network, Action::Other, Unknown),
