@@ -67,7 +67,7 @@ fn is_topic(word: &str) -> bool {
 fn topics(text: &str) -> Option<(&str, &str)> {
     let (first, rest) = word(undated(text));
     let first = first.trim_end_matches(':');
-    let is_topics = first.contains(',') && first.len() <= 128 && first.split(',').all(|topic| is_topic(topic));
+    let is_topics = first.contains(',') && first.len() <= 128 && first.split(',').all(is_topic);
     is_topics.then_some((first, rest.trim_start()))
 }
 
