@@ -347,9 +347,9 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
     use Outcome::{Failure, Success, Unknown};
     let succeeded = || if text.contains("fail") || text.contains("Fail") { Failure } else { Success };
     match message.mnemonic {
-        "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "LOGIN_AUTH_PASSED" | "AUTH_PASSED" => {
-            (Authentication, Action::Login, Success)
-        }
+        "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "AUTH_PASSED" => (Authentication, Action::Login, Success),
+        // The gateway has no other line about the session that this opens.
+        "LOGIN_AUTH_PASSED" => (Session, Action::SessionStart, Success),
         "INFO_SUCCESS" if message.facility.contains("SSHD") => (Authentication, Action::Login, Success),
         "LOGIN" if message.facility == "AAA" => (Authentication, Action::Login, Success),
         "LOGIN_FAILED" | "AUTHEN_FAILED" | "LOGIN_AUTH_REJECTED" | "AUTHENTICATION_FAILED" => {

@@ -169,4 +169,8 @@ fn tunnels() {
             ("source.ip", "203.0.113.9"),
         ],
     );
+    check(
+        "<189>5: Mar  3 09:00:00: %SSLVPN-5-LOGIN_AUTH_PASSED: vw_ctx: c vw_gw: g remote_ip: 203.0.113.9 user_name: vendor01, Authentication successful, user logged in",
+        &[("event.action", "session-start"), ("vpn.type", "ssl"), ("user.name", "vendor01")],
+    );
 }
