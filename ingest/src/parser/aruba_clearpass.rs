@@ -105,12 +105,14 @@ fn fill(pairs: &[(&str, Cow<'_, str>)], header: &Header<'_>, draft: &mut Draft<'
         };
     }
     let is_tacacs = pairs.iter().any(|(name, _)| name.starts_with("TACACS."));
-    let status = get("Common.Login-Status").to_ascii_uppercase();
+    let status = [get("Common.Login-Status"), get("outcome")].concat().to_ascii_uppercase();
     let action = [get("Action"), get("action")].concat().to_ascii_uppercase();
     let category = [get("Category"), get("category"), get("sub-cat")].concat().to_ascii_lowercase();
     let (category, action, outcome) = match (status.as_str(), action.as_str()) {
-        ("ACCEPT", _) => (Category::Authentication, login(is_tacacs), Outcome::Success),
-        ("REJECT" | "FAILED" | "TIMEOUT", _) => (Category::Authentication, login(is_tacacs), Outcome::Failure),
+        ("ACCEPT" | "SUCCESS", _) => (Category::Authentication, login(is_tacacs), Outcome::Success),
+        ("REJECT" | "FAILED" | "FAILURE" | "TIMEOUT", _) => {
+            (Category::Authentication, login(is_tacacs), Outcome::Failure)
+        }
         (_, "ADD" | "MODIFY" | "REMOVE" | "DELETE") => {
             (Category::Configuration, Action::ConfigChange, Outcome::Success)
         }

@@ -154,7 +154,9 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let said = between(text, "[Reason: ", "]").or_else(|| between(text, "[reason: ", "]"));
     draft.reason(said.unwrap_or(""));
     let (category, action, outcome) = meaning(message, text);
-    draft.kind(category, action);
+    // A tunnel between sites is nobody's session.
+    let is_nobodys = category == Category::Session && draft.event.user_name.is_none();
+    draft.kind(category, if is_nobodys { Action::Other } else { action });
     draft.event.outcome = Some(outcome);
     if message.facility == "SSLVPN" {
         draft.event.vpn_type = Some("ssl".to_owned());
@@ -345,9 +347,9 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
     use Outcome::{Failure, Success, Unknown};
     let succeeded = || if text.contains("fail") || text.contains("Fail") { Failure } else { Success };
     match message.mnemonic {
-        "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "LOGIN_AUTH_PASSED" | "AUTH_PASSED" => {
-            (Authentication, Action::Login, Success)
-        }
+        "LOGIN_SUCCESS" | "AUTHEN_SUCCESS" | "AUTH_PASSED" => (Authentication, Action::Login, Success),
+        // The gateway has no other line about the session that this opens.
+        "LOGIN_AUTH_PASSED" => (Session, Action::SessionStart, Success),
         "INFO_SUCCESS" if message.facility.contains("SSHD") => (Authentication, Action::Login, Success),
         "LOGIN" if message.facility == "AAA" => (Authentication, Action::Login, Success),
         "LOGIN_FAILED" | "AUTHEN_FAILED" | "LOGIN_AUTH_REJECTED" | "AUTHENTICATION_FAILED" => {
@@ -379,8 +381,12 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
             (Authentication, Action::Other, Success)
         }
         "SIGNATURE" if message.facility == "IPS" => (Network, Action::Detect, Unknown),
-        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => (Session, Action::SessionStart, Success),
-        "SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is DOWN") => (Session, Action::SessionEnd, Success),
+        "SESSION_STATUS" | "IKEV2_SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => {
+            (Session, Action::SessionStart, Success)
+        }
+        "SESSION_STATUS" | "IKEV2_SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is DOWN") => {
+            (Session, Action::SessionEnd, Success)
+        }
         mnemonic if mnemonic.starts_with("PSECURE_VIOLATION") => (Network, Action::Deny, Failure),
         _ if message.facility == "CRYPTO" => (Session, Action::Other, Unknown),
         _ if message.facility == "DHCP_SNOOPING" || message.facility == "IPV6_ACL" => (Network, Action::Other, Unknown),

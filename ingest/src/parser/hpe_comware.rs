@@ -49,8 +49,9 @@ fn read(text: &str) -> Option<(&str, Message<'_>)> {
     let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
     let (mnemonic, rest) = (rest.get(..length)?, rest.get(length..)?);
     let (_, text) = rest.split_once(':')?;
-    let is_mark =
-        matches!(severity.as_bytes(), [b'0'..=b'8']) && !module.is_empty() && module.len() <= 32 && length > 0;
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_module = (1..=32).contains(&module.len()) && is_name(module);
+    let is_mark = matches!(severity.as_bytes(), [b'0'..=b'8']) && is_module && length > 0;
     is_mark.then(|| (vendor, Message { module, severity, mnemonic, text: text.trim() }))
 }
 
@@ -168,7 +169,7 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
             ],
         );
-        for line in ["100%% sure", "%%1", "%%10A/9/B: x", "%%10//5/x"] {
+        for line in ["100%% sure", "%%1", r#"{"a":"%%1793","b":"11/8/2021 10:09: x"}"#, "%%10A/9/B: x", "%%10//5/x"] {
             assert_eq!(parse(line.as_bytes()).module, None, "{line}");
         }
     }

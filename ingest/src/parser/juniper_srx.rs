@@ -170,6 +170,8 @@ fn text_form(message: &Message<'_>, draft: &mut Draft<'_>) {
         between(text, "User '", "'"),
         between(text, "user '", "'"),
         between(text, "user: ", ","),
+        between(text, "User ", " logged in "),
+        between(text, "for user ", " from "),
         between(text, "AAA username: ", ",").filter(|name| *name != "Not-Applicable"),
         text.split_once('@').filter(|_| message.code.is_empty()).map(|(user, _)| user),
     ];
@@ -182,7 +184,9 @@ fn text_form(message: &Message<'_>, draft: &mut Draft<'_>) {
     connection(between(text, "ssh-connection '", "'").unwrap_or(""), draft);
     flow_ends(text, draft);
     filter_ends(message.code, text, draft);
-    for mark in ["from host '", "from host ", "source: ", "sender ip/mac ", "client-ip ", "VPN ", "@"] {
+    for mark in
+        ["from host '", "from host ", "Remote gateway: ", "source: ", "sender ip/mac ", "client-ip ", "VPN ", "@"]
+    {
         // `VPN site-a from 192.0.2.1 is up`
         let rest = if mark == "VPN " { behind(text, " from ", &[' ']) } else { behind(text, mark, &[' ', ',', '\'']) };
         source_end(rest.unwrap_or("").split('/').next().unwrap_or(""), draft);
@@ -397,6 +401,18 @@ mod tests {
         check(
             "<23>Mar  3 09:00:00 srx1 RT_UTM: WEBFILTER_URL_PERMITTED: WebFilter: ACTION=\"URL Permitted\" 192.0.2.7(62054)->203.0.113.9(443) CATEGORY=\"x\"",
             &[("event.action", "allow"), ("source.ip", "192.0.2.7"), ("destination.port", "443")],
+        );
+    }
+
+    #[test]
+    fn console() {
+        check(
+            "<38>Mar  3 09:00:00 srx1 login[7]: LOGIN_INFORMATION: User sato logged in from host 192.0.2.7 on device ttyp0",
+            &[("event.action", "login"), ("user.name", "sato"), ("source.ip", "192.0.2.7")],
+        );
+        check(
+            "<38>Mar  3 09:00:00 srx1 login[7]: LOGIN_FAILED: Login failed for user sato from host 192.0.2.7",
+            &[("event.outcome", "failure"), ("user.name", "sato")],
         );
     }
 

@@ -3,6 +3,7 @@
 //! Format: `MikroTik`, *`RouterOS` Log*. Quirks this file owns:
 //! * Without `bsd-syslog` a line is topics and text, no header at all; with it, a BSD header and often no topics. Topics
 //!   are a closed list, joined by commas in any order; a prefix of the administrator's may stand before (`rt1: system,…`).
+//! * Since 7.18 it may also be CEF: the topics are its name, the text its `msg`.
 //! * A dial-in is told by several lines. `NAME logged in, ASSIGNED from PEER` has all of it; `<l2tp-NAME>: connected`
 //!   says it again and counts for nothing.
 //! * `logged out, SECONDS IN OUT PACKETS-IN PACKETS-OUT from PEER`: in and out are the router's.
@@ -11,116 +12,37 @@
 
 use monban_event::{Action, Category, Outcome};
 
+use super::cef;
 use super::draft::{Draft, address};
 use super::scan::{behind, between, count, destination_end, known, seconds_ns, source_end, word};
 use crate::header::Header;
 
-const TOPICS: [&str; 96] = [
-    "account",
-    "async",
-    "backup",
-    "bfd",
-    "bgp",
-    "bridge",
-    "calc",
-    "caps",
-    "certificate",
-    "client",
-    "clock",
-    "container",
-    "critical",
-    "ddns",
-    "debug",
-    "dhcp",
-    "dns",
-    "dot1x",
-    "dude",
-    "e-mail",
-    "error",
-    "event",
-    "evpn",
-    "fetch",
-    "firewall",
-    "gps",
-    "gsm",
-    "health",
-    "hotspot",
-    "igmp-proxy",
-    "info",
-    "interface",
-    "ipsec",
-    "iscsi",
-    "isdn",
-    "isis",
-    "kvm",
-    "l2tp",
-    "lacp",
-    "ldp",
-    "lora",
-    "lte",
-    "manager",
-    "mme",
-    "mpls",
-    "mqtt",
-    "natpmp",
-    "netinstall",
-    "netwatch",
-    "ntp",
-    "ospf",
-    "ovpn",
-    "packet",
-    "pim",
-    "poe-out",
-    "ppp",
-    "pppoe",
-    "pptp",
-    "ptp",
-    "queue",
-    "radius",
-    "radvd",
-    "raw",
-    "read",
-    "rip",
-    "route",
-    "rpki",
-    "rsvp",
-    "script",
-    "sertcp",
-    "simulator",
-    "smb",
-    "snmp",
-    "socksify",
-    "ssh",
-    "ssld",
-    "sstp",
-    "state",
-    "store",
-    "stp",
-    "system",
-    "telephony",
-    "tftp",
-    "timer",
-    "tr069",
-    "update",
-    "upnp",
-    "ups",
-    "vpls",
-    "vrrp",
-    "warning",
-    "watchdog",
-    "web-proxy",
-    "wireguard",
-    "wireless",
-    "write",
-];
+/// Every topic of version 6 and 7.
+const TOPICS: &str = "account async backup bfd bgp bridge calc caps certificate client clock container critical ddns debug dhcp \
+    dns dot1x dude e-mail error event evpn fetch firewall gps gsm health hotspot igmp-proxy info interface ipsec \
+    iscsi isdn isis kvm l2tp lacp ldp lora lte manager mme mpls mqtt natpmp netinstall netwatch ntp ospf ovpn \
+    packet pim poe-out ppp pppoe pptp ptp queue radius radvd raw read rip route rpki rsvp script sertcp \
+    simulator smb snmp socksify ssh ssld sstp state store stp system telephony tftp timer tr069 update upnp ups \
+    vpls vrrp warning watchdog web-proxy wireguard wireless write";
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    if let Some(record) = cef::find(header.body).filter(|record| record.vendor.eq_ignore_ascii_case("mikrotik")) {
+        let topics = if record.name.contains(',') { record.name } else { record.signature };
+        let message = cef::pairs(record.extension).find(|(key, _)| *key == "msg").map(|(_, text)| text);
+        read(topics, &message.unwrap_or_default(), "mikrotik.cef", header, draft);
+        return true;
+    }
     let Some((topics, text)) = topics(header.body).or_else(|| topics(header.message)).or_else(|| bare(header.body))
     else {
         return false;
     };
+    read(topics, text, if topics.is_empty() { "mikrotik.bare" } else { "mikrotik" }, header, draft);
+    true
+}
+
+fn read(topics: &str, text: &str, rule: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.product("mikrotik", "mikrotik.routeros", "MikroTik", "RouterOS");
-    draft.rule(if topics.is_empty() { "mikrotik.bare" } else { "mikrotik" });
+    draft.rule(rule);
     draft.event.observer_hostname = header.host.map(str::to_owned);
     draft.native("topics", topics);
     let has = |topic: &str| topics.split(',').any(|word| word == topic);
@@ -135,14 +57,17 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if !understood && has("firewall") {
         draft.kind(Category::Network, Action::Other);
     }
-    true
+}
+
+fn is_topic(word: &str) -> bool {
+    TOPICS.split_ascii_whitespace().any(|topic| topic == word)
 }
 
 /// Two or more topics and the text.
 fn topics(text: &str) -> Option<(&str, &str)> {
     let (first, rest) = word(undated(text));
     let first = first.trim_end_matches(':');
-    let is_topics = first.contains(',') && first.len() <= 128 && first.split(',').all(|topic| TOPICS.contains(&topic));
+    let is_topics = first.contains(',') && first.len() <= 128 && first.split(',').all(is_topic);
     is_topics.then_some((first, rest.trim_start()))
 }
 
@@ -349,6 +274,19 @@ mod tests {
         check(
             "system,info user vendor01 added by sato",
             &[("event.action", "account-change"), ("user.name", "sato"), ("user.target.name", "vendor01")],
+        );
+    }
+
+    #[test]
+    fn cef() {
+        check(
+            "<30>Mar  3 09:00:00 rt1 CEF:0|MikroTik|RB5009|7.18|77|system,info,account|Low|dvchost=rt1 msg=user sato logged in from 192.0.2.7 via ssh",
+            &[
+                ("event.action", "login"),
+                ("user.name", "sato"),
+                ("source.ip", "192.0.2.7"),
+                ("observer.hostname", "rt1"),
+            ],
         );
     }
 

@@ -152,3 +152,25 @@ fn other_programs_lines_are_not_claimed() {
         assert_ne!(event.parse_rule.as_deref(), Some("cisco_ios"), "{line}");
     }
 }
+
+#[test]
+fn tunnels() {
+    check(
+        "<189>5: Mar  3 09:00:00: %CRYPTO-5-SESSION_STATUS: Crypto tunnel is UP.  Peer 203.0.113.9:500       Id: 203.0.113.9",
+        &[("event.action", "other"), ("vpn.type", "ipsec"), ("source.ip", "203.0.113.9"), ("source.port", "500")],
+    );
+    check(
+        "<189>5: Mar  3 09:00:00: %SSLVPN-5-LOGIN_AUTH_REJECTED: vw_ctx: c vw_gw: g remote_ip: 203.0.113.9 user_name: vendor01, Failed to authenticate user credentials",
+        &[
+            ("event.action", "login"),
+            ("event.outcome", "failure"),
+            ("vpn.type", "ssl"),
+            ("user.name", "vendor01"),
+            ("source.ip", "203.0.113.9"),
+        ],
+    );
+    check(
+        "<189>5: Mar  3 09:00:00: %SSLVPN-5-LOGIN_AUTH_PASSED: vw_ctx: c vw_gw: g remote_ip: 203.0.113.9 user_name: vendor01, Authentication successful, user logged in",
+        &[("event.action", "session-start"), ("vpn.type", "ssl"), ("user.name", "vendor01")],
+    );
+}
