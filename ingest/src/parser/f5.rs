@@ -15,7 +15,7 @@ use super::cef;
 use super::draft::Draft;
 use super::gateway::{
     ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
-    STEP, STEP_REFUSED, count, failed, mean, port, says, text,
+    STEP, STEP_REFUSED, count, failed, head, mean, port, says, text,
 };
 use super::json;
 use super::kv;
@@ -298,7 +298,9 @@ fn telemetry(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// `host,f5_irule=…,src_ip=…` and `ASM:f5_asm=…,attack_type="…"`.
 fn pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.after_time;
-    let Some(at) = line.find("f5_irule=").or_else(|| line.find("f5_asm=")).filter(|at| *at < 256) else { return false };
+    let Some(at) = head(line, 256).find("f5_").filter(|at| line.get(*at..).is_some_and(begins_pairs)) else {
+        return false;
+    };
     let host = line.get(..at).and_then(|before| before.strip_suffix(',')).filter(|host| !host.contains([' ', ',']));
     draft.event.observer_hostname = host.map(str::to_owned);
     let is_asm = line.get(at..).is_some_and(|rest| rest.starts_with("f5_asm="));
@@ -316,6 +318,10 @@ fn pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.rule("f5.pairs");
     mean(draft, if is_asm { (Category::Network, Action::Detect, Outcome::Unknown) } else { ALLOW });
     true
+}
+
+fn begins_pairs(text: &str) -> bool {
+    text.starts_with("f5_irule=") || text.starts_with("f5_asm=")
 }
 
 /// Daemons of the box whose text has no code: logins of administrators, the web server's log, iRules.

@@ -64,6 +64,12 @@ pub(super) fn local_time(written: &str, zone: &str) -> Option<PayloadTime> {
     Some(PayloadTime::Stamp(stamp))
 }
 
+/// The first bytes of a body, cut at a character: marks are looked for there, because every parser is asked about every
+/// line that nobody has known yet.
+pub(super) fn head(body: &str, bytes_max: usize) -> &str {
+    body.get(..body.floor_char_boundary(bytes_max)).unwrap_or(body)
+}
+
 /// Whether the text holds one of the words, whatever their case (ASCII).
 pub(super) fn says(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))

@@ -13,7 +13,7 @@
 use super::draft::{Draft, address};
 use super::gateway::{
     ACCOUNT, ADDRESS, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, SESSION, SESSION_END, STEP, STEP_REFUSED,
-    count, failed, local_time, mean, name_device, port, says, text,
+    count, failed, head, local_time, mean, name_device, port, says, text,
 };
 use super::kv;
 use super::scan::{address_and_port, behind, between, seconds_ns};
@@ -30,7 +30,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// `2026-03-03 02:14:08 - node - [203.0.113.9] user(REALM)[ROLES] - text`. The time may have gone into the header.
 fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let body = header.body;
-    if memchr::memmem::find(body.get(..body.floor_char_boundary(256)).unwrap_or(body).as_bytes(), b" - [").is_none() {
+    if !head(body, 256).contains(" - [") {
         return false;
     }
     let Some((before, rest)) = body.split_once(" - [") else { return false };
@@ -62,7 +62,7 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// `id=firewall time="…" fw=… vpn=… user=… realm="…" src=… msg="AUT24804: …"`.
 fn welf(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(start) = header.body.find("id=firewall ").filter(|at| *at < 128) else { return false };
+    let Some(start) = head(header.body, 128).find("id=firewall ") else { return false };
     let line = header.body.get(start..).unwrap_or("");
     if !line.contains(" vpn=") || !line.contains(" realm=") {
         return false;
@@ -94,6 +94,9 @@ fn welf(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// add-on. Which of its addresses is whose is not documented, so neither becomes a source.
 fn piped(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     const COLUMNS: [&str; 9] = ["node", "time", "code", "severity", "address1", "name", "address2", "user", "realm"];
+    if !head(header.body, 128).contains(" | ") {
+        return false;
+    }
     let parts: Vec<&str> = header.body.splitn(32, " |").map(str::trim).collect();
     let [node, stamp, code, _, _, _, _, user, realm, .., message] = parts.as_slice() else { return false };
     if node.contains(' ') || !is_code(code) {
