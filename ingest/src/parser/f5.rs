@@ -14,8 +14,8 @@ use monban_event::{Action, Category, Outcome};
 use super::cef;
 use super::draft::Draft;
 use super::gateway::{
-    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END, STEP,
-    STEP_REFUSED, count, failed, mean, port, says, text,
+    ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
+    STEP, STEP_REFUSED, count, failed, head, mean, port, says, text,
 };
 use super::json;
 use super::kv;
@@ -123,13 +123,17 @@ fn access(code: &str, message: &str, draft: &mut Draft<'_>) -> Meaning {
 
 fn access_meaning(code: &str, message: &str, draft: &mut Draft<'_>) -> Meaning {
     let refused = says(message, &["failed", "failure", "denied", "invalid", "deny"]);
-    if message.contains("gent: Auth (logon attempt") || (message.contains("odule: auth") && refused) {
+    if message.contains("gent: Auth (logon attempt") {
         if refused {
-            draft.reason(message.rsplit(": ").next().unwrap_or(""));
+            draft.reason(message);
             LOGIN_REFUSED
         } else {
             LOGIN
         }
+    } else if message.contains("odule: auth") && refused {
+        // The agent that asked the module says so too.
+        draft.reason(message.rsplit(": ").next().unwrap_or(""));
+        STEP_REFUSED
     } else {
         match code {
             "01490549" => ADDRESS,
@@ -152,8 +156,8 @@ fn audited(audit: &str, draft: &mut Draft<'_>) -> Meaning {
     if let Some(command) = behind(audit, "cmd_data=", &[]) {
         draft.user(behind(audit, "user=", &[' ']).unwrap_or(""));
         draft.native("command", command);
-        let refused = !audit.contains("status=[Command OK]");
-        return if refused { failed(command_meaning(command)) } else { command_meaning(command) };
+        let meaning = command_meaning(command, draft);
+        return if audit.contains("status=[Command OK]") { meaning } else { failed(meaning) };
     }
     draft.user(behind(audit, "user ", &[' ', ',']).unwrap_or(""));
     draft.source(behind(audit, "client ", &[' ', ',']).unwrap_or(""));
@@ -162,15 +166,28 @@ fn audited(audit: &str, draft: &mut Draft<'_>) -> Meaning {
         .iter()
         .any(|verb| audit.contains(&format!(" - {verb} ")));
     draft.native("action", action.split(' ').next().unwrap_or(action));
-    if changes { CONFIG } else { HOST }
+    match between(audit, "userdb_entry_name \"", "\"") {
+        Some(target) if changes => {
+            draft.target_user(target);
+            ACCOUNT
+        }
+        _ if changes => CONFIG,
+        _ => HOST,
+    }
 }
 
-fn command_meaning(command: &str) -> Meaning {
+/// `modify auth user sato password …`, `create ltm pool …`, `show sys …`.
+fn command_meaning(command: &str, draft: &mut Draft<'_>) -> Meaning {
     const CHANGES: [&str; 8] = ["modify ", "create ", "delete ", "save ", "load ", "install ", "edit ", "run "];
-    if CHANGES.iter().any(|verb| command.starts_with(verb)) {
-        CONFIG
-    } else {
-        (Category::Configuration, Action::Other, Outcome::Success)
+    let Some(rest) = CHANGES.iter().find_map(|verb| command.strip_prefix(verb)) else {
+        return (Category::Configuration, Action::Other, Outcome::Success);
+    };
+    match behind(rest, "auth user ", &[' ']) {
+        Some(target) => {
+            draft.target_user(target);
+            ACCOUNT
+        }
+        None => CONFIG,
     }
 }
 
@@ -281,7 +298,9 @@ fn telemetry(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// `host,f5_irule=…,src_ip=…` and `ASM:f5_asm=…,attack_type="…"`.
 fn pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.after_time;
-    let Some(at) = line.find("f5_irule=").or_else(|| line.find("f5_asm=")).filter(|at| *at < 256) else { return false };
+    let Some(at) = head(line, 256).find("f5_").filter(|at| line.get(*at..).is_some_and(begins_pairs)) else {
+        return false;
+    };
     let host = line.get(..at).and_then(|before| before.strip_suffix(',')).filter(|host| !host.contains([' ', ',']));
     draft.event.observer_hostname = host.map(str::to_owned);
     let is_asm = line.get(at..).is_some_and(|rest| rest.starts_with("f5_asm="));
@@ -299,6 +318,10 @@ fn pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.rule("f5.pairs");
     mean(draft, if is_asm { (Category::Network, Action::Detect, Outcome::Unknown) } else { ALLOW });
     true
+}
+
+fn begins_pairs(text: &str) -> bool {
+    text.starts_with("f5_irule=") || text.starts_with("f5_asm=")
 }
 
 /// Daemons of the box whose text has no code: logins of administrators, the web server's log, iRules.
@@ -419,7 +442,15 @@ mod tests {
         );
         check(
             "tmsh[28791]: 01420002:5: AUDIT - pid=28791 user=root folder=/ module=(tmos)# status=[Command OK] cmd_data=modify auth user sato password ***",
-            &[("event.action", "config-change"), ("user.name", "root")],
+            &[("event.action", "account-change"), ("user.name", "root"), ("user.target.name", "sato")],
+        );
+        check(
+            r#"<141>Mar  3 02:14:08 lb1 notice mcpd[14]: 01070417:5: AUDIT - client tmui, user yamada - transaction #12-3 - object 0 - create { userdb_entry { userdb_entry_name "sato" } } [Status=Command OK]"#,
+            &[("event.action", "account-change"), ("user.name", "yamada"), ("user.target.name", "sato")],
+        );
+        check(
+            "tmsh[28791]: 01420002:5: AUDIT - pid=28791 user=root folder=/ module=(tmos)# status=[Command OK] cmd_data=create ltm pool p1",
+            &[("event.action", "config-change"), ("event.outcome", "success")],
         );
     }
 

@@ -64,6 +64,12 @@ pub(super) fn local_time(written: &str, zone: &str) -> Option<PayloadTime> {
     Some(PayloadTime::Stamp(stamp))
 }
 
+/// The first bytes of a body, cut at a character: marks are looked for there, because every parser is asked about every
+/// line that nobody has known yet.
+pub(super) fn head(body: &str, bytes_max: usize) -> &str {
+    body.get(..body.floor_char_boundary(bytes_max)).unwrap_or(body)
+}
+
 /// Whether the text holds one of the words, whatever their case (ASCII).
 pub(super) fn says(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
@@ -72,6 +78,37 @@ pub(super) fn says(text: &str, words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Lines made to be read again and again from every place: a reader that is not linear does not come back.
+    #[test]
+    fn hostile_repetition_is_read_in_linear_time() {
+        const LENGTH: usize = 64 * 1024;
+        const UNITS: [&str; 8] = ["\" ", "a=b ", " - ", "/", "203.0.113.9:1 ", "] - [", "<", "あ"];
+        for start in [
+            "2026-03-03 02:14:08 - n - [203.0.113.9] a(b)[c] - ",
+            "id=firewall time=\"2026-03-03 02:14:08\" vpn=a realm=\"b\" msg=\"AUT24414: ",
+            "id=firewall sn=1 fw=2 m=3 msg=\"",
+            "LEEF:1.0|WatchGuard|a|b|11000004|msg=",
+            "x msg_id=\"1100-0004\" Allow ",
+            "log_type=\"Event\" log_component=\"GUI\" log_id=1 message=\"",
+            "2026-03-03 02:14:08 a/203.0.113.9:1 MULTI: primary virtual IP for ",
+            "x \"CID-1\" \"SID-A-1\" ",
+            "(1) Login incorrect (x): [",
+            "\"C\",\"RAS\",03/03/2026,02:14:08,2,",
+            "<Event><Computer-Name a>x<Packet-Type a>",
+            "default AAA LOGIN_FAILED 1 0 : ",
+            ", audit.runtime.x, INFO, ",
+            "<1>Mar  3 02:14:08 h notice tmm[1]: 01490500:5: /Common/a:Common:e03c2ca8: ",
+            "date=1 device_id=1 log_id=1 pri=1 type=event msg=\"",
+            "<1>Mar  3 02:14:08 h charon: 05[IKE] ",
+            "",
+        ] {
+            for unit in UNITS {
+                let line = format!("{start}{}", unit.repeat(LENGTH / unit.len()));
+                assert!(super::super::testing::parse(line.as_bytes()).parse_status.is_some(), "{start}{unit}");
+            }
+        }
+    }
 
     #[test]
     fn numbers_of_devices() {

@@ -13,7 +13,7 @@
 use super::draft::{Draft, address};
 use super::gateway::{
     ACCOUNT, ADDRESS, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, SESSION, SESSION_END, STEP, STEP_REFUSED,
-    count, failed, local_time, mean, name_device, port, says, text,
+    count, failed, head, local_time, mean, name_device, port, says, text,
 };
 use super::kv;
 use super::scan::{address_and_port, behind, between, seconds_ns};
@@ -30,7 +30,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// `2026-03-03 02:14:08 - node - [203.0.113.9] user(REALM)[ROLES] - text`. The time may have gone into the header.
 fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let body = header.body;
-    if memchr::memmem::find(body.get(..body.floor_char_boundary(256)).unwrap_or(body).as_bytes(), b" - [").is_none() {
+    if !head(body, 256).contains(" - [") {
         return false;
     }
     let Some((before, rest)) = body.split_once(" - [") else { return false };
@@ -43,8 +43,8 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     }
     draft.time = local_time(stamp, "");
     name_device(header, node, draft);
-    if header.host == Some("PulseSecure") {
-        // A relay's header makes the program's name look like a host before the body's time.
+    if matches!(header.host, Some("PulseSecure" | "Juniper" | "Ivanti")) {
+        // Before the body's time the program's name looks like a host.
         draft.event.observer_hostname = text(node);
     }
     draft.source(source);
@@ -62,7 +62,7 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// `id=firewall time="…" fw=… vpn=… user=… realm="…" src=… msg="AUT24804: …"`.
 fn welf(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(start) = header.body.find("id=firewall ").filter(|at| *at < 128) else { return false };
+    let Some(start) = head(header.body, 128).find("id=firewall ") else { return false };
     let line = header.body.get(start..).unwrap_or("");
     if !line.contains(" vpn=") || !line.contains(" realm=") {
         return false;
@@ -90,18 +90,20 @@ fn welf(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-/// `ive | 2026-03-03 02:14:08 | ADM100 | info | 10.0.0.1 | | 10.0.0.2 | user | realm | … | text`.
+/// `ive | 2026-03-03 02:14:08 | ADM100 | info | address | | address | user | realm | … | text`: a filter of the Splunk
+/// add-on. Which of its addresses is whose is not documented, so neither becomes a source.
 fn piped(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    const COLUMNS: [&str; 9] = ["node", "time", "code", "severity", "source", "name", "device", "user", "realm"];
+    const COLUMNS: [&str; 9] = ["node", "time", "code", "severity", "address1", "name", "address2", "user", "realm"];
+    if !head(header.body, 128).contains(" | ") {
+        return false;
+    }
     let parts: Vec<&str> = header.body.splitn(32, " |").map(str::trim).collect();
-    let [node, stamp, code, _, source, _, device, user, realm, .., message] = parts.as_slice() else { return false };
+    let [node, stamp, code, _, _, _, _, user, realm, .., message] = parts.as_slice() else { return false };
     if node.contains(' ') || !is_code(code) {
         return false;
     }
     draft.time = local_time(stamp, "");
     name_device(header, node, draft);
-    draft.source(source);
-    draft.destination(device);
     person(user, draft);
     draft.event.vpn_group = text(realm);
     draft.event.code = Some((*code).to_owned());
@@ -269,6 +271,25 @@ mod tests {
     }
 
     #[test]
+    fn older_boxes_have_a_tag_and_no_header() {
+        for line in [
+            "<134>Juniper: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "<134>Mar  3 02:14:08 pcs9 PulseSecure: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+        ] {
+            check(
+                line,
+                &[
+                    ("user.name", "sato"),
+                    ("event.action", "login"),
+                    ("@timestamp", "2026-03-02T17:14:08.000000Z"),
+                    ("observer.hostname", "ive1"),
+                ],
+            );
+        }
+    }
+
+    #[test]
     fn sessions_of_the_tunnel() {
         let line = format!(
             "{HEAD}[203.0.113.9] sato(R)[A] - VPN Tunneling: Session started for user (session:sid77) with IPv4 address 10.1.2.3, hostname PC-1"
@@ -293,7 +314,13 @@ mod tests {
         check(line, &[("event.action", "account-change"), ("user.target.name", "sato"), ("vpn.type", "-")]);
         check(
             "<14>1 2026-03-03T02:14:08+09:00 pcs1 PulseSecure: - - - ive | 2026-03-03 02:14:08 | ADM20716 | info | 192.0.2.1 |  | 192.0.2.30 | yamada | Admins |  |  |  |  |  |  | Admin login failed for yamada",
-            &[("event.code", "ADM20716"), ("user.name", "yamada"), ("event.outcome", "failure"), ("vpn.type", "-")],
+            &[
+                ("event.code", "ADM20716"),
+                ("user.name", "yamada"),
+                ("event.outcome", "failure"),
+                ("vpn.type", "-"),
+                ("source.ip", "-"),
+            ],
         );
     }
 

@@ -21,7 +21,8 @@ const QUOTED_MAX: usize = 32;
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.after_time;
     let has = |mark: &str| memchr::memmem::find(line.as_bytes(), mark.as_bytes()).is_some();
-    if !has("\"CID-") && !has("\"SID-") {
+    let is_listener = has("On the TCP Listener (Port ") || has("TCP リスナー (ポート ");
+    if !has("\"CID-") && !has("\"SID-") && !is_listener {
         return false;
     }
     let quoted: Vec<&str> = line.split('"').skip(1).step_by(2).take(QUOTED_MAX).collect();
@@ -230,6 +231,19 @@ mod tests {
                 ],
             );
         }
+    }
+
+    #[test]
+    fn listeners_have_no_connection_yet() {
+        check(
+            r#"2026-03-03 02:14:08.406 On the TCP Listener (Port 0), a Client (IP address 203.0.113.9, Host name "x.example", Port number 1168) has connected."#,
+            &[
+                ("source.ip", "203.0.113.9"),
+                ("source.port", "1168"),
+                ("observer.hostname", "-"),
+                ("vpn.session_id", "-"),
+            ],
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use monban_event::{Action, Category, Outcome};
 use super::cef;
 use super::draft::Draft;
 use super::gateway::{
-    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, count, failed,
+    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, count, failed, head,
     local_time, mean, port, says,
 };
 use super::kv;
@@ -27,7 +27,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 fn parse_pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     // An SMA puts its product's name in front.
-    let at = header.body.find(" id=").filter(|at| *at < 64).map_or(0, |at| at + 1);
+    let at = head(header.body, 64).find(" id=").map_or(0, |at| at + 1);
     let line = header.body.get(at..).unwrap_or("").trim_start();
     if !is_ours(line) {
         return false;

@@ -14,7 +14,7 @@ use monban_event::{Action, Category, Outcome};
 use super::draft::{Draft, PayloadTime};
 use super::gateway::{
     ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
-    SESSION_START, STEP, count, failed, local_time, mean, name_device, port, says, text,
+    SESSION_START, STEP, count, failed, head, local_time, mean, name_device, port, says, text,
 };
 use super::json;
 use super::kv;
@@ -232,7 +232,7 @@ fn administration(keys: &Keys<'_>, refused: bool) -> Meaning {
 
 /// `id="3005" severity="warn" sys="System" sub="auth" …`; the reverse proxy has no severity.
 fn utm(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(at) = header.body.find("id=\"").filter(|at| *at < 160) else { return false };
+    let Some(at) = head(header.body, 160).find("id=\"") else { return false };
     let line = header.body.get(at..).unwrap_or("");
     let is_ours =
         (has(line, "\" sys=\"") && has(line, "\" sub=\"")) || (has(line, " localip=\"") && has(line, " statuscode=\""));

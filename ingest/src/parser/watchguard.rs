@@ -15,7 +15,7 @@ use monban_event::{Action, Category, Outcome};
 use super::draft::{Draft, PayloadTime, address};
 use super::gateway::{
     ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION_END, SESSION_START,
-    STEP, count, mean, name_device, port, says,
+    STEP, count, head, mean, name_device, port, says,
 };
 use super::scan::{behind, between, seconds_ns};
 use crate::header::Header;
@@ -32,13 +32,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     found
 }
 
-fn head(body: &str) -> &str {
-    body.get(..body.floor_char_boundary(MARK_BYTES_MAX)).unwrap_or(body)
-}
-
 fn plain(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let body = header.body;
-    let Some(at) = head(body).find("msg_id=\"") else { return false };
+    let Some(at) = head(body, MARK_BYTES_MAX).find("msg_id=\"") else { return false };
     let rest = body.get(at + 8..).unwrap_or("");
     let Some((code, text)) = rest.split_once('"').filter(|(code, _)| is_code(code)) else { return false };
     let before = body.get(..at).unwrap_or("");
@@ -103,7 +99,7 @@ fn packet(text: &str, draft: &mut Draft<'_>) -> bool {
 }
 
 fn leef(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(at) = head(header.body).find("|WatchGuard|") else { return false };
+    let Some(at) = head(header.body, MARK_BYTES_MAX).find("|WatchGuard|") else { return false };
     let mut parts = header.body.get(at + 1..).unwrap_or("").splitn(5, '|');
     let (_, _, _, Some(code), Some(extension)) = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
     else {
