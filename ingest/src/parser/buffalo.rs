@@ -28,8 +28,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     }
     let failed = action.contains("Fail") || action.contains("Denied");
     let (category, kind) = match action {
-        "Connect" | "Session Start" => (Category::Session, Action::SessionStart),
-        "Disconnect" | "Session End" => (Category::Session, Action::SessionEnd),
+        "Connect" | "Session Start" => (Category::File, Action::SessionStart),
+        "Disconnect" | "Session End" => (Category::File, Action::SessionEnd),
         _ => (Category::File, Action::Other),
     };
     draft.kind(category, kind);

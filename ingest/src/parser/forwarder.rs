@@ -136,6 +136,10 @@ fn common_schema(members: &Members, draft: &mut Draft<'_>) -> bool {
 
 fn category(members: &Members, action: Action) -> Option<Category> {
     let all = members.iter().filter(|(name, _)| *name == "event.category").map(|(_, value)| value);
+    // `session` is remote access here; in the schema it is any.
+    if matches!(action, Action::SessionStart | Action::SessionEnd) {
+        return Some(Category::Authentication);
+    }
     let named = all.into_iter().find_map(|word| {
         Category::parse(word).or(match word {
             "web" => Some(Category::Network),

@@ -43,8 +43,8 @@ fn audit(text: &str, draft: &mut Draft<'_>) -> Option<()> {
     draft.event.outcome = Some(if result == "ok" { Outcome::Success } else { Outcome::Failure });
     draft.reason(between(result, "(", ")").unwrap_or(""));
     match operation {
-        "connect" => draft.kind(Category::Session, Action::SessionStart),
-        "disconnect" => draft.kind(Category::Session, Action::SessionEnd),
+        "connect" => draft.kind(Category::File, Action::SessionStart),
+        "disconnect" => draft.kind(Category::File, Action::SessionEnd),
         _ => draft.kind(Category::File, Action::Other),
     }
     draft.rule("samba.full_audit");

@@ -60,11 +60,8 @@ fn connection(text: &str, draft: &mut Draft<'_>) -> Option<()> {
     let (name, ip) = from.trim_end_matches(')').rsplit_once('(').unwrap_or(("", from));
     draft.source(ip);
     draft.event.source_domain = Some(name.to_owned()).filter(|name| !name.is_empty());
-    let category = if matches!(action, Action::SessionStart | Action::SessionEnd) {
-        Category::Session
-    } else {
-        Category::Authentication
-    };
+    let is_share = matches!(action, Action::SessionStart | Action::SessionEnd);
+    let category = if is_share { Category::File } else { Category::Authentication };
     draft.kind(category, action);
     draft.event.outcome = Some(outcome);
     draft.reason(between(told, " due to ", ".").unwrap_or(""));

@@ -7,6 +7,7 @@
 //!   event is the login, the others would count it again; a refusal likewise is `Cannot login x@ip`.
 //! * vCenter's own services log in from the loopback address all day: a session, and no login of a person. The person
 //!   behind the web client is told by single sign-on, with the address the client came from.
+//! * The category `session` is that of remote access, which these sessions are not.
 //! * The seventh bracket is a datacenter, which is not the machine's name.
 //! * `user=vpxuser:DOMAIN\person` names the service account and behind it whom it acts for.
 
@@ -102,7 +103,7 @@ fn event_kind(kind: &str, text: &str, draft: &mut Draft<'_>) {
             draft.event.outcome = Some(Outcome::Success);
         }
         "AlreadyAuthenticatedSessionEvent" => {
-            draft.kind(Category::Session, Action::Other);
+            draft.kind(Category::Authentication, Action::Other);
             draft.event.outcome = Some(Outcome::Failure);
         }
         _ if name.starts_with("Permission") || name.starts_with("Role") || name.starts_with("Account") => {
@@ -127,7 +128,7 @@ fn login(draft: &mut Draft<'_>) {
 fn session_or_login(draft: &mut Draft<'_>) {
     login(draft);
     if draft.event.source_ip.is_some_and(|ip| ip.is_loopback()) {
-        draft.kind(Category::Session, Action::SessionStart);
+        draft.kind(Category::Authentication, Action::SessionStart);
     }
 }
 
@@ -174,7 +175,7 @@ fn sentence(text: &str, draft: &mut Draft<'_>) -> bool {
         let Some((verb, who)) = rest.split_once(" for ") else { return false };
         account_and_address(who, draft);
         let action = if verb == "opened" { Action::SessionStart } else { Action::SessionEnd };
-        draft.kind(Category::Session, action);
+        draft.kind(Category::Authentication, action);
         draft.event.outcome = Some(Outcome::Success);
     } else if let Some((start, rest)) = text.split_once(" login ").filter(|(start, _)| !start.contains(' ')) {
         let Some((who, rest)) = rest.split_once(" from ") else { return false };

@@ -48,9 +48,9 @@ fn kind(code: &str) -> (Category, Action) {
     } else if code.contains("USERLOGGEDOUT") || code.contains("USERLOGOFF") {
         (Category::Authentication, Action::Logout)
     } else if matches!(code, "AGENT_CONNECTED" | "AGENT_RECONNECTED") {
-        (Category::Session, Action::SessionStart)
+        (Category::Authentication, Action::SessionStart)
     } else if matches!(code, "AGENT_DISCONNECTED" | "AGENT_ENDED") {
-        (Category::Session, Action::SessionEnd)
+        (Category::Authentication, Action::SessionEnd)
     } else if code.contains("PERMISSION_ADDED") || code.contains("PERMISSION_REMOVED") || code.contains("ROLE_") {
         (Category::Iam, Action::AccountChange)
     } else if code.starts_with("ADMIN_")
