@@ -62,7 +62,8 @@ fn finish(kind: &str, text: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     draft.event.code = Some(kind.to_owned());
     read(kind, text, draft);
     on_host(header, draft, "linux.auditd");
-    let node = behind(text, "node=", &[' ']);
+    // Before the type: `inode=` of a PATH record ends in the same letters.
+    let node = text.split_once("type=").and_then(|(before, _)| behind(before, "node=", &[' ']));
     draft.event.host_name = node.or(header.host.filter(|_| header.time.is_some())).map(str::to_owned);
 }
 
@@ -160,6 +161,14 @@ mod tests {
             "<13>Mar  3 09:00:05 db1 kernel: audit: type=1112 audit(1772496000.250:24): pid=9 uid=0 auid=4294967295 \
              msg='op=login acct=\"sato\" addr=192.0.2.9 res=failed'",
             &expected,
+        );
+    }
+
+    #[test]
+    fn an_inode_is_no_node() {
+        check(
+            "type=SYSCALL msg=audit(1772496000.250:50): success=yes pid=3 type=PATH msg=audit(1772496000.250:50): item=0 inode=399849 dev=fd:00",
+            &[("host.name", "-"), ("event.code", "SYSCALL"), ("event.outcome", "success"), ("process.pid", "3")],
         );
     }
 

@@ -16,7 +16,10 @@ pub(super) fn program<'a>(header: &Header<'a>) -> &'a str {
 
 /// A daemon acts itself: the machine is `host.name`.
 pub(super) fn on_host(header: &Header<'_>, draft: &mut Draft<'_>, dataset: &str) {
+    // A number that stands in the record itself is the process it speaks of; the header's is that of who writes the log.
+    let spoken_of = draft.event.process_pid;
     draft.process(header);
+    draft.event.process_pid = spoken_of.or(draft.event.process_pid);
     draft.event.process_name = Some(program(header)).filter(|name| !name.is_empty()).map(str::to_owned);
     draft.event.module = dataset.split('.').next().map(str::to_owned);
     draft.event.dataset = Some(dataset.to_owned());

@@ -38,7 +38,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
                 _ => {}
             }
         }
-        accepted(draft);
+        draft.kind(Category::Network, Action::Other);
     } else {
         return false;
     }
