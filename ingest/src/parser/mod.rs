@@ -78,6 +78,10 @@ mod squid;
 mod sshd;
 mod symantec;
 mod synology;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod thales;
 mod trendmicro;
 mod ubiquiti;
@@ -90,10 +94,6 @@ mod web_error;
 mod windows_agents;
 mod windows_event;
 mod yamaha;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
