@@ -24,7 +24,8 @@ pub struct Parsers {
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
         let first = events.len();
-        let settings = TextSettings { zone: hints::zone(record, self.settings.zone), ..self.settings.clone() };
+        let mut settings = self.settings.clone();
+        settings.zone = hints::zone(record, settings.zone);
         let notes = match record.format {
             Format::Syslog => {
                 events.push(parse_syslog(id, record, &settings));

@@ -122,9 +122,9 @@ fn walk(path: &Path, state: &mut Walk) -> Result<(), InputError> {
         return walk_folder(path, &facts, state);
     }
     if facts.is_file() {
-        state.files.push(path.to_owned())
+        state.files.push(path.to_owned());
     } else {
-        state.passed_over.push(path.to_owned())
+        state.passed_over.push(path.to_owned());
     }
     Ok(())
 }
@@ -229,15 +229,12 @@ fn start_of(file: &InputFile) -> io::Result<Vec<u8>> {
 fn look_into_archive(archive: &InputFile, is_named: bool, found: &mut Found) -> io::Result<()> {
     let members = if archive.layers.is_empty() {
         zip::members(&mut File::open(&archive.path)?)
+    } else if let Some(bytes) = archive.held()? {
+        zip::members(&mut io::Cursor::new(bytes))
     } else {
-        match archive.held()? {
-            Some(bytes) => zip::members(&mut io::Cursor::new(bytes)),
-            None => {
-                let reason = "圧縮の中の zip が大きすぎます。取り出して渡してください";
-                found.refused.push((archive.shown.clone(), reason.to_owned()));
-                return Ok(());
-            }
-        }
+        let reason = "圧縮の中の zip が大きすぎます。取り出して渡してください";
+        found.refused.push((archive.shown.clone(), reason.to_owned()));
+        return Ok(());
     };
     let members = match members {
         Ok(members) => members,

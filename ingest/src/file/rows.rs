@@ -147,7 +147,7 @@ impl<R: Read> Rows<R> {
             bytes += line.bytes.len() + 1;
             more.push(line);
         }
-        let row = if quotes % 2 == 0 { self.join(first, more) } else { self.give_back(first, more) };
+        let row = if quotes.is_multiple_of(2) { self.join(first, more) } else { self.give_back(first, more) };
         let row = Line { ended: row.ended && !is_open, ..row };
         self.position = self.lines.position() - self.pending_bytes();
         Ok(Some(row))

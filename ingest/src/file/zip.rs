@@ -381,6 +381,23 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_of_an_archive_can_do_harm() {
+        let whole = sample::archive(&[(b"a.log", b"stored\n"), (b"b.log", &b"packed\n".repeat(50))]);
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let Ok(found) = members(&mut Cursor::new(&bytes)) else { continue };
+                for member in found {
+                    let mut reader =
+                        member.open(Cursor::new(bytes.clone()), &Account::default()).expect("memory reads");
+                    io::copy(&mut reader, &mut io::sink()).expect("damage is no failure");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn too_many_members_are_refused_whatever_the_end_says() {
         let mut entry = [DIRECTORY_ENTRY.as_slice(), &[0; 42]].concat();
         entry[28] = 1;
