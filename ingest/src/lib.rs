@@ -54,8 +54,10 @@ fn parse_object(id: RecordId, record: &Record, settings: &TextSettings) -> Event
         windows::parse_json(id, record, settings.zone)
     } else {
         // JSON is UTF-8 without a mark; Windows tools write it with one, and in UTF-16.
-        let bytes = text::decode(&record.bytes).text.into_owned().into_bytes();
-        windows::parse_json(id, &Record { bytes, ..record.clone() }, settings.zone)
+        let decoded = text::decode(&record.bytes);
+        let bytes = decoded.text.into_owned().into_bytes();
+        let event = windows::parse_json(id, &Record { bytes, ..record.clone() }, settings.zone);
+        Event { original_encoding: decoded.encoding.map(str::to_owned), ..event }
     };
     if event.parse_status == Some(ParseStatus::Raw) { parse_syslog(id, record, settings) } else { event }
 }

@@ -179,6 +179,7 @@ const NAMES: &[(Column, &[&str])] = &[
             "接続先",
             "接続先ip",
             "接続先ipアドレス",
+            "destination",
             "destinationip",
             "destinationaddress",
             "destinationipaddress",

@@ -151,7 +151,10 @@ impl Parts<'_> {
     /// The id where there is one, else the name: in many exports ユーザー名 is the login.
     fn name_user(&self, draft: &mut Draft<'_>) {
         match (self.user.or(self.user_name), self.domain) {
-            (Some(user), Some(domain)) if !user.contains(['\\', '@']) => draft.user(&format!("{domain}\\{user}")),
+            // Some firewalls have a domain that is a number of theirs.
+            (Some(user), Some(domain)) if !user.contains(['\\', '@']) && domain.parse::<u64>().is_err() => {
+                draft.user(&format!("{domain}\\{user}"))
+            }
             (Some(user), _) => draft.user(user),
             (None, _) => {}
         }
@@ -179,6 +182,8 @@ fn take<'a>(draft: &mut Draft<'_>, parts: &mut Parts<'a>, column: Column, value:
         Column::Reason => draft.reason(value),
         Column::Device => draft.event.observer_hostname = text(),
         Column::Code => draft.event.code = text(),
+        // 送信元 and the program that wrote the line are both `Source`.
+        Column::Program if address(value).is_some() => take_machine(draft, value, true),
         Column::Program => draft.event.process_name = text(),
         Column::Outcome => set_outcome(draft, value),
         Column::Action => set_action(draft, value),
@@ -204,14 +209,32 @@ fn take_machine(draft: &mut Draft<'_>, value: &str, is_source: bool) {
 }
 
 /// Words that say how it ended; failure is looked for first, because 不成功 and `unsuccessful` hold the other.
-const FAILURE_WORDS: [&str; 12] =
-    ["失敗", "不成功", "エラー", "拒否", "ng", "fail", "error", "den", "reject", "unsuccessful", "false", "invalid"];
+const FAILURE_WORDS: [&str; 13] = [
+    "失敗",
+    "不成功",
+    "エラー",
+    "拒否",
+    "ng",
+    "fail",
+    "error",
+    "denied",
+    "deny",
+    "reject",
+    "unsuccessful",
+    "false",
+    "invalid",
+];
 const SUCCESS_WORDS: [&str; 9] = ["成功", "正常", "許可", "ok", "success", "succeed", "allow", "accept", "true"];
+
+const NO_FAILURE_WORDS: [&str; 4] = ["エラーなし", "エラー無し", "異常なし", "no error"];
 
 fn outcome_of(value: &str) -> Option<Outcome> {
     let word = account::fold(value);
     let says =
         |words: &[&str]| words.iter().any(|known| if known.len() <= 2 { word == *known } else { word.contains(known) });
+    if says(&NO_FAILURE_WORDS) {
+        return Some(Outcome::Success);
+    }
     match (says(&FAILURE_WORDS), says(&SUCCESS_WORDS)) {
         _ if word == "×" => Some(Outcome::Failure),
         _ if matches!(word.as_str(), "○" | "〇") => Some(Outcome::Success),
@@ -258,7 +281,9 @@ const ACTIONS: [(&[&str], Category, Action); 8] = [
 
 fn set_action(draft: &mut Draft<'_>, value: &str) {
     let word = account::fold(value);
-    let fits = |words: &[&str]| words.iter().any(|known| word.contains(known));
+    // To show the login page is no login.
+    let is_page = ["画面", "ページ", "page"].iter().any(|page| word.contains(page));
+    let fits = |words: &[&str]| !is_page && words.iter().any(|known| word.contains(known));
     if draft.event.action.is_none()
         && let Some((_, category, action)) = ACTIONS.iter().find(|(words, ..)| fits(words))
     {

@@ -120,3 +120,30 @@ fn hostile_rows_stay_rows() {
     let wide = format!("日時,ユーザ\n{}", "x,".repeat(100_000));
     assert!(parse(&wide).native.len() <= limits::NATIVE_FIELDS_MAX);
 }
+
+#[test]
+fn a_firewalls_export_with_repeated_columns() {
+    check(
+        "Domain,Receive Time,Serial #,Type,Source,Destination,Source User,Flags,Action,Result\n\
+         1,2026/10/25 12:00:00,0123,TRAFFIC,203.0.113.9,192.0.2.10,hospital\\sato,0x0,deny,identified",
+        &[
+            ("user.name", "sato"),
+            ("user.domain", "hospital"),
+            ("source.ip", "203.0.113.9"),
+            ("destination.ip", "192.0.2.10"),
+            ("event.action", "deny"),
+            ("event.outcome", "failure"),
+            ("process.name", "-"),
+        ],
+    );
+}
+
+#[test]
+fn words_that_only_look_like_others() {
+    check(
+        "日時,操作,結果\n2026/10/25 12:00:00,ログイン画面表示,エラーなし",
+        &[("event.action", "-"), ("event.outcome", "success")],
+    );
+    check("日時,ユーザー,結果\n2026/10/25 12:00:00,sato,identified", &[("event.outcome", "-")]);
+    check("日時,ユーザー,結果\n2026/10/25 12:00:00,sato,×", &[("event.outcome", "failure")]);
+}
