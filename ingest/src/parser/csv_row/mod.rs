@@ -153,7 +153,7 @@ impl Parts<'_> {
         match (self.user.or(self.user_name), self.domain) {
             // Some firewalls have a domain that is a number of theirs.
             (Some(user), Some(domain)) if !user.contains(['\\', '@']) && domain.parse::<u64>().is_err() => {
-                draft.user(&format!("{domain}\\{user}"))
+                draft.user(&format!("{domain}\\{user}"));
             }
             (Some(user), _) => draft.user(user),
             (None, _) => {}
