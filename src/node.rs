@@ -194,7 +194,7 @@ impl ActSink for Node {
     }
 }
 
-/// Acts that nobody reads back at once: those that change nothing but the trail, and what a start brings. They are on
+/// Acts that nobody reads back at once: those that change nothing but the trail, bookmarks, and what a start brings. They are on
 /// record once they are durable; whoever searches during a storm of events, or starts after one, must not wait until
 /// the pipeline has worked through it.
 fn is_read_back_later(deed: &Deed) -> bool {
@@ -209,6 +209,7 @@ fn is_read_back_later(deed: &Deed) -> bool {
             | Deed::LoginRefused { .. }
             | Deed::LoggedOut {}
             | Deed::Lost { .. }
+            | Deed::ImportGrew { .. }
     )
 }
 

@@ -67,7 +67,9 @@ fn run_import(node: &Node, paths: &[PathBuf], hints: &FileHints, say: &mut dyn F
     }
     let lists = [("注記", &totals.notes), ("破損", &totals.damaged), ("失敗", &totals.failed)];
     for (word, list) in lists {
-        list.iter().for_each(|line| say(Reply::Note(format!("{word} {line}"))));
+        for line in list {
+            say(Reply::Note(format!("{word} {line}")));
+        }
     }
     let damaged = totals.damaged.len();
     say(Reply::Out(format!("accepted: {}, duplicate: {}, damaged: {damaged}", totals.accepted, totals.duplicate)));

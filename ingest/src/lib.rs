@@ -58,8 +58,10 @@ fn parse_object(id: RecordId, record: &Record, settings: &TextSettings) -> Event
         windows::try_json(id, record, zone)
     } else {
         // JSON is UTF-8 without a mark; Windows tools write it with one, and in UTF-16.
-        let bytes = text::decode(&record.bytes, None).text.into_owned().into_bytes();
-        windows::try_json(id, &Record { bytes, ..record.clone() }, zone)
+        let decoded = text::decode(&record.bytes, None);
+        let bytes = decoded.text.into_owned().into_bytes();
+        let event = windows::try_json(id, &Record { bytes, ..record.clone() }, zone);
+        event.map(|event| Event { original_encoding: decoded.encoding.map(str::to_owned), ..event })
     };
     windows.unwrap_or_else(|| parse_syslog(id, record, settings))
 }

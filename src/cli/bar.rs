@@ -61,14 +61,18 @@ fn text(done: u64, total: u64, elapsed: Duration) -> String {
     let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
     let filled = usize::try_from(percent).unwrap_or(100) * WIDTH / 100;
     let bar = format!("{}{}", "=".repeat(filled), " ".repeat(WIDTH - filled));
-    let mut line = format!("[{bar}] {percent:>3}%  {} / {}", bytes(done), bytes(total));
-    if elapsed >= RATE_AFTER && done > 0 {
-        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = done.saturating_mul(1000) / milliseconds;
-        let left = (total - done).checked_div(rate).unwrap_or(0);
-        line.push_str(&format!("  {}/s  残り {}", bytes(rate), clock(left)));
+    format!("[{bar}] {percent:>3}%  {} / {}{}", bytes(done), bytes(total), pace(done, total, elapsed))
+}
+
+/// Rate and time left, once they mean something.
+fn pace(done: u64, total: u64, elapsed: Duration) -> String {
+    if elapsed < RATE_AFTER || done == 0 {
+        return String::new();
     }
-    line
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    let rate = done.saturating_mul(1000) / milliseconds;
+    let left = (total - done).checked_div(rate).unwrap_or(0);
+    format!("  {}/s  残り {}", bytes(rate), clock(left))
 }
 
 /// `1.2 GB`: tenths from a thousand bytes on.

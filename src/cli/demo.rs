@@ -252,8 +252,7 @@ fn list(dir: &Path) -> anyhow::Result<ExitCode> {
     let status = control::ask(dir, false, &Request::DemoList {}, &mut |reply| match reply {
         Reply::Out(text) => println_quietly(&text),
         Reply::Note(text) => eprintln!("{text}"),
-        Reply::Moved { .. } => {}
-        Reply::Exit(_) => {}
+        Reply::Moved { .. } | Reply::Exit(_) => {}
     })?;
     Ok(ExitCode::from(status))
 }

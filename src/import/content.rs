@@ -86,8 +86,8 @@ fn marks<'a>(input: &InputFile, earlier: &'a [ImportRow]) -> Vec<&'a ImportRow> 
 struct Pass {
     hash: Sha256,
     bytes: u64,
-    quotes: usize,
-    lines: usize,
+    quote_is_open: bool,
+    has_lines: bool,
     /// The last two bytes: a line feed of UTF-16 has a zero behind or before it.
     tail: [u8; 2],
 }
@@ -96,8 +96,8 @@ impl Pass {
     fn take(&mut self, piece: &[u8]) {
         self.hash.update(piece);
         self.bytes += piece.len() as u64;
-        self.quotes += piece.iter().filter(|&&byte| byte == b'"').count();
-        self.lines += piece.iter().filter(|&&byte| byte == b'\n').count();
+        self.quote_is_open ^= piece.iter().fold(false, |odd, &byte| odd ^ (byte == b'"'));
+        self.has_lines |= piece.contains(&b'\n');
         for &byte in piece.get(piece.len().saturating_sub(2)..).unwrap_or_default() {
             self.tail = [self.tail[1], byte];
         }
@@ -105,11 +105,11 @@ impl Pass {
 
     /// Whether what was read so far is that import's log.
     fn is(&self, input: &InputFile, row: &ImportRow) -> Option<Beginning> {
-        if self.lines == 0 || hex(&self.hash.clone().finalize()) != row.sha256 {
+        if !self.has_lines || hex(&self.hash.clone().finalize()) != row.sha256 {
             return None;
         }
         // A row that was cut inside quotes was read as other rows than it is now.
-        if input.kind == FileKind::Rows && self.quotes % 2 == 1 {
+        if input.kind == FileKind::Rows && self.quote_is_open {
             return None;
         }
         let ended = self.tail[1] == b'\n' || self.tail == *b"\n\0";

@@ -43,8 +43,12 @@ impl Site {
     }
 }
 
+fn line(number: u32) -> String {
+    format!("<14>1 2026-10-25T12:00:00+09:00 app01 reception 7 - - 受付 {number:06}\n")
+}
+
 fn lines(numbers: std::ops::Range<u32>) -> String {
-    numbers.map(|number| format!("<14>1 2026-10-25T12:00:00+09:00 app01 reception 7 - - 受付 {number:06}\n")).collect()
+    numbers.map(line).collect()
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn what_the_lines_do_not_say_is_said_with_the_import() {
     assert_eq!(said.out, totals(2, 0, 0));
     let times: Vec<_> = site.search("*").iter().map(|event| event["@timestamp"].clone()).collect();
     assert_eq!(times, ["2024-10-25T12:00:00.000000Z", "2024-02-29T12:00:00.000000Z"]);
+    assert_eq!(site.count("host:rtx1200"), 1, "the line that names no machine");
     // The views are made anew from the journal alone.
     for view in ["index", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
         let path = site.data().join(view);

@@ -71,7 +71,7 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
         line(
             health.unreadable.is_empty(),
             "監視フォルダ",
-            if health.unreadable.is_empty() { "読めています".to_owned() } else { health.unreadable.join("\n") },
+            if health.unreadable.is_empty() { "読めています".to_owned() } else { health.unreadable.join("、") },
             "読めないファイルや見えない共有フォルダがあるとここに出ます。見えるようになれば自動で続きを取り込みます。",
         ),
         line(true, "版", health.version, "問い合わせの際にお知らせください。"),

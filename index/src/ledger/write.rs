@@ -355,17 +355,12 @@ impl<'a> LedgerBatch<'a> {
         )
     }
 
-    /// What an act changes. Every act is in the trail.
+    /// What an act changes. Every act is in the trail, but for bookmarks, which nobody sets.
     pub fn apply_act(&mut self, id: RecordId, act: &Act) -> Result<(), LedgerError> {
         let at = act.at.timestamp_micros();
-        let deed = serde_json::to_string(&act.deed)
-            .map_err(|error| LedgerError::BadRow { table: "trail", reason: error.to_string() })?;
-        self.transaction
-            .execute(
-                "INSERT OR IGNORE INTO trail VALUES (?1, ?2, ?3, ?4)",
-                params![id.0.cast_signed(), at, act.by, deed],
-            )
-            .naming("keep the trail")?;
+        if !matches!(act.deed, Deed::ImportGrew { .. }) {
+            self.keep_trail(id, act)?;
+        }
         match &act.deed {
             Deed::Context { name, sha256, text } => self.put_context(id, at, *name, sha256, text),
             Deed::ImportOpened { path, sha256, bytes, known, .. } => self.execute(
@@ -410,6 +405,16 @@ impl<'a> LedgerBatch<'a> {
             | Deed::Viewed { .. }
             | Deed::Exported { .. } => Ok(()),
         }
+    }
+
+    fn keep_trail(&mut self, id: RecordId, act: &Act) -> Result<(), LedgerError> {
+        let deed = serde_json::to_string(&act.deed)
+            .map_err(|error| LedgerError::BadRow { table: "trail", reason: error.to_string() })?;
+        self.execute(
+            "keep the trail",
+            "INSERT OR IGNORE INTO trail VALUES (?1, ?2, ?3, ?4)",
+            params![id.0.cast_signed(), act.at.timestamp_micros(), act.by, deed],
+        )
     }
 
     /// Adds to what could not be taken or read.

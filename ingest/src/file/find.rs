@@ -22,6 +22,9 @@ const START_BYTES: u64 = 16 * 1024;
 /// Packings and archives that may stand one in the other: a rotated log inside a zip, a zip inside a zip.
 const LAYERS_MAX: usize = 2;
 
+/// Most members of an archive inside another packing: to read one of them the archive is unpacked anew.
+const INNER_MEMBERS_MAX: usize = 100;
+
 /// Formats that people hand in and that are no logs, or not readable here: how they begin and what to do.
 const FOREIGN: [(&[u8], &str); 12] = [
     (b"\xd4\xc3\xb2\xa1", "pcap には対応していません"),
@@ -122,9 +125,9 @@ fn walk(path: &Path, state: &mut Walk) -> Result<(), InputError> {
         return walk_folder(path, &facts, state);
     }
     if facts.is_file() {
-        state.files.push(path.to_owned())
+        state.files.push(path.to_owned());
     } else {
-        state.passed_over.push(path.to_owned())
+        state.passed_over.push(path.to_owned());
     }
     Ok(())
 }
@@ -229,15 +232,12 @@ fn start_of(file: &InputFile) -> io::Result<Vec<u8>> {
 fn look_into_archive(archive: &InputFile, is_named: bool, found: &mut Found) -> io::Result<()> {
     let members = if archive.layers.is_empty() {
         zip::members(&mut File::open(&archive.path)?)
+    } else if let Some(bytes) = archive.held()? {
+        zip::members(&mut io::Cursor::new(bytes))
     } else {
-        match archive.held()? {
-            Some(bytes) => zip::members(&mut io::Cursor::new(bytes)),
-            None => {
-                let reason = "圧縮の中の zip が大きすぎます。取り出して渡してください";
-                found.refused.push((archive.shown.clone(), reason.to_owned()));
-                return Ok(());
-            }
-        }
+        let reason = "圧縮の中の zip が大きすぎます。取り出して渡してください";
+        found.refused.push((archive.shown.clone(), reason.to_owned()));
+        return Ok(());
     };
     let members = match members {
         Ok(members) => members,
@@ -246,6 +246,12 @@ fn look_into_archive(archive: &InputFile, is_named: bool, found: &mut Found) -> 
             return Ok(());
         }
     };
+    if !archive.layers.is_empty() && members.len() > INNER_MEMBERS_MAX {
+        let reason =
+            format!("圧縮の中の zip のファイルが {INNER_MEMBERS_MAX} 個を超えています。取り出して渡してください");
+        found.refused.push((archive.shown.clone(), reason));
+        return Ok(());
+    }
     // Office documents are archives too.
     if members.iter().any(|member| member.name == "[Content_Types].xml") {
         let reason = "Excel や Word の文書は読めません。CSV で書き出してください";

@@ -9,6 +9,12 @@ use super::zip::sample::archive;
 use super::*;
 use crate::evtx::sample;
 
+/// Index, format and bytes of a record.
+type Piece = (u64, Format, Vec<u8>);
+
+/// What [`find`] says of a folder, with the names below it.
+type Named = (Vec<(String, FileKind)>, Vec<String>, Vec<(String, String)>);
+
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -23,9 +29,9 @@ impl Folder {
         path
     }
 
-    fn find(&self) -> (Vec<(String, FileKind)>, Vec<String>, Vec<(String, String)>) {
+    fn find(&self) -> Named {
         let found = find(&[self.0.path().to_owned()]).unwrap();
-        let short = |path: &str| path.strip_prefix(self.0.path().to_str().unwrap()).unwrap()[1..].to_owned();
+        let short = |path: &str| path.strip_prefix(&format!("{}/", self.0.path().display())).unwrap().to_owned();
         (
             found.files.iter().map(|file| (short(&file.shown), file.kind)).collect(),
             found.passed_over.iter().map(|path| short(path.to_str().unwrap())).collect(),
@@ -44,8 +50,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Index, format and bytes of every record, and the damage told.
-fn read(file: &InputFile) -> (Vec<(u64, Format, Vec<u8>)>, Vec<String>) {
+/// Every record, and the damage told.
+fn read(file: &InputFile) -> (Vec<Piece>, Vec<String>) {
     let mut records = FileRecords::open(file, receipt()).unwrap();
     let found = records.by_ref().map(|record| record.unwrap());
     let found = found.map(|record| (record.file.unwrap().index, record.format, record.bytes)).collect();
@@ -116,7 +122,8 @@ fn packed_files_are_known_by_their_content() {
 #[test]
 fn a_cut_archive_gives_what_can_be_read() {
     let folder = Folder::new();
-    let text: String = (0..30_000).map(|number| format!("line {number}\n")).collect();
+    let text: String =
+        (0..30_000).flat_map(|number| ["line ".to_owned(), number.to_string(), "\n".to_owned()]).collect();
     let whole = gzip(text.as_bytes());
     let file = single(&folder.write("gw.log.gz", &whole[..whole.len() / 2]));
     let (found, damage) = read(&file);

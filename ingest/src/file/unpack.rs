@@ -162,12 +162,13 @@ impl Unpacked {
         Self { decoder: packing.decoder(packed), bound, left: bound, account: account.clone(), ended: false }
     }
 
-    fn end(&mut self, note: Option<String>) -> io::Result<usize> {
+    /// Nothing more is read; the end of a damaged stream looks like any other.
+    fn end(&mut self, note: Option<String>) -> usize {
         self.ended = true;
         if let Some(note) = note {
             self.account.note(note);
         }
-        Ok(0)
+        0
     }
 
     fn fail(&mut self, error: io::Error) -> io::Result<usize> {
@@ -181,7 +182,7 @@ impl Unpacked {
             io::ErrorKind::OutOfMemory => "展開に使うメモリが上限を超えるため読めません".to_owned(),
             _ => format!("圧縮データが壊れています（読めたところまで取り込みました: {error}）"),
         };
-        self.end(Some(note))
+        Ok(self.end(Some(note)))
     }
 }
 
@@ -193,17 +194,17 @@ impl Read for Unpacked {
         // The decoders are others' work and meet hostile bytes here; one that panics has met damage.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.decoder.read(buffer)));
         match outcome {
-            Ok(Ok(0)) => self.end(None),
+            Ok(Ok(0)) => Ok(self.end(None)),
             Ok(Ok(read)) if read as u64 > self.left => {
                 self.account.explode(self.bound);
-                self.end(None)
+                Ok(self.end(None))
             }
             Ok(Ok(read)) => {
                 self.left -= read as u64;
                 Ok(read)
             }
             Ok(Err(error)) => self.fail(error),
-            Err(_) => self.end(Some("圧縮データが壊れています（展開を中断しました）".to_owned())),
+            Err(_) => Ok(self.end(Some("圧縮データが壊れています（展開を中断しました）".to_owned()))),
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum ZipError {
     BadDirectory,
     #[error("zip の中のファイルが多すぎます（{0} 個、上限 {MEMBERS_MAX} 個）。分けて渡してください")]
     TooMany(u64),
+    #[error("zip の中のファイルが重なり合っています（圧縮爆弾の疑い）")]
+    Overlap,
     #[error("読み取りに失敗しました（{0}）")]
     Read(#[from] io::Error),
 }
@@ -72,11 +74,16 @@ pub(super) fn members<R: Read + Seek>(reader: &mut R) -> Result<Vec<Member>, Zip
     }
     reader.seek(SeekFrom::Start(end.directory_offset))?;
     let mut directory = io::BufReader::new(reader.take(end.directory_bytes));
-    let (mut found, mut seen) = (Vec::new(), 0);
+    let (mut found, mut seen, mut packed_bytes) = (Vec::new(), 0, 0_u64);
     while let Some(member) = next_member(&mut directory, end.shift)? {
         seen += 1;
         if seen > MEMBERS_MAX {
             return Err(ZipError::TooMany(seen));
+        }
+        // What one member may swell to is bounded by its size; members that share their bytes would each have that much.
+        packed_bytes = packed_bytes.saturating_add(member.packed_bytes);
+        if packed_bytes > end.directory_offset {
+            return Err(ZipError::Overlap);
         }
         if !member.name.ends_with('/') {
             found.push(Member { name: harmless(&member.name), ..member });
@@ -378,6 +385,32 @@ mod tests {
         for cut in [0, 10, 40, bytes.len() - 5] {
             assert!(members(&mut Cursor::new(&bytes[..cut])).is_err(), "{cut}");
         }
+    }
+
+    #[test]
+    fn no_byte_of_an_archive_can_do_harm() {
+        let whole = sample::archive(&[(b"a.log", b"stored\n"), (b"b.log", &b"packed\n".repeat(50))]);
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let Ok(found) = members(&mut Cursor::new(&bytes)) else { continue };
+                for member in found {
+                    let mut reader =
+                        member.open(Cursor::new(bytes.clone()), &Account::default()).expect("memory reads");
+                    io::copy(&mut reader, &mut io::sink()).expect("damage is no failure");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn members_that_share_their_bytes_are_refused() {
+        let bytes = sample::archive(&[(b"a.log", &[b'x'; 400])]);
+        let at = memchr::memmem::rfind(&bytes, &DIRECTORY_ENTRY).expect("a directory");
+        let entry = &bytes[at..bytes.len() - 22];
+        let shared = sample::end(bytes[..at].to_vec(), &entry.repeat(2), 2);
+        assert!(matches!(members(&mut Cursor::new(shared)), Err(ZipError::Overlap)));
     }
 
     #[test]
