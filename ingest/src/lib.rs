@@ -12,6 +12,7 @@ pub mod syslog;
 pub mod text;
 pub mod windows;
 
+use monban_event::redact::redact_event;
 use monban_event::{Event, Format, Record, RecordId, RecordParser};
 
 pub use parser::{TextSettings, parse_syslog};
@@ -24,16 +25,22 @@ pub struct Parsers {
 
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
+        let before = events.len();
+        let mut notes = Vec::new();
         match record.format {
-            Format::Syslog | Format::Csv => {
+            // The text was blotted before it was read.
+            Format::Syslog => {
                 let event = parse_syslog(id, record, &self.settings);
                 let others = repeat::others(&event);
                 events.push(event);
                 events.extend(others);
+                return notes;
             }
+            Format::Csv => events.push(parse_syslog(id, record, &self.settings)),
             Format::Json => events.push(windows::parse_json(id, record, self.settings.zone_of(record))),
-            Format::EvtxChunk => return evtx::parse_chunk(id, record, events).notes,
+            Format::EvtxChunk => notes = evtx::parse_chunk(id, record, events).notes,
         }
-        Vec::new()
+        events.iter_mut().skip(before).for_each(redact_event);
+        notes
     }
 }

@@ -79,8 +79,8 @@ fn is_hidden(character: char) -> bool {
 
 /// In blocks without an early end: so the compiler makes it a handful of instructions a line.
 fn has_controls(bytes: &[u8]) -> bool {
-    let in_block = |block: &[u8]| block.iter().fold(false, |found, byte| found | (*byte < b' ') | (*byte == 0x7f));
-    bytes.chunks(64).any(in_block)
+    let mark = |byte: u8| u8::from(byte < b' ') | u8::from(byte == 0x7f);
+    bytes.chunks(64).any(|block| block.iter().fold(0, |found, byte| found | mark(*byte)) != 0)
 }
 
 /// One `#012` may be a number that a person wrote; two are a relay's.

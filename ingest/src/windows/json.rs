@@ -5,7 +5,6 @@
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use monban_event::limits::MESSAGE_BYTES_MAX;
-use monban_event::redact::redact;
 use monban_event::{Event, EventId, ParseStatus, Record, RecordId, TimeRule};
 use serde_json::{Map, Value};
 
@@ -29,7 +28,7 @@ pub fn parse_json(id: RecordId, record: &Record, zone: Tz) -> Event {
         event.time_rule = Some(rule);
     }
     if let Some(text) = first_text(&object, &["message", "Message"]) {
-        event.message = Some(one_line(&redact(text)));
+        event.message = Some(one_line(text));
     }
     event
 }
@@ -40,7 +39,7 @@ fn raw(described: &Described<'_>) -> Event {
     Event {
         module: None,
         parse_status: Some(ParseStatus::Raw),
-        message: Some(one_line(&redact(&text))).filter(|text| !text.is_empty()),
+        message: Some(one_line(&text)).filter(|text| !text.is_empty()),
         ..envelope(described)
     }
 }
