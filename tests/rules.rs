@@ -100,7 +100,10 @@ impl Way {
             self.next = self.next.next();
             for mut event in events {
                 enrich(self.detector.context(), &mut event);
-                self.detector.observe(&mut event, &mut Vec::new());
+                let others = self.detector.expand(&mut event);
+                for mut event in std::iter::once(event).chain(others) {
+                    self.detector.observe(&mut event, &mut Vec::new());
+                }
             }
         }
     }
