@@ -36,6 +36,14 @@ fn opened(text: &str) -> Option<(String, u32)> {
     Some((format!("{before}{inner}"), count))
 }
 
+/// The count of `last message repeated N times`, which syslogd writes without a tag, and BSD's between dashes.
+pub(crate) fn pointing_back(message: &str) -> Option<&str> {
+    let rest = message.trim_start_matches(['-', ' ']).strip_prefix("last message repeated ")?;
+    let (count, rest) = rest.split_once(' ')?;
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && rest.starts_with("time")).then_some(count)
+}
+
 /// The other attempts to log in that the event's line stands for: the same event, with offsets of their own.
 pub(crate) fn others(event: &Event) -> impl Iterator<Item = Event> + use<> {
     let is_attempt = event.category == Some(Category::Authentication) && event.action == Some(Action::Login);
@@ -75,6 +83,13 @@ mod tests {
         let offsets: Vec<u32> = events.iter().map(|event| event.id.offset).collect();
         assert_eq!(offsets, [0, 1, 2, 3]);
         assert!(events.iter().all(|event| event.user_name == events[0].user_name && event.id.record == RecordId(9)));
+    }
+
+    #[test]
+    fn lines_that_point_back_say_how_often() {
+        assert_eq!(parse(b"<86>Mar  3 09:00:00 db01 last message repeated 5 times").native.get(REPEATED), Some("5"));
+        assert_eq!(pointing_back("--- last message repeated 1 time ---"), Some("1"));
+        assert_eq!(pointing_back("last message repeated often"), None);
     }
 
     #[test]
