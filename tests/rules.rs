@@ -100,7 +100,10 @@ impl Way {
             self.next = self.next.next();
             for mut event in events {
                 enrich(self.detector.context(), &mut event);
-                self.detector.observe(&mut event, &mut Vec::new());
+                let others = self.detector.expand(&mut event);
+                for mut event in std::iter::once(event).chain(others) {
+                    self.detector.observe(&mut event, &mut Vec::new());
+                }
             }
         }
     }
@@ -175,4 +178,26 @@ fn each_rule_is_silent_about_the_everyday() {
         let found = found(&sample(&id, "nomatch"));
         assert!(!found.contains_key(&id), "{id} speaks of the everyday: {:#?}", found[&id]);
     }
+}
+
+/// A host that counts repeated lines instead of writing them must not hide that someone guesses at a password.
+#[test]
+fn failures_that_a_line_only_counts_reach_the_threshold() {
+    let failure = "<86>Oct  6 10:00:00 db01 sshd[77]: Failed password for tanaka from 10.20.1.5 port 5 ssh2";
+    let wrapped = "<86>Oct  6 10:00:02 db01 sshd[77]: message repeated 9 times: [ Failed password for tanaka from 10.20.1.5 port 5 ssh2]";
+    let pointing = "<86>Oct  6 10:00:02 db01 last message repeated 9 times";
+    let line = |text: &str| Line {
+        received_at: "2026-10-06T10:00:03+09:00".parse().unwrap(),
+        peer: None,
+        raw: Some(text.to_owned()),
+        evtx_json: None,
+        tick: false,
+        context: None,
+    };
+    for second in [wrapped, pointing] {
+        let found = found(&[line(failure), line(second)]);
+        let counts: Vec<u64> = found.get("AU-01").into_iter().flatten().map(|finding| finding.count).collect();
+        assert_eq!(counts, [10], "{second}");
+    }
+    assert!(!found(&[line(failure), line(&pointing.replace('9', "8"))]).contains_key("AU-01"));
 }

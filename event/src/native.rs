@@ -2,6 +2,10 @@
 //! incident responders speak those names. One buffer holds all of them: an event has some thirty, and a million
 //! events an hour should not cost thirty million allocations.
 
+/// Room made with the first field: what a firewall's line needs, so that it does not grow step by step.
+const FIRST_BYTES: usize = 512;
+const FIRST_FIELDS: usize = 32;
+
 /// Native names and values in the order in which they came. A name may occur more than once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NativeFields {
@@ -13,6 +17,10 @@ pub struct NativeFields {
 impl NativeFields {
     /// Appends a field. Names and values longer than 4 GiB cannot occur: a record is bounded far below that.
     pub fn push(&mut self, name: &str, value: &str) {
+        if self.entries.is_empty() {
+            self.buffer.reserve(FIRST_BYTES);
+            self.entries.reserve(FIRST_FIELDS);
+        }
         let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.buffer.push_str(name);
         self.buffer.push_str(value);

@@ -263,7 +263,7 @@ pub fn structured_parameters(structured: &str) -> impl Iterator<Item = (&str, &s
 /// What follows a BSD stamp: a colon and no host, a host, or (behind a relay's header) perhaps one.
 fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Header<'a>) -> Option<&'a str> {
     let behind_colon = rest.strip_prefix(':');
-    let text = behind_colon.unwrap_or(rest).trim_start_matches([' ', '\t']);
+    let text = skip_priority_words(behind_colon.unwrap_or(rest).trim_start_matches([' ', '\t']));
     let host = if behind_colon.is_none() { take_host(text) } else { None };
     // A time that opens the message is the device's own; the word behind it is a host only if a tag follows.
     let host = host.filter(|(_, behind)| depth == 0 || starts_with_tag(behind));
@@ -271,10 +271,22 @@ fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Hea
         header.time = Some(time);
     }
     header.after_time = text;
-    let Some((host, behind)) = host else { return (depth == 0).then_some(text) };
+    let Some((host, behind)) = host else { return (depth == 0 || is_host_body(text)).then_some(text) };
     set_host(header, Some(host));
     Some(behind)
 }
+
+/// `<auth.info>`, which BSD's verbose syslogd puts between time and host.
+fn skip_priority_words(text: &str) -> &str {
+    let Some((level, rest)) = text.strip_prefix('<').and_then(|inner| inner.split_once("> ")) else { return text };
+    let is_level = level.len() <= PRIORITY_WORDS_MAX
+        && level.contains('.')
+        && level.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
+    if is_level { rest } else { text }
+}
+
+/// Facility and level in words: `authpriv.warning`.
+const PRIORITY_WORDS_MAX: usize = 20;
 
 /// A local time must not replace one that carries its offset.
 fn is_weaker(time: &HeaderTime, header: &Header<'_>) -> bool {
@@ -389,17 +401,36 @@ fn read_host_without_time<'a>(text: &'a str, header: &mut Header<'a>) -> Option<
 }
 
 fn read_tag(header: &mut Header<'_>) {
-    let body = header.body;
-    let body = SYSLOG_LEVELS.iter().find_map(|level| body.strip_prefix(level)).unwrap_or(body);
+    let body = skip_level(header.body);
     // In a line without any frame, `error: text` is text; only a pid makes its first word a program.
     let is_framed = header.priority.is_some() || header.time.is_some() || header.host.is_some();
     if let Some((app, pid, message)) = tag(body).filter(|(_, pid, _)| is_framed || pid.is_some()) {
-        (header.app, header.pid, header.message) = (Some(app), pid, message);
+        (header.app, header.pid, header.message) = (Some(app), pid, skip_message_id(message));
     }
 }
 
 /// F5 writes the level between host and tag.
 const SYSLOG_LEVELS: [&str; 8] = ["emerg ", "alert ", "crit ", "err ", "warning ", "notice ", "info ", "debug "];
+
+/// The level before a tag: F5's word, AIX's `auth|security:info`.
+fn skip_level(body: &str) -> &str {
+    if let Some(rest) = SYSLOG_LEVELS.iter().find_map(|level| body.strip_prefix(level)) {
+        return rest;
+    }
+    let (facility, rest) = split_token(body);
+    let level = facility.split_once(':').map_or("", |(_, level)| level);
+    let is_level = SYSLOG_LEVELS.iter().any(|known| known.trim_end() == level);
+    if is_level { rest } else { body }
+}
+
+/// Solaris puts `[ID 800047 auth.info]` before the text.
+fn skip_message_id(message: &str) -> &str {
+    let inner = message.strip_prefix("[ID ").and_then(|rest| rest.split_once("] "));
+    match inner {
+        Some((id, text)) if id.len() <= 40 && id.starts_with(|first: char| first.is_ascii_digit()) => text,
+        _ => message,
+    }
+}
 
 fn starts_with_tag(text: &str) -> bool {
     // `CISE_…`: Cisco ISE puts no colon behind its category.
@@ -614,6 +645,15 @@ mod tests {
                 "last message repeated 3 times",
             ),
             ("<34>Mar  3 09:00:00 last message repeated 3 times", None, None, "last message repeated 3 times"),
+            ("<38>Mar  3 09:00:00 <auth.info> fw1 sshd[7]: x", Some("fw1"), Some("sshd"), "x"),
+            ("<38>Mar  3 09:00:00 sol1 sshd[7]: [ID 800047 auth.info] x", Some("sol1"), Some("sshd"), "x"),
+            ("<38>Mar  3 09:00:00 aix1 auth|security:info sshd[7]: x", Some("aix1"), Some("sshd"), "x"),
+            ("Mar  3 09:00:00 sw1 123: Mar  3 2026 09:00:00.1 JST: %A-5-B: y", Some("sw1"), None, "%A-5-B: y"),
+            ("Mar  3 09:00:00 192.0.2.5 123: sw1: *Mar  3 09:00:00.1: %A-5-B: y", Some("sw1"), None, "%A-5-B: y"),
+            ("Mar  3 09:00:00 192.0.2.5 123: %A-5-B: y", Some("192.0.2.5"), None, "%A-5-B: y"),
+            ("Mar  3 09:00:00 nx1 : 2026 Mar  3 09:00:00 JST: %A-5-B: y", Some("nx1"), None, "%A-5-B: y"),
+            ("<13>Mar  3 09:00:00 dc01 MSWinEventLog\t1\tSecurity", Some("dc01"), None, "MSWinEventLog\t1\tSecurity"),
+            ("<14> Mar  3 09:00:00 192.0.2.5 00076 ports: port 1", Some("192.0.2.5"), None, "00076 ports: port 1"),
             ("<34>Mar  3 09:00:00 fw1 su: x\n\ty", Some("fw1"), Some("su"), "x\n\ty"),
         ] {
             let header = read(line);

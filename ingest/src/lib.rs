@@ -13,6 +13,7 @@ pub mod syslog;
 pub mod text;
 pub mod windows;
 
+use monban_event::redact::redact_event;
 use monban_event::{Event, Format, Record, RecordId, RecordParser};
 
 pub use parser::{TextSettings, parse_syslog};
@@ -26,26 +27,24 @@ pub struct Parsers {
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
         let first = events.len();
-        let notes = match record.format {
+        let mut notes = Vec::new();
+        match record.format {
             Format::Syslog => {
                 let event = parse_syslog(id, record, &self.settings);
                 let others = repeat::others(&event);
                 events.push(event);
                 events.extend(others);
-                Vec::new()
             }
-            Format::Csv => {
-                events.push(parser::csv_row::parse_row(id, record, &self.settings));
-                Vec::new()
-            }
-            Format::Json => {
-                events.push(parse_object(id, record, &self.settings));
-                Vec::new()
-            }
-            Format::EvtxChunk => evtx::parse_chunk(id, record, events).notes,
-        };
+            Format::Csv => events.push(parser::csv_row::parse_row(id, record, &self.settings)),
+            Format::Json => events.push(parse_object(id, record, &self.settings)),
+            Format::EvtxChunk => notes = evtx::parse_chunk(id, record, events).notes,
+        }
         for event in events.iter_mut().skip(first) {
             hints::name_machine(record, event);
+            // A line was blotted before it was read.
+            if record.format != Format::Syslog {
+                redact_event(event);
+            }
         }
         notes
     }

@@ -3,6 +3,9 @@
 //! repeated N times`) say nothing by themselves and are left to their parsers.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use monban_event::limits::LOGIN_REPEATS_MAX;
 use monban_event::{Action, Category, Event, EventId};
@@ -11,6 +14,8 @@ use monban_event::{Action, Category, Event, EventId};
 pub(crate) const REPEATED: &str = "repeated";
 
 const MARK: &str = "message repeated ";
+
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
 
 /// The line as it was before it was counted, and the count.
 pub(crate) fn unwrap(text: Cow<'_, str>) -> (Cow<'_, str>, Option<u32>) {
@@ -21,7 +26,7 @@ pub(crate) fn unwrap(text: Cow<'_, str>) -> (Cow<'_, str>, Option<u32>) {
 }
 
 fn opened(text: &str) -> Option<(String, u32)> {
-    let at = memchr::memmem::find(text.as_bytes(), MARK.as_bytes())?;
+    let at = FINDER.find(text.as_bytes())?;
     let (count, inner) = text.get(at + MARK.len()..)?.split_once(" times: [")?;
     // A number too large to read is as large as can be.
     let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
@@ -29,6 +34,14 @@ fn opened(text: &str) -> Option<(String, u32)> {
     let inner = inner.trim_end().strip_suffix(']')?.trim_start_matches(' ');
     let before = text.get(..at).filter(|before| before.is_empty() || before.ends_with(' '))?;
     Some((format!("{before}{inner}"), count))
+}
+
+/// The count of `last message repeated N times`, which syslogd writes without a tag, and BSD's between dashes.
+pub(crate) fn pointing_back(message: &str) -> Option<&str> {
+    let rest = message.trim_start_matches(['-', ' ']).strip_prefix("last message repeated ")?;
+    let (count, rest) = rest.split_once(' ')?;
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && rest.starts_with("time")).then_some(count)
 }
 
 /// The other attempts to log in that the event's line stands for: the same event, with offsets of their own.
@@ -70,6 +83,13 @@ mod tests {
         let offsets: Vec<u32> = events.iter().map(|event| event.id.offset).collect();
         assert_eq!(offsets, [0, 1, 2, 3]);
         assert!(events.iter().all(|event| event.user_name == events[0].user_name && event.id.record == RecordId(9)));
+    }
+
+    #[test]
+    fn lines_that_point_back_say_how_often() {
+        assert_eq!(parse(b"<86>Mar  3 09:00:00 db01 last message repeated 5 times").native.get(REPEATED), Some("5"));
+        assert_eq!(pointing_back("--- last message repeated 1 time ---"), Some("1"));
+        assert_eq!(pointing_back("last message repeated often"), None);
     }
 
     #[test]

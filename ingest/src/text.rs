@@ -69,27 +69,28 @@ pub fn decode(bytes: &[u8], set: Option<Charset>) -> Decoded<'_> {
 /// those that came as they are become blanks, and only line feeds and tabs stay. The record keeps all of them.
 pub(crate) fn readable(text: &str) -> Cow<'_, str> {
     let text = unescaped(text);
-    if !text.bytes().any(is_control) {
+    if !has_controls(text.as_bytes()) || !text.contains(is_hidden) {
         return text;
     }
     let shown = text.replace("\r\n", "\n");
-    Cow::Owned(
-        shown
-            .chars()
-            .map(|character| if character.is_control() && !matches!(character, '\n' | '\t') { ' ' } else { character })
-            .collect(),
-    )
+    Cow::Owned(shown.replace(is_hidden, " "))
 }
 
-fn is_control(byte: u8) -> bool {
-    byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f
+fn is_hidden(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
+}
+
+/// In blocks without an early end: so the compiler makes it a handful of instructions a line.
+fn has_controls(bytes: &[u8]) -> bool {
+    let mark = |byte: u8| u8::from(byte < b' ') | u8::from(byte == 0x7f);
+    bytes.chunks(64).any(|block| block.iter().fold(0, |found, byte| found | mark(*byte)) != 0)
 }
 
 /// One `#012` may be a number that a person wrote; two are a relay's.
 fn unescaped(text: &str) -> Cow<'_, str> {
     const ESCAPES: [(&str, &str); 3] = [("#015", ""), ("#012", "\n"), ("#011", "\t")];
     let is_escape = |at: usize| ESCAPES.iter().any(|(escape, _)| text.get(at..at + 4) == Some(*escape));
-    let escapes = memchr::memmem::find_iter(text.as_bytes(), "#01").filter(|at| is_escape(*at));
+    let escapes = memchr::memchr_iter(b'#', text.as_bytes()).filter(|at| is_escape(*at));
     if escapes.take(2).count() < 2 {
         return Cow::Borrowed(text);
     }

@@ -149,6 +149,10 @@ pub(super) fn is_prose(word: &str) -> bool {
 pub(super) fn behind_name(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
     let word = text.get(name.clone())?;
     let start = next_word(text, name.end)?;
+    // `Failed password for …`: what nearly every line with the word is.
+    if text.get(start..)?.starts_with("for ") {
+        return None;
+    }
     let lower = word.to_ascii_lowercase();
     if lower.ends_with("community") {
         return community(text, name.start, start);

@@ -15,6 +15,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::event::Event;
+
 pub use keyed::is_secret_key;
 
 /// What stands where a secret stood; shortened where the secret was shorter, so that text never grows.
@@ -113,6 +115,25 @@ pub fn redact_field<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
         return mask_of(value).map_or(Cow::Borrowed(value), |mask| Cow::Owned(mask.to_owned()));
     }
     redact(value)
+}
+
+/// Blots an event whose fields were not read from a text that had gone through [`redact`]: rows, objects, event logs.
+pub fn redact_event(event: &mut Event) {
+    let texts = [
+        &mut event.message,
+        &mut event.reason,
+        &mut event.process_command_line,
+        &mut event.process_parent_command_line,
+    ];
+    for place in texts {
+        if let Some(Cow::Owned(text)) = place.as_deref().map(redact) {
+            *place = Some(text);
+        }
+    }
+    let is_secret = |(name, value)| matches!(redact_field(name, value), Cow::Owned(_));
+    if event.native.iter().any(is_secret) {
+        event.native = event.native.iter().map(|(name, value)| (name, redact_field(name, value))).collect();
+    }
 }
 
 /// What to write for a secret; `None` where there is none or the device has masked it itself.

@@ -183,6 +183,19 @@ fn fields_by_name() {
 }
 
 #[test]
+fn whole_events() {
+    let mut event = Event {
+        message: Some("login password=geheim12 ok".to_owned()),
+        process_command_line: Some("net user sato Geheim1! /add".to_owned()),
+        native: [("user", "sato"), ("Password", "geheim12")].into_iter().collect(),
+        ..Event::default()
+    };
+    redact_event(&mut event);
+    let json = serde_json::Value::Object(event.to_json()).to_string().to_lowercase();
+    assert!(!json.contains("geheim") && json.contains("\"native.user\":\"sato\""), "{json}");
+}
+
+#[test]
 fn a_short_secret_does_not_make_the_text_longer() {
     assert_eq!(redact("password=x y"), "password=* y");
     assert_eq!(redact("pwd=山 y"), "pwd=*** y");

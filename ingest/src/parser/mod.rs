@@ -297,6 +297,9 @@ fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus 
     for (name, value) in header.structured.into_iter().flat_map(header::structured_parameters) {
         draft.native(name, value);
     }
+    if let Some(count) = repeat::pointing_back(header.message) {
+        draft.native(repeat::REPEATED, count);
+    }
     if header.time.is_none() {
         draft.time = payload::time(header.body);
     }

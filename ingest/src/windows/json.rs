@@ -5,7 +5,6 @@
 
 use chrono_tz::Tz;
 use monban_event::limits::MESSAGE_BYTES_MAX;
-use monban_event::redact::redact;
 use monban_event::{Event, EventId, Record, RecordId, TimeRule};
 use serde_json::{Map, Value};
 
@@ -42,7 +41,7 @@ pub(crate) fn try_json(id: RecordId, record: &Record, zone: Tz) -> Option<Event>
         event.time_rule = Some(instant.rule);
     }
     if let Some(text) = reading.message {
-        event.message = Some(redact(&text).into_owned());
+        event.message = Some(text);
     }
     Some(event)
 }

@@ -14,7 +14,6 @@ mod viewer;
 use std::borrow::Cow;
 
 use chrono_tz::Tz;
-use monban_event::redact::redact;
 use monban_event::{Action, Category, Event, Outcome, ParseStatus, Record, RecordId, account, limits};
 
 use super::draft::{Draft, PayloadTime, address};
@@ -65,8 +64,7 @@ impl<'a> Row<'a> {
 /// The event of one CSV record.
 pub(crate) fn parse_row(id: RecordId, record: &Record, settings: &TextSettings) -> Event {
     let decoded = text::decode(&record.bytes, None);
-    let text = redact(&decoded.text);
-    let row = Row::read(&text);
+    let row = Row::read(&decoded.text);
     let zone = settings.zone_of(record);
     let mut event = if let Some(fields) = viewer::fields(&row) {
         viewer::event(id, record, fields, &row, zone)
