@@ -11,7 +11,7 @@ use monban_event::act::Deed;
 use monban_event::id::hex;
 use monban_event::{ActSink, Lane, Record, RecordId, RecordSink, SinkRefused};
 use monban_index::ledger::{ImportRow, LedgerError};
-use monban_ingest::file::{self, FileRecords, InputError, InputFile};
+use monban_ingest::file::{self, FileKind, FileRecords, InputError, InputFile};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,9 @@ const SLICE_RECORDS: usize = 500;
 const SLICE_BYTES: usize = 4 << 20;
 /// Slices that may wait for the journal: enough to keep it busy, little enough to stay small in memory.
 const SLICES_IN_FLIGHT: usize = 4;
+
+/// Who imports on the command line: whoever may read the directory.
+const CONSOLE: &str = "console";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
@@ -50,6 +53,22 @@ pub(crate) struct ImportTotals {
     pub(crate) passed_over: Vec<PathBuf>,
 }
 
+/// What a file is known by: SHA-256 in hex, and length.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+}
+
+/// How one file comes in.
+struct Handing<'a> {
+    /// What it is called in the trail and as the place of its records.
+    name: &'a Path,
+    by: &'a str,
+    /// Where it was hashed already.
+    known: Option<Known>,
+}
+
 /// Where the counts of one file will stand when everything is applied.
 enum Outcome {
     Imported(RecordId),
@@ -66,18 +85,39 @@ pub(crate) fn import(
     let (files, passed_over) = file::find(paths)?;
     let mut outcomes = Vec::new();
     for input in &files {
-        let outcome = import_file(node, input)?;
+        let outcome = import_file(node, input, &Handing { name: &input.path, by: CONSOLE, known: None })?;
         said(input.path.display().to_string());
         outcomes.push((input, outcome));
     }
-    let last = node.journal.durable();
-    node.progress.wait_applied(last)?;
-    node.progress.wait_searchable(last)?;
+    wait(node)?;
     let mut totals = ImportTotals { passed_over, ..ImportTotals::default() };
     for (input, outcome) in &outcomes {
         add(node, &mut totals, &input.path, outcome)?;
     }
     Ok(totals)
+}
+
+/// Imports one event log that came over the network. It lies at `path`; for everybody else it is called `name`.
+pub(crate) fn import_handed_in(
+    node: &Node,
+    path: &Path,
+    name: &Path,
+    known: Known,
+    by: &str,
+) -> Result<ImportTotals, ImportError> {
+    let input = InputFile { path: path.to_owned(), kind: FileKind::EventLog };
+    let outcome = import_file(node, &input, &Handing { name, by, known: Some(known) })?;
+    wait(node)?;
+    let mut totals = ImportTotals::default();
+    add(node, &mut totals, name, &outcome)?;
+    Ok(totals)
+}
+
+/// Waits until everything that is durable is counted and can be searched.
+fn wait(node: &Node) -> Result<(), PipelineStopped> {
+    let last = node.journal.durable();
+    node.progress.wait_applied(last)?;
+    node.progress.wait_searchable(last)
 }
 
 fn add(node: &Node, totals: &mut ImportTotals, path: &Path, outcome: &Outcome) -> Result<(), ImportError> {
@@ -93,8 +133,11 @@ fn add(node: &Node, totals: &mut ImportTotals, path: &Path, outcome: &Outcome) -
     Ok(())
 }
 
-fn import_file(node: &Node, input: &InputFile) -> Result<Outcome, ImportError> {
-    let (sha256, bytes) = digest(&input.path)?;
+fn import_file(node: &Node, input: &InputFile, handing: &Handing<'_>) -> Result<Outcome, ImportError> {
+    let Known { sha256, bytes } = match &handing.known {
+        Some(known) => known.clone(),
+        None => digest(&input.path)?,
+    };
     let earlier = node.ledger.read()?.imports_of(&sha256)?;
     if let Some(done) = earlier.iter().find(|row| row.closed) {
         return Ok(Outcome::Known(done.id));
@@ -103,14 +146,14 @@ fn import_file(node: &Node, input: &InputFile) -> Result<Outcome, ImportError> {
     let (id, skip) = if let Some(ImportRow { id, next_index, .. }) = earlier.first() {
         (*id, *next_index)
     } else {
-        let path = input.path.to_string_lossy().into_owned();
-        (node.record("console", Deed::ImportOpened { path, sha256, bytes }).map_err(failed)?, 0)
+        let path = handing.name.to_string_lossy().into_owned();
+        (node.record(handing.by, Deed::ImportOpened { path, sha256, bytes }).map_err(failed)?, 0)
     };
-    let mut records = FileRecords::open(input, node.clock.now(), id)?;
+    let mut records = FileRecords::open(input, node.clock.now(), id)?.named(handing.name);
     let unread = send_all(node, &mut records, skip).map_err(failed)?;
     let mut damaged: Vec<String> = unread.iter().map(|error| format!("途中までしか読めません（{error}）")).collect();
     damaged.extend(records.damage());
-    node.record("console", Deed::ImportClosed { import: id, damaged }).map_err(failed)?;
+    node.record(handing.by, Deed::ImportClosed { import: id, damaged }).map_err(failed)?;
     Ok(Outcome::Imported(id))
 }
 
@@ -136,13 +179,13 @@ fn send_all(node: &Node, records: &mut FileRecords, skip: u64) -> Result<Option<
             (bytes, in_flight) = (0, in_flight + 1);
         }
         while in_flight >= SLICES_IN_FLIGHT {
-            wait(&acknowledged)?;
+            acknowledge(&acknowledged)?;
             in_flight -= 1;
         }
     }
     send(node, slice, &done);
     for _ in 0..=in_flight {
-        wait(&acknowledged)?;
+        acknowledge(&acknowledged)?;
     }
     Ok(unread)
 }
@@ -158,19 +201,18 @@ fn send(node: &Node, records: Vec<Record>, done: &mpsc::Sender<Acknowledgement>)
     node.journal.submit(Lane::Imports, records, Box::new(tell));
 }
 
-fn wait(acknowledged: &mpsc::Receiver<Acknowledgement>) -> Result<(), SinkRefused> {
+fn acknowledge(acknowledged: &mpsc::Receiver<Acknowledgement>) -> Result<(), SinkRefused> {
     acknowledged.recv().unwrap_or(Err(SinkRefused::Closed)).map(|_| ())
 }
 
-/// SHA-256 in hex and length of a file.
-fn digest(path: &Path) -> Result<(String, u64), ImportError> {
+fn digest(path: &Path) -> Result<Known, ImportError> {
     let reading = |source| ImportError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(reading)?;
     let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 16], 0);
     loop {
         let read = file.read(&mut buffer).map_err(reading)?;
         if read == 0 {
-            return Ok((hex(&hash.finalize()), bytes));
+            return Ok(Known { sha256: hex(&hash.finalize()), bytes });
         }
         hash.update(buffer.get(..read).unwrap_or_default());
         bytes += read as u64;

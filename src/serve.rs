@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::control::ControlServer;
 use crate::node::{Node, Opening};
+use crate::upload::Uploads;
 
 /// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
 const LOSS_REPORT: Duration = Duration::from_mins(1);
@@ -133,7 +134,8 @@ async fn start_pages(
         format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください")
     })?;
     let address = listener.local_addr()?;
-    let service = monban_api::router(services(node, config, setup, listeners));
+    let uploads = Uploads::open(node).context("アップロードの置き場所を用意できません")?;
+    let service = monban_api::router(services(node, config, setup, listeners, uploads));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let shutdown = async move {
         // The sender lives as long as the server; if it were gone, stopping would be right too.
@@ -143,13 +145,21 @@ async fn start_pages(
     Ok(Some((address, task)))
 }
 
-fn services(node: &Arc<Node>, config: &Config, setup: SetupSecret, listeners: ListenerWatch) -> Services {
+fn services(
+    node: &Arc<Node>,
+    config: &Config,
+    setup: SetupSecret,
+    listeners: ListenerWatch,
+    uploads: Uploads,
+) -> Services {
     let (health_node, rate) = (Arc::clone(node), Rate::default());
     Services {
         store: node.store.clone(),
         ledger: Arc::clone(&node.ledger),
         acts: node.clone(),
         records: node.journal.clone(),
+        sink: node.journal.clone(),
+        files: Arc::new(uploads),
         rules: node.rules.clone(),
         clock: Arc::clone(&node.clock),
         settings: Arc::new(SiteSettings {

@@ -109,6 +109,12 @@ impl FileRecords {
         Ok(Self { source, path: Arc::from(file.path.to_string_lossy()), received_at, import })
     }
 
+    /// Records then say that they come from a file of this name: an upload lies under one that means nothing.
+    #[must_use]
+    pub fn named(self, path: &Path) -> Self {
+        Self { path: Arc::from(path.to_string_lossy()), ..self }
+    }
+
     /// What is wrong with the file as a container; complete once the iterator has ended.
     pub fn damage(&self) -> Vec<String> {
         match &self.source {
