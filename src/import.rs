@@ -105,6 +105,8 @@ pub(crate) fn import_handed_in(
     known: Known,
     by: &str,
 ) -> Result<ImportTotals, ImportError> {
+    // Whether the file was here before is asked of the ledger, which must know what an earlier run imported.
+    node.catch_up()?;
     let input = InputFile { path: path.to_owned(), kind: FileKind::EventLog };
     let outcome = import_file(node, &input, &Handing { name, by, known: Some(known) })?;
     wait(node)?;

@@ -23,6 +23,9 @@ use crate::upload::Uploads;
 /// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
 const LOSS_REPORT: Duration = Duration::from_mins(1);
 
+/// How long requests under way may still take when the server is told to stop; service managers kill after 90 seconds.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
     /// 設定ファイル（TOML）
@@ -101,7 +104,7 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     drop(control);
     listeners.stop().await;
     if let Some((_, task)) = pages {
-        task.await??;
+        stop_pages(task).await?;
     }
     losses.await?;
     Ok(())
@@ -118,6 +121,15 @@ fn setup_secret(node: &Node) -> anyhow::Result<(SetupSecret, Option<String>)> {
     }
     let (setup, secret) = SetupSecret::new();
     Ok((setup, Some(secret)))
+}
+
+/// Lets requests finish that are being answered, and breaks off what takes longer: an upload may arrive for an hour.
+async fn stop_pages(task: tokio::task::JoinHandle<std::io::Result<()>>) -> anyhow::Result<()> {
+    if let Ok(ended) = tokio::time::timeout(LAST_REQUESTS, task).await {
+        return Ok(ended??);
+    }
+    tracing::warn!("requests under way were broken off; an upload goes on where it stopped when it is sent again");
+    Ok(())
 }
 
 type Pages = (SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>);
@@ -270,6 +282,9 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
             address.ip(),
             address.port()
         );
+    }
+    if let Some(address) = pages {
+        eprintln!("  ・HTTP での取込: http://{address}/api/v1/ingest/evtx ほか（monban token create --help）");
     }
     eprintln!("  ・EVTX の取込: monban import --data-dir {} フォルダ", config.data_dir.display());
     eprintln!("  ・終了: Ctrl-C");

@@ -77,8 +77,9 @@ pub(crate) const INGEST_BODY_BYTES_MAX: u64 = 32 << 20;
 /// Records of one such body: 335 bytes each on average fill it.
 pub(crate) const INGEST_RECORDS_MAX: usize = 100_000;
 
-/// What all bodies of lines and objects may hold in memory together until they are journaled: three of the largest.
-pub(crate) const INGEST_MEMORY_BYTES_MAX: usize = 96 << 20;
+/// What all bodies of lines and objects may hold in memory together until they are journaled, the windows of their
+/// packings included: three of the largest, or fifteen small ones packed with zstd.
+pub(crate) const INGEST_MEMORY_BYTES_MAX: usize = 128 << 20;
 
 /// What a record costs in memory beside its bytes.
 pub(crate) const RECORD_OVERHEAD_BYTES: usize = 256;

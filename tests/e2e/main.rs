@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod hostile;
 mod import;
+mod ingest;
 mod pages;
 mod peers;
 mod serve;

@@ -41,28 +41,28 @@ impl Refusals {
 mod tests {
     use super::*;
 
-    fn address(last: u32) -> Option<IpAddr> {
-        Some(IpAddr::from(last.to_be_bytes()))
+    fn address(last: u32) -> IpAddr {
+        IpAddr::from(last.to_be_bytes())
     }
 
     #[test]
     fn a_sender_is_told_once_and_stopped_later_and_the_next_minute_begins_anew() {
         let mut refusals = Refusals::default();
-        assert_eq!(refusals.count(address(1), 5), Refusal { tell: true, too_many: false });
+        assert_eq!(refusals.count(Some(address(1)), 5), Refusal { tell: true, too_many: false });
         for _ in 1..WRONG_TOKENS_PER_MINUTE {
-            assert_eq!(refusals.count(address(1), 5), Refusal { tell: false, too_many: false });
+            assert_eq!(refusals.count(Some(address(1)), 5), Refusal { tell: false, too_many: false });
         }
-        assert_eq!(refusals.count(address(1), 5), Refusal { tell: false, too_many: true });
-        assert_eq!(refusals.count(address(2), 5), Refusal { tell: true, too_many: false });
-        assert_eq!(refusals.count(address(1), 6), Refusal { tell: true, too_many: false });
+        assert_eq!(refusals.count(Some(address(1)), 5), Refusal { tell: false, too_many: true });
+        assert_eq!(refusals.count(Some(address(2)), 5), Refusal { tell: true, too_many: false });
+        assert_eq!(refusals.count(Some(address(1)), 6), Refusal { tell: true, too_many: false });
     }
 
     #[test]
     fn ever_new_senders_fill_neither_memory_nor_the_trail() {
         let mut refusals = Refusals::default();
-        let told = (0..5000).filter(|&sender| refusals.count(address(sender), 1).tell).count();
+        let told = (0..5000).filter(|&sender| refusals.count(Some(address(sender)), 1).tell).count();
         assert_eq!(told, REFUSALS_TOLD_PER_MINUTE as usize);
         assert_eq!(refusals.by_sender.len(), REFUSED_SENDERS_MAX + 1);
-        assert!(refusals.count(address(4_000_000), 1).too_many, "the rest count as one");
+        assert!(refusals.count(Some(address(4_000_000)), 1).too_many, "the rest count as one");
     }
 }

@@ -1,6 +1,6 @@
 //! JSON objects out of a body, each as the bytes it was written with: one a line, one array of them, one alone, or one
 //! behind the other. Where an object ends is found by its brackets; whether it is JSON is asked of each. Text inside
-//! strings need not be UTF-8: a forwarder that passes Shift_JIS on says something worth keeping.
+//! strings need not be UTF-8: a forwarder that passes `Shift_JIS` on says something worth keeping.
 
 use std::io::BufRead;
 

@@ -17,13 +17,14 @@ use super::Delivery;
 use super::body::{Arrival, receive};
 use super::bounds::Share;
 use super::lines::next_line;
-use super::media::Media;
+use super::media::{Coding, Media};
 use super::objects::Objects;
 use super::refused::Refused;
 use super::unpack::{Expansion, Unpacked};
 use crate::app::Answer;
 use crate::limits::{
     BODY_TIME_MAX, EXPANSION_FREE_BYTES, INGEST_BODY_BYTES_MAX, INGEST_RECORDS_MAX, RECORD_OVERHEAD_BYTES,
+    ZSTD_WINDOW_LOG_MAX,
 };
 
 /// The records of one request.
@@ -35,13 +36,13 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(delivery: &Delivery) -> Self {
-        Self {
-            records: Vec::new(),
-            share: delivery.app.ingest.memory(),
-            clock: Arc::clone(&delivery.app.services.clock),
-            peer: delivery.peer,
+    pub(super) fn new(delivery: &Delivery) -> Result<Self, Refused> {
+        let mut share = delivery.app.ingest.memory();
+        if delivery.coding()? == Coding::Zstd {
+            share.take(1 << ZSTD_WINDOW_LOG_MAX)?;
         }
+        let clock = Arc::clone(&delivery.app.services.clock);
+        Ok(Self { records: Vec::new(), share, clock, peer: delivery.peer })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,7 +115,7 @@ async fn take(
     read: fn(&mut Unpacked, &mut Batch) -> Result<(), Refused>,
 ) -> Result<axum::response::Response, Refused> {
     let _permit = delivery.app.ingest.request()?;
-    let mut batch = Batch::new(delivery);
+    let mut batch = Batch::new(delivery)?;
     let batch = receive(body, arrival(delivery)?, move |unpacked| {
         read(unpacked, &mut batch)?;
         Ok(batch)

@@ -91,36 +91,36 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let cause = refused.to_string();
         match refused {
-            Refused::BodyTooLong(limit) => too_large(format!("展開後の本文の上限は {limit} バイトです。")),
-            Refused::Expands => too_large(format!("圧縮率の上限は {EXPANSION_RATIO_MAX} 倍です。")),
+            Refused::BodyTooLong(limit) => too_large(&format!("展開後の本文の上限は {limit} バイトです。")),
+            Refused::Expands => too_large(&format!("圧縮率の上限は {EXPANSION_RATIO_MAX} 倍です。")),
             Refused::RecordTooLong { line, limit } => {
-                too_large(format!("{line} 行目の記録が上限の {limit} バイトを超えています。"))
+                too_large(&format!("{line} 行目の記録が上限の {limit} バイトを超えています。"))
             }
-            Refused::TooManyRecords => too_large(format!("1 回の要求の上限は {INGEST_RECORDS_MAX} 件です。")),
-            Refused::TooManyParts => too_large(format!("1 回の要求の上限は {PARTS_MAX} ファイルです。")),
+            Refused::TooManyRecords => too_large(&format!("1 回の要求の上限は {INGEST_RECORDS_MAX} 件です。")),
+            Refused::TooManyParts => too_large(&format!("1 回の要求の上限は {PARTS_MAX} ファイルです。")),
             Refused::NotJson { line, reason } => {
-                bad(format!("{line} 行目は JSON のオブジェクトではありません（{reason}）。"))
+                bad(&format!("{line} 行目は JSON のオブジェクトではありません（{reason}）。"))
             }
             Refused::NotAction { line, reason } => {
-                bad(format!("{line} 行目は _bulk の命令行ではありません（{reason}）。"))
+                bad(&format!("{line} 行目は _bulk の命令行ではありません（{reason}）。"))
             }
             Refused::Undecodable(what) => {
-                bad(format!("本文を {what} として展開できません。壊れているか途中で切れています。"))
+                bad(&format!("本文を {what} として展開できません。壊れているか途中で切れています。"))
             }
-            Refused::Multipart(reason) => bad(format!(
+            Refused::Multipart(reason) => bad(&format!(
                 "multipart の形が正しくありません（{reason}）。見出しの上限は {PART_HEAD_BYTES_MAX} バイトです。"
             )),
-            Refused::Empty => bad("本文が空です。".to_owned()),
-            Refused::BrokenOff => bad("本文が途中で切れました。".to_owned()),
+            Refused::Empty => bad("本文が空です。"),
+            Refused::BrokenOff => bad("本文が途中で切れました。"),
             Refused::Slow => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too-slow",
                 "時間内に届きませんでした",
                 format!("本文が時間内に届きませんでした。{NOTHING_TAKEN}"),
             ),
-            Refused::MediaType(known) => unsupported(format!("Content-Type は {known} を付けてください。")),
-            Refused::Coding => unsupported("Content-Encoding は gzip か zstd にしてください。".to_owned()),
-            Refused::NotEventLog(name) => unsupported(format!("「{name}」はイベントログ（EVTX）ではありません。")),
+            Refused::MediaType(known) => unsupported(&format!("Content-Type は {known} を付けてください。")),
+            Refused::Coding => unsupported("Content-Encoding は gzip か zstd にしてください。"),
+            Refused::NotEventLog(name) => unsupported(&format!("「{name}」はイベントログ（EVTX）ではありません。")),
             Refused::Busy => later(RETRY_SOON_S, "同時に届いた量が多すぎます。", None),
             Refused::DiskFull => later(RETRY_LATER_S, "保管先のディスクの空きが足りません。", Some(cause)),
             Refused::Journal(SinkRefused::QueueFull) => later(RETRY_SOON_S, "書き込み待ちが上限に達しています。", None),
@@ -135,16 +135,16 @@ impl From<Refused> for Problem {
     }
 }
 
-fn too_large(detail: String) -> Problem {
+fn too_large(detail: &str) -> Problem {
     let detail = format!("{detail}{NOTHING_TAKEN}");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "大きすぎます", detail)
 }
 
-fn bad(detail: String) -> Problem {
+fn bad(detail: &str) -> Problem {
     Problem::bad_request(format!("{detail}{NOTHING_TAKEN}"))
 }
 
-fn unsupported(detail: String) -> Problem {
+fn unsupported(detail: &str) -> Problem {
     let detail = format!("{detail}{NOTHING_TAKEN}");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "この形式は受け取れません", detail)
 }

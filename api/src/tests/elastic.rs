@@ -34,7 +34,7 @@ fn base64(text: &str) -> String {
 async fn documents_are_kept_as_they_came_and_each_is_answered() {
     let site = Site::new();
     let body = "{\"index\":{\"_index\":\"win\",\"_id\":\"a1\"}}\n{\"message\": \"<34>one\"}\n\
-        {\"create\":{}}\r\n{\"two\":[1,2]}\r\n\
+        {\"create\":{\"_index\":null,\"_type\":\"_doc\"}}\r\n{\"two\":[1,2]}\r\n\
         {\"delete\":{\"_index\":\"win\",\"_id\":\"a1\"}}\n\
         {\"update\":{\"_id\":\"a2\"}}\n{\"doc\":{}}\n\
         {\"index\":{\"_id\":\"a3\"}}\nnot json\n\
@@ -79,9 +79,10 @@ async fn documents_are_kept_as_they_came_and_each_is_answered() {
 #[tokio::test]
 async fn a_repeated_id_is_another_document() {
     let site = Site::new();
-    let body = "{\"create\":{\"_id\":\"a\"}}\n{\"n\":1}\n".repeat(2);
+    let body = "{\"create\":{\"_id\":7}}\n{\"n\":1}\n".repeat(2);
     let reply = deliver(&site, "/es/logs/_bulk", &[NDJSON, ("content-encoding", "gzip")], gzip(body.as_bytes())).await;
     assert_eq!(reply.json()["errors"], false, "{}", reply.text);
+    assert_eq!(reply.json()["items"][1]["create"]["_id"], "7");
     assert_eq!(site.kept.count(), 2);
 }
 

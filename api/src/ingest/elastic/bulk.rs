@@ -15,9 +15,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use monban_event::Format;
 use monban_event::limits::RECORD_BYTES_MAX;
+use serde::de::Error as _;
 use serde::de::IgnoredAny;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::{Taken, answer};
 use crate::app::Answer;
@@ -32,8 +34,8 @@ use crate::ingest::unpack::Unpacked;
 /// Longest action line, in bytes: Elasticsearch bounds an `_id` by 512 and the name of an index by 255.
 const ACTION_BYTES_MAX: usize = 8 * 1024;
 
-/// Memory that an item takes until it is answered, beside its document.
-const ITEM_BYTES: usize = 128;
+/// Memory that an item takes until it is answered, and its answer, beside its document.
+const ITEM_BYTES: usize = 384;
 
 /// What an item says it is for, where nobody says.
 const NO_INDEX: &str = "logs";
@@ -61,10 +63,20 @@ impl Verb {
 /// What an action line says beside its verb; what else it may say (routing, pipeline, version) means nothing here.
 #[derive(Debug, Default, Deserialize)]
 struct Target {
-    #[serde(default)]
-    _index: Option<String>,
-    #[serde(default)]
-    _id: Option<String>,
+    #[serde(default, rename = "_index", deserialize_with = "word")]
+    index: Option<String>,
+    #[serde(default, rename = "_id", deserialize_with = "word")]
+    id: Option<String>,
+}
+
+/// Programs number their documents and send the number as one; it is answered as text, as Elasticsearch does.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        _ => Err(D::Error::custom("_index and _id are words")),
+    }
 }
 
 struct Item {
@@ -111,7 +123,7 @@ async fn taken(delivery: &Delivery, body: Body, index: &str) -> Result<Response,
     }
     let began = Instant::now();
     let _permit = delivery.app.ingest.request()?;
-    let mut batch = Batch::new(delivery);
+    let mut batch = Batch::new(delivery)?;
     let (batch, items) = receive(body, arrival(delivery)?, move |unpacked| {
         let items = read(unpacked, &mut batch)?;
         Ok((batch, items))
@@ -124,7 +136,7 @@ async fn taken(delivery: &Delivery, body: Body, index: &str) -> Result<Response,
     };
     let took = began.elapsed().as_millis();
     let errors = items.iter().any(|item| item.outcome.is_err());
-    let items = Items { items: &items, index, first };
+    let items = Items { all: &items, index, first };
     Ok(answer(StatusCode::OK, &BulkAnswer { took, errors, items }))
 }
 
@@ -137,7 +149,7 @@ fn read(unpacked: &mut Unpacked, batch: &mut Batch) -> Result<Vec<Item>, Refused
             continue;
         }
         let (verb, target) = action(number, &line)?;
-        let named = target._index.as_ref().map_or(0, String::len) + target._id.as_ref().map_or(0, String::len);
+        let named = target.index.as_ref().map_or(0, String::len) + target.id.as_ref().map_or(0, String::len);
         batch.take(ITEM_BYTES + named)?;
         let outcome = if verb == Verb::Delete {
             Err(Complaint::CannotChange)
@@ -193,7 +205,7 @@ struct BulkAnswer<'a> {
 
 /// Written item by item: a hundred thousand of them are not built up twice.
 struct Items<'a> {
-    items: &'a [Item],
+    all: &'a [Item],
     index: &'a str,
     /// The record of the first document that was kept; the others follow it.
     first: u64,
@@ -202,12 +214,12 @@ struct Items<'a> {
 impl Serialize for Items<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = self.first;
-        serializer.collect_seq(self.items.iter().map(|item| {
-            let index = item.target._index.as_deref().unwrap_or(self.index);
-            let id = item.target._id.as_deref();
+        serializer.collect_seq(self.all.iter().map(|item| {
+            let index = item.target.index.as_deref().unwrap_or(self.index);
+            let id = item.target.id.as_deref();
             let said = match item.outcome {
                 Ok(()) => Said::Kept { taken: Taken::new(index, id, record), status: 201 },
-                Err(complaint) => Said::Refused { _index: index, _id: id, status: 400, error: complaint.told() },
+                Err(complaint) => Said::Refused { index, id, status: 400, error: complaint.told() },
             };
             record += u64::from(item.outcome.is_ok());
             Named(item.verb, said)
@@ -224,8 +236,10 @@ enum Said<'a> {
         status: u16,
     },
     Refused {
-        _index: &'a str,
-        _id: Option<&'a str>,
+        #[serde(rename = "_index")]
+        index: &'a str,
+        #[serde(rename = "_id")]
+        id: Option<&'a str>,
         status: u16,
         error: ItemError,
     },

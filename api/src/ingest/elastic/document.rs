@@ -29,7 +29,7 @@ async fn taken(delivery: &Delivery, body: Body, index: &str, id: Option<&str>) -
         return Err(Refused::MediaType("application/json"));
     }
     let _permit = delivery.app.ingest.request()?;
-    let mut batch = Batch::new(delivery);
+    let mut batch = Batch::new(delivery)?;
     let batch = receive(body, arrival(delivery)?, move |unpacked| {
         read(unpacked, &mut batch)?;
         Ok(batch)

@@ -137,13 +137,19 @@ pub(crate) fn problem(problem: &Problem) -> Response {
 /// What is said of a document that was taken.
 #[derive(Debug, Serialize)]
 struct Taken<'a> {
-    _index: &'a str,
-    _id: Cow<'a, str>,
-    _version: u8,
+    #[serde(rename = "_index")]
+    index: &'a str,
+    #[serde(rename = "_id")]
+    id: Cow<'a, str>,
+    #[serde(rename = "_version")]
+    version: u8,
     result: &'static str,
-    _shards: Shards,
-    _seq_no: u64,
-    _primary_term: u8,
+    #[serde(rename = "_shards")]
+    shards: Shards,
+    #[serde(rename = "_seq_no")]
+    number: u64,
+    #[serde(rename = "_primary_term")]
+    term: u8,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,8 +164,7 @@ impl<'a> Taken<'a> {
     fn new(index: &'a str, id: Option<&'a str>, record: u64) -> Self {
         let id = id.map_or_else(|| Cow::Owned(format!("{record}-0")), Cow::Borrowed);
         let shards = Shards { total: 1, successful: 1, failed: 0 };
-        let (_version, _primary_term) = (1, 1);
-        Self { _index: index, _id: id, _version, result: "created", _shards: shards, _seq_no: record, _primary_term }
+        Self { index, id, version: 1, result: "created", shards, number: record, term: 1 }
     }
 }
 
