@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::evtx::logons;
-use crate::support::http::{As, get};
+use crate::support::http::{As, exchange, get};
 use crate::support::lines::{assert_each_once, line, numbers};
 use crate::support::wait::wait_for;
 use crate::support::{Server, Site, journal};
@@ -178,6 +178,9 @@ fn bombs_and_broken_bodies_cost_little_and_change_nothing() {
         assert_eq!(status, expected, "{path} {head:?} {} {body}", file.display());
     }
     broken_chunks(&server, &token);
+    // Sent to its end without asking first: the sender still reads why.
+    let answer = exchange(server.pages(), "POST", As::Token(&token), SYSLOG, &[], &"x".repeat(40 << 20));
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (413, Some(413)));
     let grown = peak_kib(&server).saturating_sub(before);
     assert!(grown < 64 << 10, "{grown} KiB");
     let kept = site.write("kept", b"<34>\xff\xfe\x82\xa0 kept\n");

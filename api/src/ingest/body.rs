@@ -25,6 +25,8 @@ pub(super) struct Arrival {
     pub(super) time_max: Duration,
     /// What the sender says its body is long.
     pub(super) told_bytes: Option<u64>,
+    /// The sender asked with `Expect: 100-continue` whether to send it at all, and is told to by the first reading.
+    pub(super) asks_first: bool,
 }
 
 enum Piece {
@@ -41,7 +43,9 @@ pub(super) async fn receive<T: Send + 'static>(
     work: impl FnOnce(&mut Unpacked) -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
     if arrival.told_bytes.is_some_and(|bytes| bytes > arrival.expansion.bytes_max) {
-        // Whoever asked with `Expect: 100-continue` is spared the sending, as long as nothing is read here.
+        if !arrival.asks_first {
+            forget(body).await;
+        }
         return Err(Refused::BodyTooLong(arrival.expansion.bytes_max));
     }
     let (sender, pieces) = mpsc::channel(PIECES_WAITING);
@@ -52,7 +56,7 @@ pub(super) async fn receive<T: Send + 'static>(
     pump(&mut body, sender, arrival.time_max).await;
     let result = worker.await.unwrap_or(Err(Refused::Thread));
     if result.is_err() {
-        drain(body).await;
+        forget(body).await;
     }
     result
 }
@@ -79,8 +83,9 @@ async fn pump(body: &mut Body, to: mpsc::Sender<Piece>, time_max: Duration) {
     }
 }
 
-/// Reads on a little, so that a sender in the middle of its body comes to read the answer.
-async fn drain(mut body: Body) {
+/// Reads what nothing depends on any more, up to a bound: a sender in the middle of its body then comes to read the
+/// answer instead of a reset connection.
+pub(super) async fn forget(mut body: Body) {
     let reading = async {
         let mut room = REFUSED_BYTES_READ;
         while let Some(Ok(frame)) = body.frame().await {
@@ -93,11 +98,6 @@ async fn drain(mut body: Body) {
     };
     // Either it is all read or time is up: the answer is the same.
     drop(timeout(REFUSED_TIME_MAX, reading).await);
-}
-
-/// Reads and forgets a body that nothing depends on.
-pub(super) async fn forget(body: Body) {
-    drain(body).await;
 }
 
 /// The thread's end.

@@ -70,6 +70,7 @@ async fn taken(delivery: &Delivery, body: Body) -> Result<Response, Refused> {
         expansion: Expansion { bytes_max: EVENT_LOG_BYTES_MAX, free_bytes: EXPANSION_FREE_EVENT_LOG_BYTES },
         time_max: EVENT_LOG_TIME_MAX,
         told_bytes: delivery.told_bytes(),
+        asks_first: delivery.asks_first(),
     };
     let (app, by) = (delivery.app.clone(), delivery.by.clone());
     let host = delivery.parameter("host").unwrap_or_default();

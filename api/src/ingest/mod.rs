@@ -64,6 +64,10 @@ impl Delivery {
         length.to_str().ok()?.parse().ok()
     }
 
+    fn asks_first(&self) -> bool {
+        self.headers.contains_key(axum::http::header::EXPECT)
+    }
+
     /// A parameter of the address, without looking at the others.
     fn parameter(&self, name: &str) -> Option<String> {
         let axum::extract::Query(pairs) =

@@ -92,6 +92,7 @@ pub(super) fn arrival(delivery: &Delivery) -> Result<Arrival, Refused> {
         expansion: Expansion { bytes_max: INGEST_BODY_BYTES_MAX, free_bytes: EXPANSION_FREE_BYTES },
         time_max: BODY_TIME_MAX,
         told_bytes: delivery.told_bytes(),
+        asks_first: delivery.asks_first(),
     })
 }
 

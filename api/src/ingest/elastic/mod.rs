@@ -15,7 +15,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -170,9 +169,4 @@ impl<'a> Taken<'a> {
 
 fn ok(body: &Value) -> Response {
     answer(StatusCode::OK, body)
-}
-
-/// Reads a body that nothing depends on, so that its sender can finish sending.
-async fn forget(body: Body) {
-    super::body::forget(body).await;
 }

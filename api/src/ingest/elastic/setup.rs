@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::json;
 
-use super::{forget, ok};
+use super::ok;
+use crate::ingest::body::forget;
 use crate::problem::Problem;
 
 /// The version that is answered. Clients of 8 and 9 go by its first number; Beats refuse a server older than themselves.
