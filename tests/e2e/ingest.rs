@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::evtx::logons;
+use crate::support::evtx::{chunk, logons, sample};
 use crate::support::http::{As, exchange, get};
 use crate::support::lines::{assert_each_once, line, numbers};
 use crate::support::wait::wait_for;
-use crate::support::{Server, Site, journal};
+use crate::support::{Server, Site, journal, wait_until};
 
 const ACCOUNTS: [&str; 5] = ["yamada", "sato", "suzuki", "takahashi", "tanaka"];
 const OCTETS: [&str; 2] = ["-H", "content-type: application/octet-stream"];
@@ -126,6 +126,32 @@ fn an_event_log_handed_in_twice_counts_once() {
     server.stop();
     let left = std::fs::read_dir(site.data().join("uploads")).unwrap().count();
     assert_eq!(left, 0, "nothing stays in the staging folder");
+}
+
+#[test]
+fn an_upload_that_a_kill_broke_off_goes_on_when_it_is_sent_again() {
+    let site = Site::new();
+    let chunks: Vec<_> = (0..300).map(|number| chunk(1 + number * 5, &ACCOUNTS)).collect();
+    let file = site.write("Security.evtx", sample::file(&chunks));
+    let server = site.serve();
+    let token = token(&site);
+    let (url, login) = (format!("http://{}{EVTX}", server.pages()), format!("authorization: Bearer {token}"));
+    let mut sending = Command::new("curl");
+    sending.args(["--silent", "-H", &login, OCTETS[0], OCTETS[1], "--data-binary", &at(&file), &url]);
+    let mut sending = sending.stdout(Stdio::null()).spawn().expect("curl is needed");
+    wait_until("some of it is journaled", || journal::published(&site.data()) > 50);
+    server.kill();
+    sending.wait().unwrap();
+    let mut server = site.serve();
+    server.tolerate("an unfinished last write was cut off");
+    let (status, body) = curl(&server, &token, EVTX, &[&OCTETS[..], &["--data-binary", &at(&file)]].concat());
+    assert_eq!(status, 202, "{body}");
+    assert_eq!(site.count("event.code:4624"), 1500);
+    let again = curl(&server, &token, EVTX, &[&OCTETS[..], &["--data-binary", &at(&file)]].concat()).1;
+    assert_eq!((again["accepted"].as_u64(), again["duplicate"].as_u64()), (Some(0), Some(1500)));
+    server.stop();
+    let (records, _) = journal::records(&site.data().join("journal"));
+    assert_eq!(records.len(), 300, "no chunk was journaled twice");
 }
 
 #[test]
