@@ -12,6 +12,7 @@ mod pipeline;
 mod progress;
 mod serve;
 mod tally;
+mod upload;
 mod verbs;
 mod watch;
 

@@ -18,10 +18,14 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::control::ControlServer;
 use crate::node::{Node, Opening};
+use crate::upload::Uploads;
 use crate::watch::{Troubles, Watch};
 
 /// Receivers' losses are journaled this often, so that the trail of what is missing survives a crash.
 const LOSS_REPORT: Duration = Duration::from_mins(1);
+
+/// How long requests under way may still take when the server is told to stop; service managers kill after 90 seconds.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
@@ -103,7 +107,7 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || drop(watched)).await?;
     listeners.stop().await;
     if let Some((_, task)) = pages {
-        task.await??;
+        stop_pages(task).await?;
     }
     losses.await?;
     Ok(())
@@ -122,6 +126,15 @@ fn setup_secret(node: &Node) -> anyhow::Result<(SetupSecret, Option<String>)> {
     Ok((setup, Some(secret)))
 }
 
+/// Lets requests finish that are being answered, and breaks off what takes longer: an upload may arrive for an hour.
+async fn stop_pages(task: tokio::task::JoinHandle<std::io::Result<()>>) -> anyhow::Result<()> {
+    if let Ok(ended) = tokio::time::timeout(LAST_REQUESTS, task).await {
+        return Ok(ended??);
+    }
+    tracing::warn!("requests under way were broken off; an upload goes on where it stopped when it is sent again");
+    Ok(())
+}
+
 type Pages = (SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>);
 
 async fn start_pages(
@@ -137,7 +150,8 @@ async fn start_pages(
         format!("画面の待受 {address} を開けません。別のプログラムが使っていないか確かめてください")
     })?;
     let address = listener.local_addr()?;
-    let service = monban_api::router(services(node, config, setup, listeners, troubles));
+    let uploads = Uploads::open(node).context("アップロードの置き場所を用意できません")?;
+    let service = monban_api::router(services(node, config, setup, listeners, troubles, uploads));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let shutdown = async move {
         // The sender lives as long as the server; if it were gone, stopping would be right too.
@@ -153,6 +167,7 @@ fn services(
     setup: SetupSecret,
     listeners: ListenerWatch,
     troubles: Troubles,
+    uploads: Uploads,
 ) -> Services {
     let (health_node, rate) = (Arc::clone(node), Rate::default());
     Services {
@@ -160,6 +175,8 @@ fn services(
         ledger: Arc::clone(&node.ledger),
         acts: node.clone(),
         records: node.journal.clone(),
+        sink: node.journal.clone(),
+        files: Arc::new(uploads),
         rules: node.rules.clone(),
         clock: Arc::clone(&node.clock),
         settings: Arc::new(SiteSettings {
@@ -274,6 +291,9 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
             address.ip(),
             address.port()
         );
+    }
+    if let Some(address) = pages {
+        eprintln!("  ・HTTP での取込: http://{address}/api/v1/ingest/evtx ほか（monban token create --help）");
     }
     eprintln!("  ・EVTX の取込: monban import --data-dir {} フォルダ", config.data_dir.display());
     eprintln!("  ・終了: Ctrl-C");

@@ -1,5 +1,6 @@
 //! The state behind the router, and the one way from a request to the blocking rooms.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
@@ -13,6 +14,8 @@ use monban_index::ledger::LedgerReader;
 use tokio::sync::Semaphore;
 
 use crate::auth::Who;
+use crate::auth::refusals::{Refusal, Refusals};
+use crate::ingest::bounds::Bounds;
 use crate::limits::{LOGIN_ATTEMPTS_PER_MINUTE, PASSWORD_CHECKS_MAX};
 use crate::problem::Problem;
 use crate::services::Services;
@@ -24,6 +27,9 @@ pub(crate) struct App {
     pub(crate) password_checks: Semaphore,
     /// The minute, and the login attempts in it.
     attempts: Mutex<(i64, u32)>,
+    wrong_tokens: Mutex<Refusals>,
+    /// What uploads may take of memory, disk and attention together.
+    pub(crate) ingest: Bounds,
     /// Held while the first administrator is made, so that two requests cannot both find nobody.
     pub(crate) first_user: Mutex<()>,
 }
@@ -34,6 +40,8 @@ impl App {
             services,
             password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
             attempts: Mutex::new((0, 0)),
+            wrong_tokens: Mutex::default(),
+            ingest: Bounds::new(),
             first_user: Mutex::new(()),
         }
     }
@@ -49,6 +57,12 @@ impl App {
     /// Journals an act. What cannot be put on record is not done, so the caller must hand the error on.
     pub(crate) fn act(&self, by: &str, deed: Deed) -> Result<RecordId, Problem> {
         self.services.acts.record(by, deed).map_err(|error| Problem::not_recorded(&error))
+    }
+
+    /// Counts a wrong token of `sender`.
+    pub(crate) fn refuse_token(&self, sender: Option<IpAddr>) -> Refusal {
+        let minute = self.now().timestamp().div_euclid(60);
+        self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner).count(sender, minute)
     }
 
     /// Whether one more login attempt may be made in this minute.

@@ -5,6 +5,7 @@
 
 mod app;
 mod auth;
+mod ingest;
 mod language;
 mod limits;
 mod pages;
@@ -22,4 +23,6 @@ pub use auth::role::{Role, Scope};
 pub use auth::setup::SetupSecret;
 pub use auth::token::{NewToken, new_token};
 pub use routes::router;
-pub use services::{Health, RuleText, RuleTexts, Services, SiteSettings};
+pub use services::{
+    FileImport, HandedIn, Health, ImportRefused, Imported, RuleText, RuleTexts, Services, SiteSettings,
+};

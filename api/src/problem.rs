@@ -25,6 +25,8 @@ pub(crate) struct Problem {
     pub(crate) title: &'static str,
     pub(crate) detail: String,
     pub(crate) errors: Vec<QueryComplaint>,
+    /// Seconds after which to try again, where that helps.
+    pub(crate) retry_after_s: Option<u32>,
     /// For our log.
     pub(crate) cause: Option<String>,
 }
@@ -32,8 +34,8 @@ pub(crate) struct Problem {
 const TYPE_BASE: &str = "https://docs.example/problems/";
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), errors: Vec::new(), cause: None }
+    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, title, detail: detail.into(), errors: Vec::new(), retry_after_s: None, cause: None }
     }
 
     pub(crate) fn login_needed() -> Self {
@@ -70,6 +72,12 @@ impl Problem {
     pub(crate) fn too_many() -> Self {
         let detail = "ログインの試みが多すぎます。1分ほど待ってからもう一度行ってください。";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "しばらく待ってください", detail)
+    }
+
+    pub(crate) fn too_many_tokens() -> Self {
+        let detail = "無効なトークンでの要求が多すぎます。1分ほど待ってから、正しいトークンで送ってください。";
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self { retry_after_s: Some(60), ..Self::new(status, "too-many", "しばらく待ってください", detail) }
     }
 
     pub(crate) fn bad_query(errors: Vec<QueryComplaint>) -> Self {
@@ -135,7 +143,18 @@ impl Problem {
             let scheme = HeaderValue::from_static("Bearer realm=\"monban\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        self.say_when(&mut response);
         response
+    }
+
+    pub(crate) fn say_when(&self, response: &mut Response) {
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            // RFC 9110 §15.5.16: what would have been understood.
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
+        }
     }
 
     pub(crate) fn page(&self, hospital: &str, request_id: &str) -> Response {

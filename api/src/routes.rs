@@ -16,6 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::app::App;
 use crate::auth::gate::{Gate, guard};
 use crate::auth::role::Scope;
+use crate::ingest::{elastic, event_logs, records};
 use crate::limits::{ANSWER_TIME_MAX, BODY_BYTES_MAX};
 use crate::pages;
 use crate::problem::Problem;
@@ -23,13 +24,24 @@ use crate::services::Services;
 use crate::v1;
 use monban_audit::percent;
 
-type Routes = MethodRouter<Arc<App>>;
+pub(crate) type Routes = MethodRouter<Arc<App>>;
 
 /// The gated routes: address, demanded scope, handlers.
 fn gated() -> Vec<(&'static str, Option<Scope>, Routes)> {
     let mut routes = page_routes();
     routes.extend(api_routes());
     routes
+}
+
+/// What takes logs, with bounds of its own: a body may be large and its import long.
+fn ingest_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
+    let own = vec![
+        ("/api/v1/ingest/evtx", post(event_logs::take)),
+        ("/api/v1/ingest/syslog", post(records::lines)),
+        ("/api/v1/ingest/json", post(records::objects)),
+    ];
+    let all = own.into_iter().chain(elastic::routes());
+    all.map(|(path, routes)| (path, Some(Scope::Ingest), routes)).collect()
 }
 
 fn page_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
@@ -86,28 +98,64 @@ async fn alive() -> &'static str {
 /// trail knows where people came from.
 pub fn router(services: Services) -> Router {
     let app = Arc::new(App::new(services));
-    let mut router = open();
-    for (path, scope, routes) in gated() {
-        let gate = Gate { app: app.clone(), scope };
-        router = router.route(path, routes.layer(from_fn_with_state(gate, guard)));
-    }
-    router
+    let pages = add(open(), gated(), &app)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIME_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIME_MAX));
+    add(pages, ingest_routes(), &app)
         .layer(CsrfLayer::new())
         .layer(from_fn_with_state(app.clone(), finish))
         .with_state(app)
+}
+
+fn add(
+    router: Router<Arc<App>>,
+    table: Vec<(&'static str, Option<Scope>, Routes)>,
+    app: &Arc<App>,
+) -> Router<Arc<App>> {
+    table.into_iter().fold(router, |router, (path, scope, routes)| {
+        let gate = Gate { app: app.clone(), scope };
+        let mut routes = routes.layer(from_fn_with_state(gate, guard));
+        if path == "/" {
+            routes = routes.layer(from_fn_with_state(app.clone(), elastic::at_the_door));
+        }
+        router.route(path, routes)
+    })
+}
+
+/// How what goes wrong is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Person,
+    Api,
+    Elastic,
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let at_the_door = path == "/" && request.headers().contains_key(header::AUTHORIZATION);
+        match path {
+            _ if path.starts_with("/api/") => Self::Api,
+            _ if at_the_door || elastic::is_address(path) => Self::Elastic,
+            _ => Self::Person,
+        }
+    }
 }
 
 /// The outermost layer: gives each request an id, words what went wrong, and sets the headers every answer carries.
 async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_id = request_id();
     let instance = request.uri().path().to_owned();
+    let asker = Asker::of(&request);
     let back = back_to(&request);
     let mut response = next.run(request).await;
     if let Some(problem) = problem_of(&mut response) {
         report(&problem, &request_id);
-        response = word(&app, &problem, &instance, &back, &request_id);
+        response = match asker {
+            Asker::Api => problem.json(&instance, &request_id),
+            Asker::Elastic => elastic::problem(&problem),
+            Asker::Person => word(&app, &problem, &back, &request_id),
+        };
     }
     set_headers(&mut response, &app, &request_id);
     response
@@ -143,10 +191,7 @@ fn report(problem: &Problem, request_id: &str) {
     }
 }
 
-fn word(app: &App, problem: &Problem, instance: &str, back: &str, request_id: &str) -> Response {
-    if instance.starts_with("/api/") {
-        return problem.json(instance, request_id);
-    }
+fn word(app: &App, problem: &Problem, back: &str, request_id: &str) -> Response {
     if problem.status == StatusCode::UNAUTHORIZED {
         let next = if back == "/" { String::new() } else { format!("?next={}", percent(back)) };
         return Redirect::to(&format!("/login{next}")).into_response();
@@ -184,5 +229,5 @@ fn set_headers(response: &mut Response, app: &App, request_id: &str) {
 
 #[cfg(test)]
 pub(crate) fn gated_addresses() -> Vec<(&'static str, Option<Scope>)> {
-    gated().into_iter().map(|(path, scope, _)| (path, scope)).collect()
+    gated().into_iter().chain(ingest_routes()).map(|(path, scope, _)| (path, scope)).collect()
 }

@@ -1,10 +1,13 @@
 //! What the pages and the API are built on, as the program hands it over.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use monban_event::{ActSink, Clock, EventStore, RecordId, RuleId};
+use monban_event::{ActSink, Clock, EventStore, RecordId, RecordSink, RuleId, SinkRefused};
 use monban_index::ledger::Ledger;
 use monban_index::partition::RecordSource;
+use monban_index::staging::Staging;
 use serde::Serialize;
 
 use crate::auth::setup::SetupSecret;
@@ -16,6 +19,10 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
     pub acts: Arc<dyn ActSink>,
     pub records: Arc<dyn RecordSource>,
+    /// Where lines and objects that are handed in go.
+    pub sink: Arc<dyn RecordSink>,
+    /// Where whole files go that are handed in.
+    pub files: Arc<dyn FileImport>,
     pub rules: Arc<dyn RuleTexts>,
     pub clock: Arc<dyn Clock>,
     pub settings: Arc<SiteSettings>,
@@ -47,6 +54,51 @@ pub struct Health {
     /// Files and folders that are watched and cannot be read just now, a line each.
     pub unreadable: Vec<String>,
     pub version: String,
+}
+
+/// A file that was handed in, whole and on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct HandedIn<'a> {
+    pub path: &'a Path,
+    /// What its sender calls it, for the trail and for where its records came from.
+    pub name: &'a str,
+    /// In hex, of its bytes.
+    pub sha256: &'a str,
+    pub bytes: u64,
+    /// Who handed it in, as acts name them.
+    pub by: &'a str,
+}
+
+/// What the import of one file came to, in events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub accepted: u64,
+    pub duplicate: u64,
+    /// What could not be read, a line each.
+    pub damaged: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportRefused {
+    #[error(transparent)]
+    Journal(#[from] SinkRefused),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Imports files the way `monban import` does.
+pub trait FileImport: Send + Sync {
+    /// Where files wait for their import.
+    fn staging(&self) -> &Staging;
+
+    /// Room on the disk of the data directory.
+    fn free_bytes(&self) -> io::Result<u64>;
+
+    /// Whether a file that begins so is an event log.
+    fn is_event_log(&self, start: &[u8]) -> bool;
+
+    /// Returns when every record is journaled and counted. Blocks.
+    fn import(&self, file: HandedIn<'_>) -> Result<Imported, ImportRefused>;
 }
 
 /// The four fixed texts of a rule.

@@ -5,3 +5,4 @@ pub mod journal;
 pub mod ledger;
 pub mod partition;
 pub mod query;
+pub mod staging;

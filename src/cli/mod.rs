@@ -134,17 +134,27 @@ struct TokenArgs {
 #[derive(Debug, Subcommand)]
 enum TokenAction {
     /// トークンを作り、それだけを標準出力に表示します（二度と表示されません）
+    #[command(after_help = INGEST_HELP)]
     Create {
         #[command(flatten)]
         data: DataDir,
         /// 用途の名前
         #[arg(long)]
         name: String,
-        /// 権限（繰り返し指定可。例: events:read）
+        /// 権限（繰り返し指定可。ログを送るだけなら ingest。ほかに events:read findings:read findings:review
+        /// audits:read inventory:read admin）
         #[arg(long = "scope", required = true, num_args = 1..)]
         scopes: Vec<String>,
     },
 }
+
+/// How logs are sent with a token, in two lines each.
+const INGEST_HELP: &str = "\
+ログを送る（--scope ingest のトークンはログを送ることだけができ、何も読めません）:
+  curl -H \"Authorization: Bearer トークン\" -H \"Content-Type: application/octet-stream\" \\
+       --data-binary @Security.evtx http://127.0.0.1:8080/api/v1/ingest/evtx
+  Fluent Bit: [OUTPUT] name es / match * / host 127.0.0.1 / port 8080 / path /es / suppress_type_name on
+              http_user monban / http_passwd トークン";
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {

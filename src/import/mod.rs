@@ -94,7 +94,6 @@ pub(crate) fn import(
 }
 
 /// Imports the logs in one file that stands on disk under another name than people know it by, as an upload does.
-#[cfg_attr(not(test), expect(dead_code, reason = "the door for uploads over HTTP"))]
 pub(crate) fn import_as(
     node: &Node,
     path: &Path,

@@ -10,6 +10,7 @@ mod demo;
 mod files;
 mod hostile;
 mod import;
+mod ingest;
 mod pages;
 mod peers;
 mod serve;

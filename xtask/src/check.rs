@@ -1,17 +1,32 @@
 //! `cargo xtask test`: everything that must hold, with one command on a clean machine. Cheap complaints come first.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::fuzz::run_fuzz;
 use crate::shell::{cargo, find, is_root, run, say, succeeds, target_dir, value};
 
 /// What the tests talk to: the program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 3] = [("rsyslogd", "rsyslog"), ("logger", "bsdutils"), ("python3", "python3")];
+const NEEDED: [(&str, &str); 6] = [
+    ("rsyslogd", "rsyslog"),
+    ("logger", "bsdutils"),
+    ("python3", "python3"),
+    ("curl", "curl"),
+    ("gzip", "gzip"),
+    ("zstd", "zstd"),
+];
+/// Client libraries that hand logs in: the folder under target/clients where tests/e2e/ingest.rs looks for each, and
+/// what pip calls it. `OpenSearch`'s third version is the same over HTTP and brings gRPC with it.
+const CLIENTS: [(&str, &str); 3] = [
+    ("elasticsearch8", "elasticsearch==8.19.3"),
+    ("elasticsearch9", "elasticsearch==9.5.1"),
+    ("opensearch2", "opensearch-py==2.8.0"),
+];
 /// Parsers that are measured, and what they must reach on lines of others.
 const SYSLOG_BAR: &str =
     "--only fortinet_fortigate yamaha cisco_asa linux_sshd --min-right 92 --max-wrong 2 --max-invented 5";
@@ -68,6 +83,7 @@ impl Parts {
 pub(crate) fn run_check(options: &Options) -> Result<()> {
     let mut parts = Parts::default();
     parts.run("tools", || tools(options.install))?;
+    parts.run("client libraries", || clients(options.install))?;
     parts.run("form", || run(&mut cargo(&["fmt", "--all", "--", "--check"])))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     parts.run("lints", || run(&mut cargo(&clippy)))?;
@@ -87,7 +103,11 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
 /// Installs what is missing where we may, and else says what to install.
 fn tools(install: bool) -> Result<()> {
     let missing = || NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
-    let packages: Vec<&str> = missing().collect();
+    let mut packages: Vec<&str> = missing().collect();
+    // Debian's Python comes without what makes a virtual environment.
+    if !succeeds("python3", &["-c", "import ensurepip"]) {
+        packages.push("python3-venv");
+    }
     if packages.is_empty() {
         return Ok(());
     }
@@ -98,6 +118,31 @@ fn tools(install: bool) -> Result<()> {
     let mut apt = Command::new("apt-get");
     apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
     run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Installs the client libraries where they are missing, each in a folder of its own: two versions of one do not go
+/// together. pip runs from a virtual environment of its own.
+fn clients(install: bool) -> Result<()> {
+    let folder = target_dir()?.join("clients");
+    let missing: Vec<_> = CLIENTS.into_iter().filter(|(name, _)| !folder.join(name).is_dir()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !install {
+        let wanted: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+        bail!("install first: {} into folders of {}", wanted.join(" "), folder.display());
+    }
+    let environment = folder.join("pip");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    for (name, package) in missing {
+        // Moved into place when it is whole, so that a broken download is not taken for the library.
+        let arriving = folder.join(format!("{name}.part"));
+        let mut pip = Command::new(environment.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]).arg(&arriving);
+        run(pip.arg(package))?;
+        fs::rename(&arriving, folder.join(name)).with_context(|| format!("put {name} in its place"))?;
+    }
+    Ok(())
 }
 
 /// cargo-deny looks at every platform. Where it cannot be had, that is told and is no failure: tests/tidy.rs holds the

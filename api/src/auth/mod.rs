@@ -1,7 +1,9 @@
 //! Who is asking: a person with a session cookie or a machine with a token, and what they may do.
 
+pub(crate) mod credentials;
 pub(crate) mod gate;
 pub(crate) mod password;
+pub(crate) mod refusals;
 pub(crate) mod role;
 pub(crate) mod session;
 pub(crate) mod setup;
@@ -33,6 +35,11 @@ impl Who {
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
+
+    /// A token of a machine that hands in logs: it lies on many machines and must open nothing else.
+    pub(crate) fn only_sends(&self) -> bool {
+        self.role.is_none() && self.scopes.iter().all(|scope| *scope == Scope::Ingest)
+    }
 }
 
 /// The other end of the connection, as far as it is known.
@@ -42,6 +49,10 @@ pub(crate) struct Peer(Option<SocketAddr>);
 impl Peer {
     pub(crate) fn of(extensions: &Extensions) -> Self {
         Self(extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
+    }
+
+    pub(crate) fn address(self) -> Option<SocketAddr> {
+        self.0
     }
 
     pub(crate) fn text(self) -> String {

@@ -22,7 +22,12 @@ fn real(path: &str, site: &Site) -> String {
 /// Addresses that only take POST are asked that way.
 async fn ask(site: &Site, path: &str, key: &Key) -> super::Reply {
     let address = real(path, site);
-    if path.ends_with("/review") || path == "/logout" {
+    if path.ends_with("/_doc")
+        || path.ends_with("/_bulk")
+        || path.contains("/ingest/")
+        || path.ends_with("/review")
+        || path == "/logout"
+    {
         return site.post(&address, key, "status=open").await;
     }
     site.get(&address, key).await
@@ -37,10 +42,19 @@ async fn nothing_about_the_hospital_is_served_to_strangers() {
         Key::Bearer("monban_abc_def".to_owned()),
         Key::Bearer("x".to_owned()),
     ];
-    for (path, _) in gated_addresses() {
+    for (number, (path, _)) in gated_addresses().into_iter().enumerate() {
+        // Nobody is told to wait who tries twice a minute.
+        site.clock.set(now() + TimeDelta::minutes(i64::try_from(number).unwrap()));
         for key in &wrong {
             let reply = ask(&site, path, key).await;
-            if path.starts_with("/api/") {
+            let is_door = path == "/" && matches!(key, Key::Bearer(_));
+            if is_door || crate::ingest::elastic::is_address(path) {
+                assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{path} {key:?}");
+                assert_eq!(
+                    (&reply.json()["status"], reply.header("x-elastic-product")),
+                    (&401.into(), "Elasticsearch")
+                );
+            } else if path.starts_with("/api/") {
                 assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{path} {key:?}");
                 assert_eq!(reply.json()["status"], 401);
                 assert_eq!(reply.header("content-type"), "application/problem+json");
@@ -68,6 +82,44 @@ async fn a_token_opens_only_what_its_scopes_name() {
 }
 
 #[tokio::test]
+async fn a_token_that_hands_in_logs_does_nothing_else() {
+    let site = Site::new();
+    let key = site.token(&[Scope::Ingest]);
+    for (path, scope) in gated_addresses() {
+        if scope == Some(Scope::Ingest) || path == "/" {
+            continue;
+        }
+        assert_eq!(ask(&site, path, &key).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let finding = format!("/api/v1/findings/{}", site.finding);
+    let refused = site.patch(&finding, &key, r#"{"status":"action_needed"}"#, None).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let door = site.get("/", &key).await;
+    assert_eq!(door.json()["tagline"], "You Know, for Search", "what a client of Elasticsearch asks first");
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_counted_told_and_stopped_and_right_ones_are_not() {
+    let site = Site::new();
+    let right = site.token(&[Scope::InventoryRead]);
+    let wrong = Key::Bearer("monban_abc_geheim".to_owned());
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        statuses.push(site.get("/api/v1/sources", &wrong).await.status.as_u16());
+    }
+    let (refused, stopped) = statuses.split_at(30);
+    assert!(refused.iter().all(|status| *status == 401) && stopped.iter().all(|status| *status == 429), "{statuses:?}");
+    let stopped = site.get("/api/v1/sources", &wrong).await;
+    assert_eq!(stopped.header("retry-after"), "60");
+    assert_eq!(site.get("/api/v1/sources", &right).await.status, StatusCode::OK, "whoever shares the address");
+    let told: Vec<_> = site.deeds().into_iter().filter(|(_, deed)| matches!(deed, Deed::LoginRefused { .. })).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(!format!("{told:?}").contains("geheim"));
+    site.clock.set(now() + TimeDelta::minutes(2));
+    assert_eq!(site.get("/api/v1/sources", &wrong).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn viewers_see_everything_and_decide_nothing() {
     let site = Site::new();
     let key = site.login("hanako", Role::Viewer).await;
@@ -76,7 +128,8 @@ async fn viewers_see_everything_and_decide_nothing() {
             continue;
         }
         let reply = ask(&site, path, &key).await;
-        let expected = if scope == Some(Scope::FindingsReview) { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        let refused = [Some(Scope::FindingsReview), Some(Scope::Ingest)].contains(&scope);
+        let expected = if refused { StatusCode::FORBIDDEN } else { StatusCode::OK };
         let status = if path.ends_with("histogram") || path.ends_with("summaries") {
             assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{path} needs a period");
             continue;

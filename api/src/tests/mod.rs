@@ -1,6 +1,9 @@
 //! The router as a whole, over a store in memory and a real ledger in a folder of its own.
 
 mod auth;
+mod elastic;
+mod handed_in;
+mod ingest;
 mod pages;
 #[path = "../../../audit/src/testing.rs"]
 mod testing;
@@ -89,6 +92,8 @@ pub(super) fn now() -> DateTime<Utc> {
 }
 
 pub(super) struct Site {
+    pub(super) kept: Arc<handed_in::KeptRecords>,
+    pub(super) files: Arc<handed_in::KeptFiles>,
     _dir: tempfile::TempDir,
     pub(super) router: Router,
     pub(super) acts: Arc<dyn ActSink>,
@@ -107,11 +112,15 @@ impl Site {
         let acts: Arc<dyn ActSink> =
             Arc::new(LedgerActs { ledger: ledger.clone(), clock: clock.clone(), next: Mutex::new(1000) });
         let (setup, secret) = SetupSecret::new();
+        let kept = Arc::new(handed_in::KeptRecords::default());
+        let files = Arc::new(handed_in::KeptFiles::new(&dir.path().join("uploads")));
         let router = router(Services {
             store: Arc::new(MemoryStore { events: events() }),
             ledger: ledger.clone(),
             acts: acts.clone(),
             records: Arc::new(OneRecord),
+            sink: kept.clone(),
+            files: files.clone(),
             rules: Arc::new(OneRule),
             clock: Arc::new(clock.clone()),
             settings: Arc::new(SiteSettings {
@@ -122,7 +131,7 @@ impl Site {
             setup: Arc::new(setup),
             health: Arc::new(Health::default),
         });
-        Self { _dir: dir, router, acts, ledger, clock, secret, finding }
+        Self { kept, files, _dir: dir, router, acts, ledger, clock, secret, finding }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Response {
@@ -196,7 +205,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn sign(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
+    pub(super) fn sign(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
         match self {
             Self::None => request,
             Self::Bearer(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
@@ -213,7 +222,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    async fn of(response: Response) -> Self {
+    pub(super) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 10 << 20).await.unwrap();
         Self { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
