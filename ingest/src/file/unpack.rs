@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use lzma_rust2::XzReader;
-use ruzstd::decoding::FrameDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 /// Most bytes that one file may unpack to. Windows ends an event log at 4 GiB; a firewall's day is some gigabytes.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 16 << 30;
@@ -22,7 +20,8 @@ const UNPACKED_BYTES_FREE: u64 = 64 << 20;
 
 /// Memory that one stream may ask for, in KiB: `xz -9` and `zstd --long` need 64 and 128 MiB.
 const MEMORY_KIB_MAX: u32 = 160 << 10;
-const WINDOW_BYTES_MAX: u64 = 128 << 20;
+/// The same as a power of two of bytes, for zstd's window.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// Notes kept of one file.
 const NOTES_MAX: usize = 10;
@@ -66,10 +65,25 @@ impl Packing {
         match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(packed)),
             Self::Xz => Box::new(XzReader::new_mem_limit(packed, true, MEMORY_KIB_MAX)),
-            Self::Zstd => Box::new(Frames::new(packed)),
+            Self::Zstd => zstd(packed).unwrap_or_else(|error| Box::new(Unready(Some(error)))),
             Self::Deflate => Box::new(DeflateDecoder::new(packed)),
             Self::Deflate64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
         }
+    }
+}
+
+fn zstd(packed: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+    Ok(Box::new(decoder))
+}
+
+/// A decoder that could not be made, for want of memory: reading says so.
+struct Unready(Option<io::Error>);
+
+impl Read for Unready {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 
@@ -205,72 +219,6 @@ impl Read for Unpacked {
             }
             Ok(Err(error)) => self.fail(error),
             Err(_) => Ok(self.end(Some("圧縮データが壊れています（展開を中断しました）".to_owned()))),
-        }
-    }
-}
-
-/// The frames of a zstd file one behind the other; the decoder underneath knows one.
-struct Frames<R> {
-    packed: R,
-    decoder: FrameDecoder,
-    in_frame: bool,
-}
-
-impl<R: BufRead> Frames<R> {
-    fn new(packed: R) -> Self {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(WINDOW_BYTES_MAX);
-        Self { packed, decoder, in_frame: false }
-    }
-
-    /// Begins the next frame; `false` behind the last.
-    fn begin(&mut self) -> io::Result<bool> {
-        loop {
-            if self.packed.fill_buf()?.is_empty() {
-                return Ok(false);
-            }
-            match self.decoder.reset(&mut self.packed) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    let length = u64::from(length);
-                    if io::copy(&mut self.packed.by_ref().take(length), &mut io::sink())? < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(error) => return Err(io::Error::other(error.to_string())),
-            }
-        }
-    }
-}
-
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if !self.in_frame && !self.begin()? {
-                return Ok(0);
-            }
-            self.in_frame = true;
-            if self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let blocks = ruzstd::decoding::BlockDecodingStrategy::UptoBlocks(1);
-                let decoded = self.decoder.decode_blocks(&mut self.packed, blocks);
-                decoded.map_err(|error| self.explain(&error))?;
-            }
-            let read = self.decoder.read(buffer)?;
-            if read > 0 {
-                return Ok(read);
-            }
-            self.in_frame = !self.decoder.is_finished();
-        }
-    }
-}
-
-impl<R: BufRead> Frames<R> {
-    /// The decoder hides that its source has ended.
-    fn explain(&mut self, error: &FrameDecoderError) -> io::Error {
-        match self.packed.fill_buf() {
-            Ok([]) => io::ErrorKind::UnexpectedEof.into(),
-            Ok(_) => io::Error::other(error.to_string()),
-            Err(error) => error,
         }
     }
 }
