@@ -18,7 +18,7 @@ use monban_event::{Clock, EventStore, Field, RecordId, SystemClock, TimeRange};
 use monban_index::journal::Journal;
 use monban_index::partition::{Partitions, TantivyStore};
 use monban_index::query;
-use monban_ingest::syslog::SyslogListeners;
+use monban_ingest::syslog::{SyslogListeners, SyslogSettings};
 use monban_ingest::{Parsers, TextSettings};
 
 /// Asked so often, an odd number, the first few to warm up.
@@ -41,7 +41,8 @@ fn receive(dir: &Path) -> Result<()> {
     let journal = Arc::new(journal);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listeners = runtime.block_on(SyslogListeners::open(&[], &[any_port], journal.clone(), clock))?;
+    let settings = SyslogSettings { tcp: vec![any_port], ..SyslogSettings::default() };
+    let listeners = runtime.block_on(SyslogListeners::open(settings, journal.clone(), clock))?;
     let address = listeners.status().first().context("there is a listener")?.local_addr;
     tell(u64::from(address.port()))?;
     let ended = Arc::new(AtomicBool::new(false));

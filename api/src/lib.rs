@@ -22,4 +22,4 @@ pub use auth::role::{Role, Scope};
 pub use auth::setup::SetupSecret;
 pub use auth::token::{NewToken, new_token};
 pub use routes::router;
-pub use services::{Health, RuleText, RuleTexts, Services, SiteSettings};
+pub use services::{Health, ListenerHealth, RuleText, RuleTexts, Services, SiteSettings};
