@@ -13,4 +13,5 @@ mod pages;
 mod peers;
 mod serve;
 mod support;
+mod tls;
 mod volume;

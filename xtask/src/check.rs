@@ -7,10 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::peers;
 use crate::shell::{cargo, find, is_root, run, say, succeeds, target_dir, value};
 
 /// What the tests talk to: the program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 3] = [("rsyslogd", "rsyslog"), ("logger", "bsdutils"), ("python3", "python3")];
+const NEEDED: [(&str, &str); 4] =
+    [("rsyslogd", "rsyslog"), ("logger", "bsdutils"), ("openssl", "openssl"), ("python3", "python3")];
+/// A module of rsyslog that Debian packs by itself, below a folder of `/usr/lib`.
+const RSYSLOG_TLS: (&str, &str) = ("rsyslog/lmnsd_gtls.so", "rsyslog-gnutls");
 /// Parsers that are measured, and what they must reach on lines of others.
 const SYSLOG_BAR: &str =
     "--only fortinet_fortigate yamaha cisco_asa linux_sshd --min-right 92 --max-wrong 2 --max-invented 5";
@@ -84,17 +88,29 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
 
 /// Installs what is missing where we may, and else says what to install.
 fn tools(install: bool) -> Result<()> {
-    let missing = || NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
-    let packages: Vec<&str> = missing().collect();
-    if packages.is_empty() {
-        return Ok(());
+    let missing = NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
+    let mut packages: Vec<&str> = missing.collect();
+    if !has_library(RSYSLOG_TLS.0) {
+        packages.push(RSYSLOG_TLS.1);
     }
+    if !packages.is_empty() {
+        install_packages(&packages, install)?;
+    }
+    peers::syslog_ng(install)
+}
+
+fn has_library(name: &str) -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().map_while(Result::ok);
+    folders.into_iter().any(|folder| folder.path().join(name).is_file())
+}
+
+fn install_packages(packages: &[&str], install: bool) -> Result<()> {
     if !(install && is_root() && find("apt-get").is_some()) {
         bail!("install first: {}", packages.join(" "));
     }
     run(Command::new("apt-get").args(["update", "--quiet"]))?;
     let mut apt = Command::new("apt-get");
-    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages);
     run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 

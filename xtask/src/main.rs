@@ -4,6 +4,7 @@
 mod assets;
 mod bench;
 mod check;
+mod peers;
 mod shell;
 
 use std::process::ExitCode;

@@ -88,6 +88,12 @@ impl Site {
         Server::start(&config, data)
     }
 
+    /// Serves with more in its configuration.
+    pub(crate) fn serve_with(&self, more: &str) -> Server {
+        let config = self.write("monban.toml", format!("{LISTEN}{more}[site]\nname = \"みなと病院\"\n"));
+        Server::start(&config, &self.data())
+    }
+
     /// Runs the program with these arguments.
     pub(crate) fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
         Said::of(&self.command(arguments).output().unwrap())
