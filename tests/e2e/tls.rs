@@ -11,7 +11,7 @@ use monban_event::{Record, Transport};
 use crate::support::journal::{published, records};
 use crate::support::pki::Authority;
 use crate::support::wait::wait_for;
-use crate::support::{Server, Site};
+use crate::support::{Server, Site, wait_until};
 
 const LINES: u64 = 300;
 const RELAY: &str = "relay1.hospital.example";
@@ -53,12 +53,12 @@ fn stored(site: &Site) -> Vec<Record> {
 
 /// Sends `LINES` lines to the peer's socket, waits until `ways` times as many are durable, and stops the server.
 fn relay(site: &Site, server: Server, socket: &Path, ways: u64) -> Vec<Record> {
-    wait_for("the relay's socket", &true, || socket.try_exists().unwrap());
     let before = published(&site.data());
     let sender = std::os::unix::net::UnixDatagram::unbound().unwrap();
     for number in 0..LINES {
         let line = format!("<13>Oct 25 03:00:00 karte01 denkaru[{number}]: 閲覧 rs{number:04} 済");
-        sender.send_to(line.as_bytes(), socket).unwrap();
+        // Until the relay has begun nobody takes it.
+        wait_until("the relay takes lines", || sender.send_to(line.as_bytes(), socket).is_ok());
     }
     wait_for("the relayed lines", &true, || published(&site.data()) >= before + ways * LINES);
     server.stop();
@@ -140,7 +140,7 @@ fn syslog_ng() -> Command {
     if !program.is_file() {
         return Command::new("syslog-ng");
     }
-    let libraries = libraries_below(&root.join("usr/lib"));
+    let libraries = libraries_below(&root);
     let mut command = Command::new(program);
     command.env("LD_LIBRARY_PATH", std::env::join_paths(&libraries).unwrap());
     command.arg("--module-path").arg(std::env::join_paths(&libraries).unwrap());
@@ -151,11 +151,12 @@ fn syslog_ng() -> Command {
 fn libraries_below(folder: &Path) -> Vec<PathBuf> {
     let (mut found, mut left) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = left.pop() {
-        let entries: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        if entries.iter().any(|path| path.to_string_lossy().contains(".so")) {
+        let entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap()).collect();
+        if entries.iter().any(|entry| entry.file_name().to_string_lossy().contains(".so")) {
             found.push(folder);
         }
-        left.extend(entries.into_iter().filter(|path| path.is_dir()));
+        let folders = entries.iter().filter(|entry| entry.file_type().unwrap().is_dir());
+        left.extend(folders.map(|entry| entry.path()));
     }
     found.sort();
     found
@@ -190,7 +191,8 @@ fn syslog_ng_config(site: &Site, authority: &Authority, server: &Server) -> Stri
          source all {{ unix-dgram(\"{}\"); }};\n\
          destination udp {{ network(\"127.0.0.1\" port({udp}) transport(\"udp\")); }};\n\
          destination line {{ network(\"127.0.0.1\" port({tcp}) transport(\"tcp\")); }};\n\
-         destination counted {{ syslog(\"127.0.0.1\" port({tcp}) transport(\"tcp\")); }};\n\
+         destination counted {{ syslog(\"127.0.0.1\" port({tcp}) transport(\"tcp\") \
+         persist-name(\"counted\")); }};\n\
          destination tls {{ syslog(\"localhost\" port({tls}) transport(\"tls\") tls(ca-file(\"{}\") \
          cert-file(\"{}\") key-file(\"{}\") peer-verify(required-trusted))); }};\n\
          log {{ source(all); destination(udp); destination(line); destination(counted); destination(tls); }};\n",
