@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask test [--no-install] [--shared DIR]
     The whole check: tools, form, lints, tests, licences, and the measured scores where DIR (../shared) holds a corpus.
-cargo xtask bench [--events N] [--evtx DIR] [--sigma DIR]... [--keep] [--only receive|evtx]
+cargo xtask bench [--events N] [--evtx DIR] [--sigma DIR]... [--keep] [--only receive|udp|evtx]
     Measures beside rsyslog and evtx_dump in one run, on N (1000000) lines, and prints one table.
 cargo xtask assets
     Fetches the country database for trying the program with it, into target/assets.";
