@@ -156,7 +156,7 @@ fn libraries_below(folder: &Path) -> Vec<PathBuf> {
             found.push(folder);
         }
         let folders = entries.iter().filter(|entry| entry.file_type().unwrap().is_dir());
-        left.extend(folders.map(|entry| entry.path()));
+        left.extend(folders.map(std::fs::DirEntry::path));
     }
     found.sort();
     found

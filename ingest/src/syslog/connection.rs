@@ -17,7 +17,7 @@ use super::tcp::{Shared, stopped};
 use super::{RecordMaker, Sender, StreamReceiver};
 
 /// Bytes of one connection that were read and are not yet on disk.
-pub const CONNECTION_BYTES_MAX: usize = 1 << 20;
+pub(super) const CONNECTION_BYTES_MAX: usize = 1 << 20;
 
 /// One read. Every waiting connection holds as much of the budget, so all of them together must stay well below it.
 pub(super) const READ_BYTES: usize = 32 << 10;

@@ -8,7 +8,7 @@ use monban_event::Record;
 
 /// Records that may wait between socket and journal, in bytes with their overhead: some 100,000 lines, or seconds of a
 /// disk that stands still. Beyond it new datagrams are dropped and counted.
-pub const RING_BYTES_MAX: usize = 32 << 20;
+const RING_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes handed to the journal and not yet on disk. Small against the journal's own queue, so that UDP alone is never
 /// refused for a full queue.

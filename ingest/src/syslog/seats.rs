@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 
 /// Connections open at once, over all TCP and TLS listeners. A hospital has some dozens of senders, and a process may
 /// have 1,024 files open on a Linux nobody has tuned: half of them are left for journal, index and pages.
-pub const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_MAX: usize = 512;
 
 /// Connections of one address. A relay opens some; an eighth of all places leaves the others theirs.
-pub const CONNECTIONS_PER_PEER_MAX: usize = 64;
+pub(super) const CONNECTIONS_PER_PEER_MAX: usize = 64;
 
 /// A sender connects because it has something to send. One that has sent nothing for so long may lose its place.
 const FIRST_BYTES: Duration = Duration::from_secs(2);
@@ -159,7 +159,9 @@ mod tests {
         }
         // The newest are still within their first seconds, and the sender has been heard.
         assert!(seats.ask(address(1), now).is_none());
-        later.iter().for_each(|seat| seat.heard(now));
+        for seat in &later {
+            seat.heard(now);
+        }
         now += QUIET;
         assert!(seats.ask(address(1), now).is_some());
         sender.displaced().await;

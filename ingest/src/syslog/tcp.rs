@@ -17,18 +17,18 @@ use super::tls::TlsDoor;
 use super::{ReceiverStats, Receiving, Sender};
 
 /// Bytes read by all connections and not yet on disk. Half of the journal's queue; beyond it nobody is read.
-pub const BUDGET_BYTES: usize = 32 << 20;
+pub(super) const BUDGET_BYTES: usize = 32 << 20;
 
 /// Bytes of unfinished frames over all connections, beyond the little that each may always hold. Some dozens of senders
 /// may send frames of the longest kind at once; beyond it such a frame is handed out in pieces.
-pub const UNFINISHED_BYTES_MAX: usize = 32 << 20;
+pub(super) const UNFINISHED_BYTES_MAX: usize = 32 << 20;
 
 /// A connection on which nothing comes for so long is closed. Long, because a plain TCP sender learns of it only by
 /// losing its next line; a sender that is gone is found by keepalive, and one in the way by its place being needed.
-pub const IDLE: Duration = Duration::from_hours(24);
+pub(super) const IDLE: Duration = Duration::from_hours(24);
 
 /// A frame that is not whole by then is handed out as it is: its sender has stalled, or ends its lines with nothing.
-pub const SLOW_FRAME: Duration = Duration::from_secs(30);
+pub(super) const SLOW_FRAME: Duration = Duration::from_secs(30);
 
 /// Keepalive probes find a sender that vanished without closing: first after a minute, gone after two.
 const KEEPALIVE_AFTER_SECONDS: u32 = 60;
