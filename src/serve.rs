@@ -315,18 +315,15 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
 }
 
 fn listener_text(listener: &ListenerStatus) -> String {
-    let mut text = listener.local_addr.to_string();
-    if let Some(bytes) = listener.granted_buffer {
-        text.push_str(&format!("（受信バッファ {} KiB", bytes / 1024));
-        if bytes < SOCKET_BUFFER_BYTES {
-            text.push_str(
-                "。8192 KiB より小さいため、込み合うと失われやすくなります: sysctl net.core.rmem_max=8388608",
-            );
-        }
-        text.push('）');
+    let address = listener.local_addr;
+    match (listener.granted_buffer, &listener.fingerprint) {
+        (Some(bytes), _) if bytes < SOCKET_BUFFER_BYTES => format!(
+            "{address}（受信バッファ {} KiB。{} KiB より小さいため、込み合うと失われやすくなります: sysctl net.core.rmem_max={SOCKET_BUFFER_BYTES}）",
+            bytes / 1024,
+            SOCKET_BUFFER_BYTES / 1024
+        ),
+        (Some(bytes), _) => format!("{address}（受信バッファ {} KiB）", bytes / 1024),
+        (None, Some(fingerprint)) => format!("{address}（証明書の指紋 SHA-256 {fingerprint}）"),
+        (None, None) => address.to_string(),
     }
-    if let Some(fingerprint) = &listener.fingerprint {
-        text.push_str(&format!("（証明書の指紋 SHA-256 {fingerprint}）"));
-    }
-    text
 }
