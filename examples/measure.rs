@@ -1,11 +1,13 @@
 //! The parts of the program that `cargo xtask bench` measures by themselves.
 //!
 //! `measure receive DIR` opens the syslog receivers and the journal and nothing behind them; it prints its port, then
-//! the number of durable records as it grows, and ends with its input. `measure queries DIR WORD` asks the search index
+//! the number of durable records as it grows, and ends with its input. `measure datagrams DIR` does the same for UDP; it
+//! prints its port and the bytes of buffer granted, and at the end how many were received, stored, dropped by the
+//! kernel, dropped by the ring and refused. `measure send PORT RATE SECONDS` sends to it. `measure queries DIR WORD` asks the search index
 //! of a data directory that no server holds, and prints milliseconds, bound and question, a line each.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +20,7 @@ use monban_event::{Clock, EventStore, Field, RecordId, SystemClock, TimeRange};
 use monban_index::journal::Journal;
 use monban_index::partition::{Partitions, TantivyStore};
 use monban_index::query;
-use monban_ingest::syslog::SyslogListeners;
+use monban_ingest::syslog::{ListenerStatus, SyslogListeners, SyslogSettings};
 use monban_ingest::{Parsers, TextSettings};
 
 /// Asked so often, an odd number, the first few to warm up.
@@ -30,40 +32,88 @@ fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["receive", dir] => receive(Path::new(dir)),
+        ["datagrams", dir] => datagrams(Path::new(dir)),
+        ["send", port, rate, seconds] => send(port.parse()?, rate.parse()?, seconds.parse()?),
         ["queries", dir, rare_word] => queries(Path::new(dir), rare_word),
-        _ => bail!("measure receive DIR | measure queries DIR WORD"),
+        _ => bail!("measure receive DIR | datagrams DIR | send PORT RATE SECONDS | queries DIR WORD"),
     }
 }
 
 fn receive(dir: &Path) -> Result<()> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    receive_on(dir, SyslogSettings { tcp: vec![any_port], ..SyslogSettings::default() }, &|listeners| {
+        let address = listeners.status().first().context("there is a listener")?.local_addr;
+        tell(u64::from(address.port()))
+    })?;
+    Ok(())
+}
+
+fn datagrams(dir: &Path) -> Result<()> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let settings = SyslogSettings { udp: vec![any_port], ..SyslogSettings::default() };
+    let status = receive_on(dir, settings, &|listeners| {
+        let status = listeners.status();
+        let status = status.first().context("there is a listener")?;
+        tell(u64::from(status.local_addr.port()))?;
+        tell(status.granted_buffer.unwrap_or_default() as u64)
+    })?;
+    let counts = status.first().context("there was a listener")?.counts;
+    [counts.received, counts.stored, counts.kernel_dropped, counts.ring_dropped, counts.refused]
+        .into_iter()
+        .try_for_each(tell)
+}
+
+/// Datagrams of a usual line's length, so many a second, evenly spread over its milliseconds.
+fn send(port: u16, rate: u64, seconds: u64) -> Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect((Ipv4Addr::LOCALHOST, port))?;
+    let line = format!("<134>Oct  5 12:00:00 fw01 {}", "x".repeat(274));
+    let (started, mut sent) = (Instant::now(), 0);
+    while sent < rate * seconds {
+        let due = u64::try_from(started.elapsed().as_micros())?.saturating_mul(rate) / 1_000_000;
+        while sent < due.min(rate * seconds) {
+            socket.send(line.as_bytes())?;
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// Receives until the input ends.
+fn receive_on(
+    dir: &Path,
+    settings: SyslogSettings,
+    begun: &dyn Fn(&SyslogListeners) -> Result<()>,
+) -> Result<Vec<ListenerStatus>> {
+    let is_quiet = settings.tcp.is_empty();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (journal, _) = Journal::open(dir, Arc::clone(&clock))?;
     let journal = Arc::new(journal);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listeners = runtime.block_on(SyslogListeners::open(&[], &[any_port], journal.clone(), clock))?;
-    let address = listeners.status().first().context("there is a listener")?.local_addr;
-    tell(u64::from(address.port()))?;
+    let listeners = runtime.block_on(SyslogListeners::open(settings, journal.clone(), clock))?;
+    begun(&listeners)?;
     let ended = Arc::new(AtomicBool::new(false));
     let telling = std::thread::spawn({
         let (journal, ended) = (Arc::clone(&journal), Arc::clone(&ended));
-        move || tell_durable(&journal, &ended)
+        move || tell_durable(&journal, &ended, is_quiet)
     });
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    runtime.block_on(listeners.stop());
+    let status = runtime.block_on(listeners.stop());
     ended.store(true, Ordering::Release);
     let told = telling.join();
     journal.close();
-    told.unwrap_or_else(|_| bail!("the counting thread ended with a panic"))
+    told.unwrap_or_else(|_| bail!("the counting thread ended with a panic"))?;
+    Ok(status)
 }
 
-fn tell_durable(journal: &Journal, ended: &AtomicBool) -> Result<()> {
+fn tell_durable(journal: &Journal, ended: &AtomicBool, is_quiet: bool) -> Result<()> {
     let mut last = RecordId(0);
     while !ended.load(Ordering::Acquire) {
         let durable = journal.wait_beyond(last, Duration::from_millis(100));
         // The journal holds back its senders when nobody reads it; nothing reads here.
         journal.processed(durable);
-        if durable > last {
+        if durable > last && !is_quiet {
             tell(durable.0)?;
         }
         last = durable;

@@ -2,9 +2,11 @@
 //! that a person mends the file once. Nothing here opens a socket or a directory.
 
 mod source;
+mod syslog;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use monban_ingest::sources::SourceTable;
 use toml::{Table, Value};
 
 pub(crate) use source::Source;
+pub(crate) use syslog::SyslogTls;
 
 pub(crate) const DEFAULT_DATA_DIR: &str = "./monban-data";
 /// Stamps without a zone are Japanese local time unless the file says otherwise, never the server's zone.
@@ -38,6 +41,9 @@ pub(crate) struct Config {
     pub(crate) pages: Option<SocketAddr>,
     pub(crate) syslog_udp: Option<SocketAddr>,
     pub(crate) syslog_tcp: Option<SocketAddr>,
+    pub(crate) syslog_tls: Option<SyslogTls>,
+    /// Lines a second that one source may send; `None`: as many as it likes.
+    pub(crate) syslog_lines_per_second: Option<NonZeroU32>,
     pub(crate) zone: Tz,
     pub(crate) context: ContextPaths,
     /// Folders of Sigma rules that run beside the built-in ones.
@@ -75,6 +81,8 @@ impl Default for Config {
             pages: address(DEFAULT_PAGES),
             syslog_udp: address(DEFAULT_SYSLOG),
             syslog_tcp: address(DEFAULT_SYSLOG),
+            syslog_tls: None,
+            syslog_lines_per_second: None,
             zone: DEFAULT_ZONE,
             context: ContextPaths::default(),
             sigma: Vec::new(),
@@ -145,10 +153,7 @@ impl Reader<'_> {
         self.site(&mut root, &mut config);
         config.pages = self.listener(&mut root, "pages", config.pages);
         self.refuse_open_pages(config.pages);
-        let mut syslog = self.table(&mut root, "", "syslog");
-        config.syslog_udp = self.nested_listener(&mut syslog, "syslog", "udp", config.syslog_udp);
-        config.syslog_tcp = self.nested_listener(&mut syslog, "syslog", "tcp", config.syslog_tcp);
-        self.leftovers("syslog", &syslog, &["udp", "tcp"]);
+        self.syslog(&mut root, base, &mut config);
         config.context = self.context(&mut root, base);
         config.sigma = self.sigma(&mut root, base);
         config.sources = self.sources(&mut root);
@@ -262,12 +267,15 @@ impl Reader<'_> {
         let path = join(prefix, name);
         let listen = self.text(&mut table, &path, "listen");
         self.leftovers(&path, &table, &["listen"]);
-        match listen.as_deref() {
+        self.address(&join(&path, "listen"), listen.as_deref(), default)
+    }
+
+    fn address(&mut self, key: &str, text: Option<&str>, default: Option<SocketAddr>) -> Option<SocketAddr> {
+        match text {
             None => default,
             Some(OFF) => None,
             Some(text) => text.parse().ok().or_else(|| {
-                let key = join(&path, "listen");
-                self.complain(&key, text, "は待ち受けるアドレスとして読めません。\"127.0.0.1:5514\" のように番号まで書くか、使わないなら \"off\" と書いてください。");
+                self.complain(key, text, "は待ち受けるアドレスとして読めません。\"127.0.0.1:5514\" のように番号まで書くか、使わないなら \"off\" と書いてください。");
                 default
             }),
         }
@@ -382,6 +390,11 @@ mod tests {
             "folder",
             "settle_seconds",
             "host",
+            "max_lines_per_second_per_source",
+            "certificate",
+            "key",
+            "client_ca",
+            "client_certificates",
         ] {
             let written =
                 sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));

@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use monban_api::{Health, Services, SetupSecret, SiteSettings};
+use monban_api::{Health, ListenerHealth, Services, SetupSecret, SiteSettings};
 use monban_event::act::Deed;
 use monban_event::{ActSink, Clock, RecordSink, SystemClock};
 use monban_index::journal::Recovery;
-use monban_ingest::syslog::{ListenerStatus, ListenerWatch, SyslogListeners};
+use monban_ingest::syslog::{
+    ListenerStatus, ListenerWatch, Loss, SOCKET_BUFFER_BYTES, SyslogListeners, SyslogSettings,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::certificate;
 use crate::config::Config;
 use crate::control::ControlServer;
 use crate::node::{Node, Opening};
@@ -84,8 +87,7 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     let (stop, mut stopped) = watch::channel(false);
     let stop = Arc::new(stop);
     let sink: Arc<dyn RecordSink> = node.journal.clone();
-    let (udp, tcp) = (config.syslog_udp.as_slice(), config.syslog_tcp.as_slice());
-    let listeners = SyslogListeners::open(udp, tcp, sink, Arc::clone(&node.clock))
+    let listeners = SyslogListeners::open(syslog_settings(node, config)?, sink, Arc::clone(&node.clock))
         .await
         .context("syslog の待受を開けません。別のプログラムが使っていないか確かめてください")?;
     let (setup, secret) = setup_secret(node)?;
@@ -95,7 +97,9 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     let control = ControlServer::start(node, move || {
         on_request.send_replace(true);
     })?;
-    let losses = tokio::spawn(report_losses(Arc::clone(node), listeners.watch(), stopped.clone()));
+    // Receivers lose records, if at all, until they have ended; what they lost is told after that.
+    let (receiving, received) = watch::channel(false);
+    let losses = tokio::spawn(report_losses(Arc::clone(node), listeners.watch(), received));
     announce(config, &listeners, pages.as_ref().map(|(address, _)| *address), secret.as_deref());
     tokio::select! {
         _ = stopped.wait_for(|stop| *stop) => {}
@@ -106,11 +110,27 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     drop(control);
     tokio::task::spawn_blocking(move || drop(watched)).await?;
     listeners.stop().await;
+    receiving.send_replace(true);
     if let Some((_, task)) = pages {
         stop_pages(task).await?;
     }
     losses.await?;
     Ok(())
+}
+
+fn syslog_settings(node: &Node, config: &Config) -> anyhow::Result<SyslogSettings> {
+    let mut tls = Vec::new();
+    if let Some(settings) = &config.syslog_tls {
+        let door = certificate::door(settings, &node.dir, node.clock.now())
+            .with_context(|| format!("syslog の TLS 待受 {} を用意できません", settings.listen))?;
+        tls.push((settings.listen, door));
+    }
+    Ok(SyslogSettings {
+        udp: config.syslog_udp.into_iter().collect(),
+        tcp: config.syslog_tcp.into_iter().collect(),
+        tls,
+        lines_per_second: config.syslog_lines_per_second,
+    })
 }
 
 /// The secret for the first administrator, while there is none.
@@ -196,10 +216,34 @@ fn health(node: &Node, listeners: &ListenerWatch, troubles: &Troubles, rate: &Ra
         pipeline_position: node.progress.position(),
         lag_ms: u64::try_from(node.journal.lag().as_millis()).unwrap_or(u64::MAX),
         records_per_second: rate.at(Instant::now(), durable.0),
-        dropped: listeners.losses().iter().map(|(.., count)| count).sum(),
+        dropped: listeners.losses().iter().map(|loss| loss.count).sum(),
+        listeners: listeners.status().into_iter().map(listener_health).collect(),
         stopped: node.progress.failure(),
         unreadable: troubles.lines(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn listener_health(status: ListenerStatus) -> ListenerHealth {
+    let counts = status.counts;
+    ListenerHealth {
+        transport: status.transport.as_str(),
+        address: status.local_addr.to_string(),
+        received: counts.received,
+        stored: counts.stored,
+        kernel_dropped: counts.kernel_dropped,
+        ring_dropped: counts.ring_dropped,
+        refused: counts.refused,
+        rate_limited: counts.rate_limited,
+        empty: counts.empty,
+        cut: counts.cut,
+        discarded_bytes: counts.discarded_bytes,
+        granted_buffer: status.granted_buffer,
+        connections_open: counts.connections.saturating_sub(counts.connections_closed),
+        connections_refused: status.turned_away.into_iter().collect(),
+        connections_idle: counts.connections_idle,
+        connections_displaced: counts.connections_displaced,
+        certificate_sha256: status.fingerprint,
     }
 }
 
@@ -227,28 +271,33 @@ impl Rate {
 }
 
 /// Journals what receivers could not take, as it grows.
-async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut stopped: watch::Receiver<bool>) {
-    let mut told: Vec<(&'static str, &'static str, u64)> = Vec::new();
+async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut ended: watch::Receiver<bool>) {
+    let mut told: Vec<Loss> = Vec::new();
     loop {
-        let stop = tokio::time::timeout(LOSS_REPORT, stopped.wait_for(|stop| *stop)).await.is_ok();
+        let end = tokio::time::timeout(LOSS_REPORT, ended.wait_for(|ended| *ended)).await.is_ok();
         let now = listeners.losses();
-        for &(receiver, reason, count) in &now {
-            let before = told.iter().find(|old| (old.0, old.1) == (receiver, reason)).map_or(0, |old| old.2);
-            if count > before {
-                tracing::error!(receiver, reason, count = count - before, "records were lost before the journal");
-                let deed =
-                    Deed::Lost { receiver: receiver.to_owned(), reason: reason.to_owned(), count: count - before };
-                let recorder = Arc::clone(&node);
-                let recorded = tokio::task::spawn_blocking(move || recorder.record("monban", deed)).await;
-                if !matches!(recorded, Ok(Ok(_))) {
-                    tracing::error!(receiver, reason, "the loss could not be journaled");
-                }
+        for loss in &now {
+            let same = |old: &&Loss| (old.receiver, &old.reason) == (loss.receiver, &loss.reason);
+            let count = loss.count - told.iter().find(same).map_or(0, |old| old.count);
+            if count > 0 {
+                report_loss(&node, Loss { count, ..loss.clone() }).await;
             }
         }
         told = now;
-        if stop {
+        if end {
             return;
         }
+    }
+}
+
+async fn report_loss(node: &Arc<Node>, loss: Loss) {
+    let Loss { receiver, reason, count } = loss;
+    tracing::error!(receiver, reason, count, "records were lost before the journal");
+    let deed = Deed::Lost { receiver: receiver.to_owned(), reason: reason.clone(), count };
+    let recorder = Arc::clone(node);
+    let recorded = tokio::task::spawn_blocking(move || recorder.record("monban", deed)).await;
+    if !matches!(recorded, Ok(Ok(_))) {
+        tracing::error!(receiver, reason, "the loss could not be journaled");
     }
 }
 
@@ -300,8 +349,15 @@ fn announce(config: &Config, listeners: &SyslogListeners, pages: Option<SocketAd
 }
 
 fn listener_text(listener: &ListenerStatus) -> String {
-    match listener.granted_buffer {
-        Some(bytes) => format!("{}（受信バッファ {} KiB）", listener.local_addr, bytes / 1024),
-        None => listener.local_addr.to_string(),
+    let address = listener.local_addr;
+    match (listener.granted_buffer, &listener.fingerprint) {
+        (Some(bytes), _) if bytes < SOCKET_BUFFER_BYTES => format!(
+            "{address}（受信バッファ {} KiB。{} KiB より小さいため、込み合うと失われやすくなります: sysctl net.core.rmem_max={SOCKET_BUFFER_BYTES}）",
+            bytes / 1024,
+            SOCKET_BUFFER_BYTES / 1024
+        ),
+        (Some(bytes), _) => format!("{address}（受信バッファ {} KiB）", bytes / 1024),
+        (None, Some(fingerprint)) => format!("{address}（証明書の指紋 SHA-256 {fingerprint}）"),
+        (None, None) => address.to_string(),
     }
 }

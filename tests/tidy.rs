@@ -111,6 +111,7 @@ fn each_library_is_known_in_its_room_only() {
         ("rsigma-eval", "monban-detect"),
         ("rsigma-parser", "monban-detect"),
         ("tower-http", "monban-api"),
+        ("x509-parser", "monban-ingest"),
         ("argon2", "monban-api"),
     ];
     for (library, room) in rooms {

@@ -24,5 +24,5 @@ pub use auth::setup::SetupSecret;
 pub use auth::token::{NewToken, new_token};
 pub use routes::router;
 pub use services::{
-    FileImport, HandedIn, Health, ImportRefused, Imported, RuleText, RuleTexts, Services, SiteSettings,
+    FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RuleText, RuleTexts, Services, SiteSettings,
 };

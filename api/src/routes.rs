@@ -73,6 +73,7 @@ fn api_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
         ("/api/v1/findings", Some(FindingsRead), get(v1::findings::list)),
         ("/api/v1/findings/{id}", Some(FindingsRead), get(v1::findings::show).patch(v1::findings::review)),
         ("/api/v1/sources", Some(InventoryRead), get(v1::inventory::sources)),
+        ("/api/v1/health", Some(InventoryRead), get(v1::inventory::health)),
         ("/api/v1/sessions", Some(InventoryRead), get(v1::inventory::sessions)),
         ("/api/v1/audits/summaries", Some(AuditsRead), get(v1::audits::summary)),
         ("/api/v1/openapi.json", None, get(v1::openapi::show)),

@@ -1,5 +1,6 @@
 //! What the pages and the API are built on, as the program hands it over.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub struct Health {
     pub records_per_second: f64,
     /// Records that a receiver could not take since the start.
     pub dropped: u64,
+    pub listeners: Vec<ListenerHealth>,
     /// Why the pipeline stopped, where it did: records are kept, but not searchable and not judged.
     pub stopped: Option<String>,
     /// Files and folders that are watched and cannot be read just now, a line each.
@@ -99,6 +101,37 @@ pub trait FileImport: Send + Sync {
 
     /// Returns when every record is journaled and counted. Blocks.
     fn import(&self, file: HandedIn<'_>) -> Result<Imported, ImportRefused>;
+}
+
+/// One receiver's counters since the start. What reached it is stored, still on its way, or in one of the others.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListenerHealth {
+    pub transport: &'static str,
+    pub address: String,
+    pub received: u64,
+    pub stored: u64,
+    /// By the kernel, because this socket's buffer was full; not in `received`.
+    pub kernel_dropped: u64,
+    /// By us, because records came faster than the journal takes them.
+    pub ring_dropped: u64,
+    /// By the journal, because it cannot write.
+    pub refused: u64,
+    /// By us, because the source sent more in a second than it may.
+    pub rate_limited: u64,
+    /// Datagrams without content; not in `received`.
+    pub empty: u64,
+    /// Records whose end is missing, and the bytes beyond the longest record.
+    pub cut: u64,
+    pub discarded_bytes: u64,
+    /// Bytes of kernel buffer that were granted; UDP only.
+    pub granted_buffer: Option<usize>,
+    pub connections_open: u64,
+    /// Turned away, by reason.
+    pub connections_refused: BTreeMap<&'static str, u64>,
+    pub connections_idle: u64,
+    pub connections_displaced: u64,
+    /// Of the certificate that the listener shows; TLS only.
+    pub certificate_sha256: Option<String>,
 }
 
 /// The four fixed texts of a rule.

@@ -124,6 +124,9 @@ fn decode_utf16(bytes: &[u8]) -> Option<Decoded<'_>> {
 
 fn strip(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    // Senders that end lines with LF CR leave the CR to the next line.
+    let start = bytes.iter().take_while(|&&byte| byte == b'\r').count();
+    let bytes = bytes.get(start..).unwrap_or_default();
     let end = bytes.iter().rposition(|byte| !matches!(byte, 0 | b'\r' | b'\n')).map_or(0, |last| last + 1);
     bytes.get(..end).unwrap_or_default()
 }

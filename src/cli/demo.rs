@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use monban_event::time::Month;
 use monban_event::{Clock, Format, Lane, Origin, Record, RecordSink, SimulatedClock, SinkRefused, Transport};
-use monban_ingest::syslog::{RecordMaker, StreamReceiver};
+use monban_ingest::syslog::{RecordMaker, Sender, StreamReceiver};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ContextPaths};
@@ -200,8 +200,8 @@ impl<'a> Player<'a> {
         match (delivery.format, delivery.transport) {
             (Format::Syslog, Transport::Udp) => self.slice.extend(self.maker.datagram(delivery.peer, &delivery.bytes)),
             (Format::Syslog, transport) => {
-                let stream =
-                    self.streams.entry(delivery.peer).or_insert_with(|| self.maker.stream(delivery.peer, transport));
+                let sender = Sender { peer: delivery.peer, transport, identity: None };
+                let stream = self.streams.entry(delivery.peer).or_insert_with(|| self.maker.stream(sender));
                 self.slice.extend(stream.push(&delivery.bytes));
             }
             (format, transport) => {

@@ -149,7 +149,7 @@ fn a_wrong_configuration_lists_every_complaint_and_starts_nothing() {
     );
     let said = site.run(["serve", "--config", config.to_str().unwrap(), "--data-dir", site.data().to_str().unwrap()]);
     assert_eq!(said.status, 2, "{said:#?}");
-    for key in ["zone", "pages.listen", "syslog.udp.listen", "syslog.tls", "rules.sigma"] {
+    for key in ["zone", "pages.listen", "syslog.udp.listen", "syslog.tls.listen", "rules.sigma"] {
         assert!(said.err.contains(&format!("{key}:")), "{key}: {}", said.err);
     }
     assert!(!site.data().try_exists().unwrap());

@@ -77,15 +77,46 @@ fn random_bytes_over_tcp_are_kept_line_by_line() {
     assert!(kept == expected, "the journal holds other bytes than were sent");
 }
 
-/// What stands between line feeds and NULs, without the carriage returns beside them; nothing of it looks like an
-/// octet count.
+/// What stands between line feeds and NULs, without the one carriage return that belongs to a line feed; nothing of it
+/// looks like an octet count. Lines of nothing but carriage returns are blank.
 fn lines_of(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let lines = bytes.split(|byte| matches!(byte, b'\n' | 0)).filter_map(|line| {
-        let first = line.iter().position(|&byte| byte != b'\r')?;
-        let last = line.iter().rposition(|&byte| byte != b'\r')?;
-        Some(line[first..=last].to_vec())
+    let mut lines = Vec::new();
+    for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | 0)) {
+        let line = match piece {
+            [line @ .., b'\r', b'\n'] | [line @ .., b'\n' | 0] | line => line,
+        };
+        if line.iter().any(|&byte| byte != b'\r') {
+            lines.push(line.to_vec());
+        }
+    }
+    lines
+}
+
+/// As many connections as a port scanner or a broken device may leave behind; what each holds of the system is small,
+/// but there are ten times as many as one address has places.
+const LEFT_OPEN: usize = 700;
+
+#[test]
+fn connections_opened_and_left_do_not_keep_a_sender_out() {
+    let site = Site::new();
+    let mut server = site.serve();
+    server.tolerate("syslog connections were turned away");
+    let mut first = TcpStream::connect(server.tcp()).unwrap();
+    first.write_all(b"<13>before the flood\n").unwrap();
+    wait_for("the first line", &1, || site.count("*"));
+    let left: Vec<TcpStream> = (0..LEFT_OPEN).map(|_| TcpStream::connect(server.tcp()).unwrap()).collect();
+    first.write_all(b"<13>during the flood\n").unwrap();
+    wait_for("the line of who was there before", &2, || site.count("*"));
+    // A newcomer is let in as soon as those that say nothing have been quiet for a moment.
+    let mut sent = 0;
+    wait_for("a newcomer", &true, || {
+        let mut newcomer = TcpStream::connect(server.tcp()).unwrap();
+        drop(newcomer.write_all(b"<13>newcomer\n"));
+        sent += 1;
+        site.count("newcomer") > 0
     });
-    lines.collect()
+    assert!(sent >= 1 && left.len() == LEFT_OPEN);
+    server.stop();
 }
 
 #[test]

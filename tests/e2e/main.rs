@@ -15,5 +15,6 @@ mod pages;
 mod peers;
 mod serve;
 mod support;
+mod tls;
 mod volume;
 mod watch;

@@ -9,17 +9,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::fuzz::run_fuzz;
+use crate::peers;
 use crate::shell::{cargo, find, is_root, run, say, succeeds, target_dir, value};
 
 /// What the tests talk to: the program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("rsyslogd", "rsyslog"),
     ("logger", "bsdutils"),
+    ("openssl", "openssl"),
     ("python3", "python3"),
     ("curl", "curl"),
     ("gzip", "gzip"),
     ("zstd", "zstd"),
 ];
+/// A module of rsyslog that Debian packs by itself, below a folder of `/usr/lib`.
+const RSYSLOG_TLS: (&str, &str) = ("rsyslog/lmnsd_gtls.so", "rsyslog-gnutls");
 /// Client libraries that hand logs in: the folder under target/clients where tests/e2e/ingest.rs looks for each, and
 /// what pip calls it. `OpenSearch`'s third version is the same over HTTP and brings gRPC with it.
 const CLIENTS: [(&str, &str); 3] = [
@@ -102,21 +106,33 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
 
 /// Installs what is missing where we may, and else says what to install.
 fn tools(install: bool) -> Result<()> {
-    let missing = || NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
-    let mut packages: Vec<&str> = missing().collect();
+    let missing = NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| package);
+    let mut packages: Vec<&str> = missing.collect();
     // Debian's Python comes without what makes a virtual environment.
     if !succeeds("python3", &["-c", "import ensurepip"]) {
         packages.push("python3-venv");
     }
-    if packages.is_empty() {
-        return Ok(());
+    if !has_library(RSYSLOG_TLS.0) {
+        packages.push(RSYSLOG_TLS.1);
     }
+    if !packages.is_empty() {
+        install_packages(&packages, install)?;
+    }
+    peers::syslog_ng(install)
+}
+
+fn has_library(name: &str) -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().map_while(Result::ok);
+    folders.into_iter().any(|folder| folder.path().join(name).is_file())
+}
+
+fn install_packages(packages: &[&str], install: bool) -> Result<()> {
     if !(install && is_root() && find("apt-get").is_some()) {
         bail!("install first: {}", packages.join(" "));
     }
     run(Command::new("apt-get").args(["update", "--quiet"]))?;
     let mut apt = Command::new("apt-get");
-    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages);
     run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 

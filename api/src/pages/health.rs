@@ -7,6 +7,7 @@ use super::frame::{Frame, Page};
 use super::html;
 use crate::app::{Answer, Visit};
 use crate::problem::Problem;
+use crate::services::ListenerHealth;
 
 /// Behind by more than this, searches do not show what just happened.
 const LAG_SHOWN_MS: u64 = 10_000;
@@ -16,7 +17,19 @@ const LAG_SHOWN_MS: u64 = 10_000;
 struct HealthPage {
     frame: Frame,
     lines: Vec<Line>,
+    listeners: Vec<Listener>,
     losses: Vec<(String, String, String)>,
+}
+
+/// One receiver, in words.
+struct Listener {
+    name: String,
+    address: String,
+    received: String,
+    stored: String,
+    lost: String,
+    is_lossy: bool,
+    facts: Vec<String>,
 }
 
 struct Line {
@@ -36,6 +49,7 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
     let losses = visit.app.ledger()?.losses()?;
     let is_late = health.lag_ms > LAG_SHOWN_MS;
     let rules = visit.app.services.rules.count();
+    let listeners = health.listeners.iter().map(listener).collect();
     let lines = vec![
         line(
             true,
@@ -77,8 +91,72 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
         line(true, "版", health.version, "問い合わせの際にお知らせください。"),
     ];
     let losses =
-        losses.into_iter().map(|(receiver, reason, count)| (receiver, reason, wording::count(count))).collect();
-    Ok(HealthPage { frame: Frame::of(visit, "健全性", Page::Health)?, lines, losses })
+        losses.into_iter().map(|(receiver, why, count)| (receiver, reason(&why), wording::count(count))).collect();
+    Ok(HealthPage { frame: Frame::of(visit, "健全性", Page::Health)?, lines, listeners, losses })
+}
+
+fn listener(listener: &ListenerHealth) -> Listener {
+    let losses = [
+        ("OS の受信バッファがあふれた", listener.kernel_dropped),
+        ("保管が追いつかなかった", listener.ring_dropped),
+        ("ディスクに書けなかった", listener.refused),
+        ("1秒の上限を超えた", listener.rate_limited),
+    ];
+    let lost: u64 = losses.iter().map(|(_, count)| count).sum();
+    let counted = |(what, count): (&str, u64)| (count > 0).then(|| format!("{what} {} 件", wording::count(count)));
+    let lost_by: Vec<String> = losses.into_iter().filter_map(counted).collect();
+    let mut facts: Vec<String> = [
+        ("接続中", listener.connections_open),
+        ("末尾が欠けた記録", listener.cut),
+        ("中身のない電文", listener.empty),
+        ("無通信で閉じた接続", listener.connections_idle),
+        ("席を譲らせた接続", listener.connections_displaced),
+    ]
+    .into_iter()
+    .filter_map(counted)
+    .collect();
+    let turned_away = listener.connections_refused.iter();
+    facts
+        .extend(turned_away.map(|(why, count)| format!("断った接続 {} 件（{}）", wording::count(*count), reason(why))));
+    facts.extend(listener.granted_buffer.map(|bytes| format!("受信バッファ {} KiB", bytes / 1024)));
+    facts.extend(listener.certificate_sha256.as_ref().map(|print| format!("証明書の指紋 SHA-256 {print}")));
+    Listener {
+        name: listener.transport.to_uppercase(),
+        address: listener.address.clone(),
+        received: wording::count(listener.received),
+        stored: wording::count(listener.stored),
+        lost: if lost_by.is_empty() { "0".to_owned() } else { lost_by.join("、") },
+        is_lossy: lost > 0,
+        facts,
+    }
+}
+
+/// A receiver's reason as the hospital reads it. What is not known here is shown as it is.
+fn reason(reason: &str) -> String {
+    let (what, whose) = reason.split_once(": ").unwrap_or((reason, ""));
+    let known = match what {
+        "journal refused" => "ディスクに書けなかった",
+        "receive ring full" => "保管が追いつかなかった",
+        "kernel buffer full" => "OS の受信バッファがあふれた",
+        "more lines a second than allowed" => "1秒の上限を超えた",
+        "too many are open" => "接続が多すぎる",
+        "client showed no certificate" => "証明書を示さない",
+        "client certificate is of another CA" => "証明書の認証局が違う",
+        "client certificate is not valid today" => "証明書の期間外",
+        "client certificate is not good" => "証明書が正しくない",
+        "client does not accept our certificate" => "相手がこちらの証明書を信用しない",
+        "client does not speak TLS" => "TLS でない通信",
+        "client broke off the TLS handshake" | "client went away in the TLS handshake" => "TLS の途中で切れた",
+        "no TLS version or cipher in common" => "TLS の方式が合わない",
+        "TLS handshake failed" => "TLS を始められない",
+        "TLS handshake took too long" => "TLS の時間切れ",
+        _ => return reason.to_owned(),
+    };
+    match whose {
+        "" => known.to_owned(),
+        "other sources" => format!("{known}（ほかの送信元）"),
+        source => format!("{known}（{source}）"),
+    }
 }
 
 fn line(is_fine: bool, name: &'static str, value: String, meaning: &'static str) -> Line {

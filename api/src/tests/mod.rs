@@ -27,7 +27,7 @@ use tower::ServiceExt;
 
 use crate::auth::setup::SetupSecret;
 use crate::auth::token::new_token;
-use crate::services::{Health, RuleText, RuleTexts, Services, SiteSettings};
+use crate::services::{Health, ListenerHealth, RuleText, RuleTexts, Services, SiteSettings};
 use crate::{Role, Scope, hash_password, router};
 use testing::MemoryStore;
 
@@ -103,6 +103,28 @@ pub(super) struct Site {
     pub(super) finding: FindingId,
 }
 
+/// A UDP receiver that lost something and a TLS receiver that turned somebody away.
+fn health() -> Health {
+    let udp = ListenerHealth {
+        transport: "udp",
+        address: "192.0.2.5:514".to_owned(),
+        received: 12_000,
+        stored: 11_990,
+        kernel_dropped: 1_234,
+        rate_limited: 10,
+        granted_buffer: Some(8 << 20),
+        ..ListenerHealth::default()
+    };
+    let tls = ListenerHealth {
+        transport: "tls",
+        address: "192.0.2.5:6514".to_owned(),
+        connections_refused: [("client showed no certificate", 3)].into(),
+        certificate_sha256: Some("AB:CD".to_owned()),
+        ..ListenerHealth::default()
+    };
+    Health { listeners: vec![udp, tls], ..Health::default() }
+}
+
 impl Site {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -129,7 +151,7 @@ impl Site {
                 secure_cookies: false,
             }),
             setup: Arc::new(setup),
-            health: Arc::new(Health::default),
+            health: Arc::new(health),
         });
         Self { kept, files, _dir: dir, router, acts, ledger, clock, secret, finding }
     }

@@ -45,6 +45,25 @@ async fn no_page_turns_text_from_outside_into_markup_or_shows_passwords() {
 }
 
 #[tokio::test]
+async fn each_receiver_tells_what_became_of_what_reached_it() {
+    let site = Site::new();
+    let key = reviewer(&site).await;
+    let text = site.get("/health", &key).await.text;
+    for expected in [
+        "192.0.2.5:514</td>",
+        "OS の受信バッファがあふれた 1,234 件、1秒の上限を超えた 10 件",
+        "受信バッファ 8192 KiB",
+        "断った接続 3 件（証明書を示さない）",
+        "証明書の指紋 SHA-256 AB:CD",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let body = site.get("/api/v1/health", &key).await.json();
+    assert_eq!(body["listeners"][0]["kernel_dropped"], 1234);
+    assert_eq!(body["listeners"][1]["connections_refused"]["client showed no certificate"], 3);
+}
+
+#[tokio::test]
 async fn the_dashboard_lists_what_is_to_be_done() {
     let site = Site::new();
     let key = reviewer(&site).await;

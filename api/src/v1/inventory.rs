@@ -16,6 +16,11 @@ pub(crate) async fn sources(visit: Visit) -> Answer {
         .await
 }
 
+/// How the program is doing, each receiver with its counters.
+pub(crate) async fn health(visit: Visit) -> Answer {
+    visit.run(|visit| json(&(visit.app.services.health)())).await
+}
+
 /// VPN sessions that started in the period, newest first.
 pub(crate) async fn sessions(visit: Visit, Query(asked): Query<Asked>) -> Answer {
     visit

@@ -24,7 +24,8 @@ const MISCOUNT_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub bytes: Vec<u8>,
-    /// The frame was longer than the bound, or the connection ended inside it.
+    /// The frame's end is missing here: it was longer than the bound, the connection ended inside it, or it was handed
+    /// out before it was whole.
     pub cut: bool,
 }
 
@@ -76,12 +77,26 @@ impl Framer {
         if let State::Counted { left } = self.state {
             self.cut |= left > MISCOUNT_MAX;
         }
-        self.emit(out);
+        self.emit(out, Ending::None);
     }
 
     /// Bytes beyond the bound that were dropped since the start.
     pub fn discarded_bytes(&self) -> u64 {
         self.discarded_bytes
+    }
+
+    /// Hands out what is held of an unfinished frame, marked as cut. What is still to come of it becomes a frame of its
+    /// own, so nothing is lost: of a counted frame the bytes that are left, else whatever ends at the next line feed.
+    pub fn hand_out(&mut self, out: &mut Vec<Frame>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let state = self.state;
+        self.cut = true;
+        self.emit(out, Ending::None);
+        if let State::Counted { .. } = state {
+            self.state = state;
+        }
     }
 
     /// Bytes held of an unfinished frame.
@@ -93,7 +108,7 @@ impl Framer {
     fn take_head(&mut self, rest: &[u8]) -> usize {
         let Some(&byte) = rest.first() else { return 0 };
         let may_be_count = match (byte, self.held.last()) {
-            (b'\n' | b'\r' | 0, None) => return 1,
+            (b'\n' | 0, None) => return 1,
             (b'<', Some(b' ')) => return self.begin_counted(),
             (b'0'..=b'9', Some(b'0'..=b'9')) => self.held.len() < COUNT_DIGITS_MAX,
             (b'1'..=b'9', None) | (b' ', Some(b'0'..=b'9')) => true,
@@ -125,7 +140,7 @@ impl Framer {
         self.keep(rest.get(..taken).unwrap_or_default());
         self.state = State::Counted { left: left - taken };
         if taken == left {
-            self.emit(out);
+            self.emit(out, Ending::Counted);
             self.after_counted = true;
         }
         taken
@@ -138,12 +153,15 @@ impl Framer {
             return rest.len();
         };
         self.keep(rest.get(..end).unwrap_or_default());
-        if rest.get(end) == Some(&b'>') {
-            self.keep(b">");
-            self.resume_count(out);
-        } else {
-            self.emit(out);
-            self.after_counted = false;
+        match rest.get(end) {
+            Some(b'>') => {
+                self.keep(b">");
+                self.resume_count(out);
+            }
+            ending => {
+                self.emit(out, if ending == Some(&b'\n') { Ending::LineFeed } else { Ending::None });
+                self.after_counted = false;
+            }
         }
         end + 1
     }
@@ -166,21 +184,25 @@ impl Framer {
             return;
         };
         self.held.truncate(header.count_at);
-        self.emit(out);
+        self.emit(out, Ending::None);
         self.held = next;
         self.state = State::Counted { left };
         if left == 0 {
-            self.emit(out);
+            self.emit(out, Ending::Counted);
         }
         self.after_counted = true;
     }
 
-    /// Hands the frame out without the trailer that a line, and often a counted frame too, ends in.
-    fn emit(&mut self, out: &mut Vec<Frame>) {
+    /// Hands the frame out without its trailer. A blank line is no frame.
+    fn emit(&mut self, out: &mut Vec<Frame>, ending: Ending) {
         let mut bytes = std::mem::take(&mut self.held);
-        let length = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0)).map_or(0, |last| last + 1);
+        let length = match ending {
+            Ending::None => bytes.len(),
+            Ending::LineFeed => bytes.strip_suffix(b"\r").unwrap_or(&bytes).len(),
+            Ending::Counted => without_trailer(&bytes).len(),
+        };
         bytes.truncate(length);
-        if !bytes.is_empty() {
+        if !is_blank(&bytes) {
             out.push(Frame { bytes, cut: self.cut });
         }
         self.cut = false;
@@ -188,10 +210,35 @@ impl Framer {
     }
 }
 
+/// How a frame ended, which says what of its last bytes is framing. Everything else is kept as it came.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// At a line feed that has been taken off: a CR before it belongs to it.
+    LineFeed,
+    /// Where its count said. Many senders count the trailer of a line too.
+    Counted,
+    /// At a NUL, or inside: all of it is the message.
+    None,
+}
+
+/// Without one trailer: LF, CRLF or NUL, or one of these and a NUL (some count the NUL of their C string).
+fn without_trailer(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let Some(line) = bytes.strip_suffix(b"\n") else { return bytes };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.strip_suffix(b"\0").unwrap_or(line)
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r' | 0))
+}
+
 /// The bytes of a datagram without a trailer and without an octet count that a sender left in from its TCP code.
 pub fn datagram_body(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0)).map_or(0, |last| last + 1);
-    let body = bytes.get(..end).unwrap_or_default();
+    let body = without_trailer(bytes);
+    if is_blank(body) {
+        return &[];
+    }
     let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let Some(rest) = body.get(digits + 1..).filter(|rest| rest.starts_with(b"<")) else { return body };
     let counted = body.get(digits) == Some(&b' ')
@@ -256,6 +303,30 @@ mod tests {
         check("5 <13>a6 <13>bc", &["<13>a", "<13>bc"]);
         check("5 <13>a<13>line\n5 <13>b", &["<13>a", "<13>line", "<13>b"]);
         check("<13>a\0<13>b\0", &["<13>a", "<13>b"]);
+    }
+
+    #[test]
+    fn carriage_returns_that_are_no_trailer_are_kept() {
+        check("\r<13>a\r\r\n<13>b\r\0<13>\r", &["\r<13>a\r", "<13>b\r", "<13>\r"]);
+        check("7 <13>a\r\r5 <13>b", &["<13>a\r\r", "<13>b"]);
+    }
+
+    #[test]
+    fn a_frame_handed_out_early_goes_on_as_another_one() {
+        let mut framer = Framer::default();
+        let mut frames = Vec::new();
+        for piece in [&b"11 <13>abc"[..], b"def45 <13>x<13>li", b"", b"ne\n4", b"6 <13>y\n"] {
+            framer.push(piece, &mut frames);
+            framer.hand_out(&mut frames);
+        }
+        framer.finish(&mut frames);
+        let texts: Vec<_> =
+            frames.iter().map(|frame| (String::from_utf8_lossy(&frame.bytes).into_owned(), frame.cut)).collect();
+        let expect =
+            [("<13>abc", true), ("def4", false), ("<13>x", false), ("<13>li", true), ("ne", false), ("4", true)];
+        let rest = [("<13>y", false)];
+        let expect: Vec<_> = expect.iter().chain(&rest).map(|(text, cut)| ((*text).to_owned(), *cut)).collect();
+        assert_eq!(texts, expect);
     }
 
     #[test]
@@ -369,7 +440,11 @@ mod tests {
             (b"6 <13>a\n", b"<13>a"),
             (b"9 <13>a", b"9 <13>a"),
             (b"<13>a\nb", b"<13>a\nb"),
+            (b"<13>a\r\n\0", b"<13>a"),
+            (b"<13>a\r\r\n", b"<13>a\r"),
+            (b"\r<13>a\r", b"\r<13>a\r"),
             (b"\n\0", b""),
+            (b"\0\0\r\n", b""),
             (b"", b""),
             (b"12", b"12"),
         ] {

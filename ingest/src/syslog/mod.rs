@@ -4,24 +4,51 @@
 //! the very same path as a device's.
 //!
 //! What can be lost before the journal is counted in [`ReceiverStats`]: datagrams that the kernel dropped, that found
-//! the ring full, and records that the journal refused.
+//! the ring full, lines beyond the rate that their source may send, and records that the journal refused.
+//!
+//! RELP is not spoken: there is no maintained Rust library of it, and TLS with octet counting is what devices have.
 
+mod connection;
+mod drops;
 pub mod framing;
 mod listeners;
+mod rate;
+mod ring;
+mod seats;
 mod stats;
-pub mod tcp;
+mod tcp;
 #[cfg(test)]
 mod tests_support;
+pub mod tls;
 pub mod udp;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use monban_event::{Clock, Format, Origin, Record, Transport};
+use monban_event::{Clock, Format, Origin, Record, RecordSink, Transport};
 
 use framing::{Frame, Framer, datagram_body};
-pub use listeners::{ListenError, ListenerStatus, ListenerWatch, SyslogListeners};
+pub use listeners::{ListenError, ListenerStatus, ListenerWatch, Loss, SyslogListeners, SyslogSettings};
+pub use rate::LineRate;
 pub use stats::{ReceiverCounts, ReceiverStats};
+pub use udp::SOCKET_BUFFER_BYTES;
+
+/// What every receiver needs: where records go, what time it is, and how fast a source may be.
+#[derive(Clone)]
+pub struct Receiving {
+    pub sink: Arc<dyn RecordSink>,
+    pub clock: Arc<dyn Clock>,
+    pub line_rate: Arc<LineRate>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub peer: SocketAddr,
+    pub transport: Transport,
+    /// The name that its certificate proved.
+    pub identity: Option<Arc<str>>,
+}
 
 /// Makes records of frames: where receipt time and origin come from.
 #[derive(Clone)]
@@ -38,8 +65,8 @@ impl RecordMaker {
     }
 
     /// A receiver for one connection.
-    pub fn stream(&self, peer: SocketAddr, transport: Transport) -> StreamReceiver {
-        StreamReceiver { maker: self.clone(), peer, transport, framer: Framer::default(), frames: Vec::new() }
+    pub fn stream(&self, sender: Sender) -> StreamReceiver {
+        StreamReceiver { maker: self.clone(), sender, framer: Framer::default(), frames: Vec::new() }
     }
 
     /// A record of bytes that need no framing.
@@ -66,8 +93,7 @@ fn canonical(peer: SocketAddr) -> SocketAddr {
 /// One connection: bytes in, records out.
 pub struct StreamReceiver {
     maker: RecordMaker,
-    peer: SocketAddr,
-    transport: Transport,
+    sender: Sender,
     framer: Framer,
     frames: Vec<Frame>,
 }
@@ -77,6 +103,17 @@ impl StreamReceiver {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Record> {
         self.framer.push(bytes, &mut self.frames);
         self.records()
+    }
+
+    /// The record of what was begun, before it is whole; what is still to come of it becomes another one.
+    pub fn hand_out(&mut self) -> Vec<Record> {
+        self.framer.hand_out(&mut self.frames);
+        self.records()
+    }
+
+    /// Bytes held of a frame that is not whole.
+    pub fn held_bytes(&self) -> usize {
+        self.framer.held_bytes()
     }
 
     /// The connection has ended: the record of what was begun.
@@ -91,9 +128,12 @@ impl StreamReceiver {
     }
 
     fn records(&mut self) -> Vec<Record> {
-        let (maker, peer, transport) = (&self.maker, self.peer, self.transport);
-        let record =
-            |frame: Frame| Record { cut: frame.cut, ..maker.whole(Some(peer), transport, Format::Syslog, frame.bytes) };
+        let (maker, Sender { peer, transport, identity }) = (&self.maker, &self.sender);
+        let record = |frame: Frame| Record {
+            cut: frame.cut,
+            identity: identity.clone(),
+            ..maker.whole(Some(*peer), *transport, Format::Syslog, frame.bytes)
+        };
         self.frames.drain(..).map(record).collect()
     }
 }
@@ -120,11 +160,16 @@ mod tests {
 
     #[test]
     fn a_stream_gives_its_last_line_when_it_ends() {
-        let mut stream = maker().stream("192.0.2.7:40000".parse().unwrap(), Transport::Tcp);
+        let mut stream = maker().stream(Sender {
+            peer: "192.0.2.7:40000".parse().unwrap(),
+            transport: Transport::Tcp,
+            identity: Some(Arc::from("fw1.hospital.example")),
+        });
         assert_eq!(stream.push(b"<13>a\n<13>").len(), 1);
         assert_eq!(stream.push(b"b").len(), 0);
         let last = stream.finish();
         assert_eq!(last.len(), 1);
         assert_eq!(last[0].bytes, b"<13>b");
+        assert_eq!(last[0].identity.as_deref(), Some("fw1.hospital.example"));
     }
 }

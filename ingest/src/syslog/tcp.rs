@@ -1,102 +1,132 @@
-//! Syslog over TCP. One task a connection: read, frame, queue, hand over, in that order and at the journal's pace.
-//! Where the journal is slow we stop reading, so that the sender's own queue holds what ours cannot. A record is given
-//! up only when the journal says that it cannot write at all, and then it is counted.
-//!
-//! Works on any byte stream, so TLS is the same code above another socket.
+//! Syslog over TCP, and the door that TLS shares with it: who is let in, how many, and for how long they may be silent.
+//! What a connection then does is in [`super::connection`].
 
-use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use monban_event::{Clock, Lane, Origin, Record, RecordId, RecordSink, SinkRefused, Transport};
+use monban_event::Transport;
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
-use super::{ReceiverStats, RecordMaker, StreamReceiver};
-
-/// Connections open at once. A hospital has some dozens of senders. Each may hold one unfinished record of 1 MiB, so
-/// this also bounds memory under attack to a quarter of a gigabyte.
-pub const CONNECTIONS_MAX: usize = 256;
-
-/// Connections of one address, so that one broken sender cannot shut out the others.
-pub const CONNECTIONS_PER_PEER_MAX: usize = 32;
+use super::connection::receive;
+use super::seats::{Seat, Seats};
+use super::tls::TlsDoor;
+use super::{ReceiverStats, Receiving, Sender};
 
 /// Bytes read by all connections and not yet on disk. Half of the journal's queue; beyond it nobody is read.
-pub const BUDGET_BYTES: usize = 32 << 20;
+pub(super) const BUDGET_BYTES: usize = 32 << 20;
 
-/// Bytes of one connection that were read and are not yet on disk.
-pub const CONNECTION_BYTES_MAX: usize = 1 << 20;
+/// Bytes of unfinished frames over all connections, beyond the little that each may always hold. Some dozens of senders
+/// may send frames of the longest kind at once; beyond it such a frame is handed out in pieces.
+pub(super) const UNFINISHED_BYTES_MAX: usize = 32 << 20;
 
-/// One read. Every waiting connection holds as much of the budget, so all of them together must stay well below it.
-const READ_BYTES: usize = 32 << 10;
+/// A connection on which nothing comes for so long is closed. Long, because a plain TCP sender learns of it only by
+/// losing its next line; a sender that is gone is found by keepalive, and one in the way by its place being needed.
+pub(super) const IDLE: Duration = Duration::from_hours(24);
 
-/// The same, as the semaphore counts.
-const READ_PERMITS: u32 = 32 << 10;
-
-/// A connection on which nothing comes for so long is closed; its sender connects again when it has something to say.
-pub const IDLE: Duration = Duration::from_hours(1);
+/// A frame that is not whole by then is handed out as it is: its sender has stalled, or ends its lines with nothing.
+pub(super) const SLOW_FRAME: Duration = Duration::from_secs(30);
 
 /// Keepalive probes find a sender that vanished without closing: first after a minute, gone after two.
 const KEEPALIVE_AFTER_SECONDS: u32 = 60;
 const KEEPALIVE_EVERY_SECONDS: u32 = 10;
 const KEEPALIVE_PROBES: u32 = 6;
 
-/// How long to wait before the journal is asked again after "queue full", or before the next accept when the system
-/// has no descriptor to give.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How long to wait before the next accept when the system has no descriptor to give.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// What all connections of a listener share.
+/// What all stream listeners share.
 #[derive(Clone)]
-pub struct Shared {
-    pub sink: Arc<dyn RecordSink>,
-    pub clock: Arc<dyn Clock>,
-    pub stats: Arc<ReceiverStats>,
-    pub shutdown: watch::Receiver<bool>,
-    budget: Arc<Semaphore>,
-    idle: Duration,
+pub(super) struct Limits {
+    pub(super) budget: Arc<Semaphore>,
+    pub(super) unfinished: Arc<Semaphore>,
+    pub(super) seats: Arc<Seats>,
 }
 
-impl Shared {
-    /// `shutdown` turns true, or loses its sender, when receivers are to end.
-    pub fn new(
-        sink: Arc<dyn RecordSink>,
-        clock: Arc<dyn Clock>,
-        shutdown: watch::Receiver<bool>,
-        stats: Arc<ReceiverStats>,
-    ) -> Self {
-        Self { sink, clock, stats, shutdown, budget: Arc::new(Semaphore::new(BUDGET_BYTES)), idle: IDLE }
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            budget: Arc::new(Semaphore::new(BUDGET_BYTES)),
+            unfinished: Arc::new(Semaphore::new(UNFINISHED_BYTES_MAX)),
+            seats: Arc::default(),
+        }
     }
 }
 
-/// Accepts connections until `shutdown`, then hands over everything that was read and returns.
-pub async fn serve_tcp(
-    listener: TcpListener,
-    sink: Arc<dyn RecordSink>,
-    clock: Arc<dyn Clock>,
-    shutdown: watch::Receiver<bool>,
-    stats: Arc<ReceiverStats>,
-) {
-    serve(listener, Shared::new(sink, clock, shutdown, stats)).await;
+/// How long a connection may take.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) idle: Duration,
+    pub(super) slow_frame: Duration,
 }
 
-async fn serve(listener: TcpListener, shared: Shared) {
+/// What all connections of a listener share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) receiving: Receiving,
+    pub(super) limits: Limits,
+    pub(super) stats: Arc<ReceiverStats>,
+    /// Turns true, or loses its sender, when receivers are to end.
+    pub(super) shutdown: watch::Receiver<bool>,
+    pub(super) patience: Patience,
+}
+
+impl Shared {
+    pub(super) fn new(receiving: Receiving, limits: Limits, shutdown: watch::Receiver<bool>) -> Self {
+        let patience = Patience { idle: IDLE, slow_frame: SLOW_FRAME };
+        Self { receiving, limits, stats: Arc::default(), shutdown, patience }
+    }
+
+    /// Counts a connection that is not served, and tells of it unless it is one of a flood.
+    pub(super) fn turn_away(&self, transport: Transport, peer: SocketAddr, reason: &'static str) {
+        self.stats.turn_away(reason);
+        if let Some(count) = self.limits.seats.tell(Instant::now()) {
+            let (transport, peer) = (transport.as_str(), peer.ip().to_canonical());
+            tracing::warn!(transport, %peer, reason, count, "syslog connections were turned away; this was the last");
+        }
+    }
+}
+
+/// What stands between accepting a connection and reading it.
+#[derive(Clone)]
+pub(super) enum Door {
+    Plain,
+    Tls(Arc<TlsDoor>),
+}
+
+impl Door {
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(door) => Some(door.fingerprint()),
+        }
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        match self {
+            Self::Plain => Transport::Tcp,
+            Self::Tls(_) => Transport::Tls,
+        }
+    }
+}
+
+/// Accepts connections until shutdown, then hands over everything that was read and returns.
+pub(super) async fn serve(listener: TcpListener, door: Door, shared: Shared) {
     let mut shutdown = shared.shutdown.clone();
-    let peers = Arc::new(Peers::default());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stopped(&mut shutdown) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(stream, peer, &shared, &peers, &mut connections),
+                Ok((stream, peer)) => admit(stream, peer, &door, &shared, &mut connections),
                 Err(error) => {
-                    tracing::warn!(%error, "TCP accept failed");
-                    tokio::time::sleep(ASK_AGAIN).await;
+                    if let Some(count) = shared.limits.seats.tell(Instant::now()) {
+                        tracing::warn!(%error, count, "TCP accept failed");
+                    }
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -107,25 +137,19 @@ async fn serve(listener: TcpListener, shared: Shared) {
 }
 
 /// Returns when receivers are to end.
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     // A lost sender means that the program is ending too.
     drop(shutdown.wait_for(|stop| *stop).await);
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, shared: &Shared, peers: &Arc<Peers>, connections: &mut JoinSet<()>) {
-    let Some(seat) = peers.seat(peer.ip().to_canonical()) else {
-        shared.stats.connections_refused(1);
-        tracing::warn!("TCP connection refused: too many are open");
-        return;
+fn admit(stream: TcpStream, peer: SocketAddr, door: &Door, shared: &Shared, connections: &mut JoinSet<()>) {
+    let Some(seat) = shared.limits.seats.ask(peer.ip().to_canonical(), Instant::now()) else {
+        return shared.turn_away(door.transport(), peer, "too many are open");
     };
     if let Err(error) = probe_when_silent(&stream) {
         tracing::debug!(%error, "TCP keepalive not set");
     }
-    let shared = shared.clone();
-    connections.spawn(async move {
-        receive(stream, peer, Transport::Tcp, shared).await;
-        drop(seat);
-    });
+    connections.spawn(enter(stream, peer, seat, door.clone(), shared.clone()));
 }
 
 fn probe_when_silent(stream: &TcpStream) -> Result<(), nix::errno::Errno> {
@@ -135,245 +159,38 @@ fn probe_when_silent(stream: &TcpStream) -> Result<(), nix::errno::Errno> {
     setsockopt(stream, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)
 }
 
-/// Open connections by address.
-#[derive(Default)]
-struct Peers(Mutex<HashMap<IpAddr, usize>>);
-
-impl Peers {
-    fn seat(self: &Arc<Self>, ip: IpAddr) -> Option<Seat> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let total: usize = open.values().sum();
-        let count = open.entry(ip).or_default();
-        if total >= CONNECTIONS_MAX || *count >= CONNECTIONS_PER_PEER_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(Seat { peers: self.clone(), ip })
-    }
-}
-
-/// One open connection's place; given back when dropped.
-struct Seat {
-    peers: Arc<Peers>,
-    ip: IpAddr,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.get_mut(&self.ip) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(open.remove(&self.ip)),
-        }
-    }
-}
-
-/// Receives one connection to its end: the sender's close, the shutdown, silence, or a journal that cannot write.
-pub async fn receive<R: AsyncRead + Unpin>(reader: R, peer: SocketAddr, transport: Transport, shared: Shared) {
-    shared.stats.connections(1);
-    let maker = RecordMaker { clock: shared.clock.clone(), origin: Origin::Live };
-    let mut connection = Connection {
-        reader,
-        stream: maker.stream(peer, transport),
-        pending: Pending::default(),
-        in_flight: None,
-        buffer: vec![0; READ_BYTES],
-        shared,
+/// One connection from the door to its end.
+async fn enter(stream: TcpStream, peer: SocketAddr, seat: Seat, door: Door, shared: Shared) {
+    let mut sender = Sender { peer, transport: door.transport(), identity: None };
+    let Door::Tls(door) = door else { return receive(stream, sender, &seat, shared).await };
+    let mut shutdown = shared.shutdown.clone();
+    let shaken = tokio::select! {
+        shaken = door.shake_hands(stream) => shaken,
+        () = seat.displaced() => return shared.stats.connections_displaced(1),
+        () = stopped(&mut shutdown) => return,
     };
-    connection.run().await;
-    connection.drain().await;
-    connection.shared.stats.discarded_bytes(connection.stream.discarded_bytes());
-    connection.shared.stats.connections_closed(1);
-}
-
-struct Connection<R> {
-    reader: R,
-    stream: StreamReceiver,
-    pending: Pending,
-    in_flight: Option<InFlight>,
-    buffer: Vec<u8>,
-    shared: Shared,
-}
-
-/// Records read and not yet handed over, with their share of the budget.
-#[derive(Default)]
-struct Pending {
-    records: Vec<Record>,
-    bytes: usize,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-/// Records handed over. They are kept until the journal answers, because a full queue gives nothing back.
-struct InFlight {
-    batch: Pending,
-    answer: oneshot::Receiver<Result<RecordId, SinkRefused>>,
-}
-
-/// What a connection waits for.
-enum Happened {
-    Read(io::Result<usize>, OwnedSemaphorePermit),
-    Answered(Result<RecordId, SinkRefused>),
-    Idle,
-    Stopped,
-}
-
-impl<R: AsyncRead + Unpin> Connection<R> {
-    async fn run(&mut self) {
-        let mut shutdown = self.shared.shutdown.clone();
-        let mut idle_at = Instant::now() + self.shared.idle;
-        loop {
-            match self.next(&mut shutdown, idle_at).await {
-                Happened::Read(Ok(count), permit) if count > 0 => {
-                    idle_at = Instant::now() + self.shared.idle;
-                    self.take(count, permit);
-                }
-                Happened::Answered(answer) => {
-                    if !self.settle(answer).await {
-                        return;
-                    }
-                }
-                // A reset is an end like any other: what was read before it counts.
-                Happened::Read(..) => return,
-                Happened::Stopped => return self.take_what_came().await,
-                Happened::Idle => {
-                    self.shared.stats.connections_idle(1);
-                    return;
-                }
-            }
-            self.hand_over();
+    match shaken {
+        Ok((mut stream, identity)) => {
+            sender.identity = identity;
+            receive(&mut stream, sender, &seat, shared).await;
+            TlsDoor::say_goodbye(stream).await;
         }
-    }
-
-    async fn next(&mut self, shutdown: &mut watch::Receiver<bool>, idle_at: Instant) -> Happened {
-        let may_read = self.pending.bytes + self.in_flight_bytes() < CONNECTION_BYTES_MAX;
-        let budget = self.shared.budget.clone();
-        let (reader, buffer) = (&mut self.reader, &mut self.buffer);
-        // Bytes are only taken from the socket once they have a place in the budget; dropping this loses neither.
-        let read = async {
-            let permit = budget.acquire_many_owned(READ_PERMITS).await.expect("the budget is never closed");
-            (reader.read(buffer).await, permit)
-        };
-        tokio::select! {
-            biased;
-            answer = answered(&mut self.in_flight), if self.in_flight.is_some() => Happened::Answered(answer),
-            // Before the read, or a sender that never pauses would keep the program from ending.
-            () = stopped(shutdown) => Happened::Stopped,
-            (result, permit) = read, if may_read => Happened::Read(result, permit),
-            () = sleep_until(idle_at) => Happened::Idle,
-        }
-    }
-
-    /// Takes what the kernel already holds of this connection, as far as the connection's bound allows.
-    async fn take_what_came(&mut self) {
-        for _ in 0..CONNECTION_BYTES_MAX / READ_BYTES {
-            let Ok(permit) = self.shared.budget.clone().try_acquire_many_owned(READ_PERMITS) else { return };
-            // A timeout of zero still polls the read once: it takes what is there and waits for nothing.
-            let read = tokio::time::timeout(Duration::ZERO, self.reader.read(&mut self.buffer)).await;
-            match read {
-                Ok(Ok(count)) if count > 0 => self.take(count, permit),
-                _ => return,
-            }
-        }
-    }
-
-    fn in_flight_bytes(&self) -> usize {
-        self.in_flight.as_ref().map_or(0, |in_flight| in_flight.batch.bytes)
-    }
-
-    /// Makes records of the first `count` bytes of the buffer.
-    fn take(&mut self, count: usize, mut permit: OwnedSemaphorePermit) {
-        let records = self.stream.push(self.buffer.get(..count).unwrap_or_default());
-        self.shared.stats.made(&records);
-        drop(permit.split(READ_BYTES - count));
-        self.pending.bytes += count;
-        self.pending.records.extend(records);
-        match &mut self.pending.permit {
-            Some(held) => held.merge(permit),
-            held => *held = Some(permit),
-        }
-    }
-
-    /// Hands what is pending to the journal, one batch at a time so that a refused batch keeps its place.
-    fn hand_over(&mut self) {
-        if self.in_flight.is_some() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.pending);
-        if batch.records.is_empty() {
-            // Part of a frame: the framer holds it, and its own bound is the connection's.
-            return;
-        }
-        let (sender, answer) = oneshot::channel();
-        let done = move |result| {
-            // Nobody waits any more when the task was aborted; the records are the journal's all the same.
-            drop(sender.send(result));
-        };
-        self.shared.sink.submit(Lane::Live, batch.records.clone(), Box::new(done));
-        self.in_flight = Some(InFlight { batch, answer });
-    }
-
-    /// Acts on the journal's answer; `false` when it cannot write and the connection must end.
-    async fn settle(&mut self, answer: Result<RecordId, SinkRefused>) -> bool {
-        let Some(InFlight { batch, .. }) = self.in_flight.take() else { return true };
-        let count = batch.records.len() as u64;
-        match answer {
-            Ok(_) => self.shared.stats.stored(count),
-            Err(SinkRefused::QueueFull) => {
-                tokio::time::sleep(ASK_AGAIN).await;
-                self.put_back(batch);
-            }
-            Err(SinkRefused::CannotWrite(_) | SinkRefused::Closed) => {
-                self.shared.stats.refused(count);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// A refused batch goes before what was read since.
-    fn put_back(&mut self, mut batch: Pending) {
-        let later = std::mem::take(&mut self.pending);
-        batch.records.extend(later.records);
-        batch.bytes += later.bytes;
-        if let (Some(held), Some(more)) = (&mut batch.permit, later.permit) {
-            held.merge(more);
-        }
-        self.pending = batch;
-    }
-
-    /// The connection has ended: everything that was read reaches the journal, also the line that was begun.
-    async fn drain(&mut self) {
-        let last = self.stream.finish();
-        self.shared.stats.made(&last);
-        self.pending.records.extend(last);
-        loop {
-            self.hand_over();
-            if self.in_flight.is_none() {
-                return;
-            }
-            let answer = answered(&mut self.in_flight).await;
-            if !self.settle(answer).await {
-                self.shared.stats.refused(self.pending.records.len() as u64);
-                return;
-            }
-        }
-    }
-}
-
-/// The journal's answer. One that went away without answering is closed.
-async fn answered(in_flight: &mut Option<InFlight>) -> Result<RecordId, SinkRefused> {
-    match in_flight {
-        Some(in_flight) => (&mut in_flight.answer).await.unwrap_or(Err(SinkRefused::Closed)),
-        None => std::future::pending().await,
+        Err(reason) => shared.turn_away(Transport::Tls, peer, reason),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syslog::tests_support::MemorySink;
-    use monban_event::SystemClock;
-    use tokio::io::AsyncWriteExt;
+    use crate::syslog::connection::{CONNECTION_BYTES_MAX, READ_BYTES};
+    use crate::syslog::framing::Frame;
+    use crate::syslog::seats::CONNECTIONS_PER_PEER_MAX;
+    use crate::syslog::tests_support::{MemorySink, receiving};
+    use monban_event::Record;
+    use monban_event::limits::RECORD_BYTES_MAX;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const PATIENT: Patience = Patience { idle: IDLE, slow_frame: SLOW_FRAME };
 
     struct Server {
         addr: SocketAddr,
@@ -383,14 +200,23 @@ mod tests {
         task: tokio::task::JoinHandle<()>,
     }
 
-    async fn server(sink: MemorySink, idle: Duration) -> Server {
+    async fn server(sink: MemorySink, patience: Patience) -> Server {
+        limited_server(sink, patience, Limits::default()).await
+    }
+
+    async fn limited_server(sink: MemorySink, patience: Patience, limits: Limits) -> Server {
         let sink = Arc::new(sink);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (stop, shutdown) = watch::channel(false);
-        let stats = Arc::new(ReceiverStats::default());
         let addr = listener.local_addr().unwrap();
-        let shared = Shared { idle, ..Shared::new(sink.clone(), Arc::new(SystemClock), shutdown, stats.clone()) };
-        Server { addr, sink, stats, stop, task: tokio::spawn(serve(listener, shared)) }
+        let shared = Shared { patience, ..Shared::new(receiving(&sink), limits, shutdown) };
+        Server {
+            addr,
+            sink,
+            stats: shared.stats.clone(),
+            stop,
+            task: tokio::spawn(serve(listener, Door::Plain, shared)),
+        }
     }
 
     async fn wait_for(server: &Server, count: usize) -> Vec<Record> {
@@ -400,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_framings_and_the_unfinished_line_arrive() {
-        let server = server(MemorySink::default(), IDLE).await;
+        let server = server(MemorySink::default(), PATIENT).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         sender.write_all(b"<13>a\n9 <13>b\nc\nd<13>e").await.unwrap();
         let peer = sender.local_addr().unwrap();
@@ -414,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn shutdown_hands_over_what_was_read() {
-        let server = server(MemorySink::default(), IDLE).await;
+        let server = server(MemorySink::default(), PATIENT).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         sender.write_all(b"<13>a\n<13>unfinished").await.unwrap();
         wait_for(&server, 1).await;
@@ -428,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_journal_that_is_full_for_a_while_loses_nothing() {
-        let server = server(MemorySink::full_for(3), IDLE).await;
+        let server = server(MemorySink::full_for(3), PATIENT).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         for number in 0..2000 {
             sender.write_all(format!("<13>line {number}\n").as_bytes()).await.unwrap();
@@ -443,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_journal_that_cannot_write_ends_the_connection_and_is_counted() {
-        let server = server(MemorySink::refusing(), IDLE).await;
+        let server = server(MemorySink::refusing(), PATIENT).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         sender.write_all(b"<13>a\n").await.unwrap();
         assert_eq!(sender.read(&mut [0; 8]).await.unwrap_or(0), 0, "closed by us");
@@ -455,7 +281,7 @@ mod tests {
     /// A journal that never answers: reading stops at the bound, the sender feels it.
     #[tokio::test]
     async fn a_slow_journal_is_felt_by_the_sender() {
-        let server = server(MemorySink::silent(), IDLE).await;
+        let server = server(MemorySink::silent(), PATIENT).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         let line = format!("<13>{}\n", "x".repeat(1000));
         let endless = async {
@@ -471,15 +297,63 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_connection_is_closed() {
-        let server = server(MemorySink::default(), Duration::from_millis(20)).await;
+        let server = server(MemorySink::default(), Patience { idle: Duration::from_millis(20), ..PATIENT }).await;
         let mut sender = TcpStream::connect(server.addr).await.unwrap();
         assert_eq!(sender.read(&mut [0; 8]).await.unwrap(), 0, "closed by us");
         assert_eq!(server.stats.counts().connections_idle, 1);
     }
 
+    /// Bytes and cut-mark of what a server received, in the order of arrival.
+    fn frames(records: &[Record]) -> Vec<Frame> {
+        records.iter().map(|record| Frame { bytes: record.bytes.clone(), cut: record.cut }).collect()
+    }
+
+    fn frame(bytes: &[u8], cut: bool) -> Frame {
+        Frame { bytes: bytes.to_vec(), cut }
+    }
+
     #[tokio::test]
-    async fn one_address_cannot_take_every_seat() {
-        let server = server(MemorySink::default(), IDLE).await;
+    async fn a_frame_that_does_not_come_to_its_end_is_handed_out_and_goes_on() {
+        let server = server(MemorySink::default(), Patience { slow_frame: Duration::from_millis(20), ..PATIENT }).await;
+        let mut sender = TcpStream::connect(server.addr).await.unwrap();
+        sender.write_all(b"<13>never ended").await.unwrap();
+        wait_for(&server, 1).await;
+        sender.write_all(b"8 <13>co").await.unwrap();
+        wait_for(&server, 2).await;
+        sender.write_all(b"de<13>next\n").await.unwrap();
+        let records = wait_for(&server, 4).await;
+        let expect =
+            [frame(b"<13>never ended", true), frame(b"<13>co", true), frame(b"de", false), frame(b"<13>next", false)];
+        assert_eq!(frames(&records), expect);
+        assert_eq!(server.stats.counts().pieces, 2);
+    }
+
+    /// With no room for large frames they come in pieces, and nothing of them is missing; small ones come whole.
+    #[tokio::test]
+    async fn large_frames_share_a_bounded_room() {
+        let limits = Limits { unfinished: Arc::new(Semaphore::new(100_000)), ..Limits::default() };
+        let server = limited_server(MemorySink::default(), PATIENT, limits.clone()).await;
+        let large = vec![b'x'; RECORD_BYTES_MAX / 2];
+        let mut sender = TcpStream::connect(server.addr).await.unwrap();
+        sender.write_all(format!("{} <13>", large.len() + 4).as_bytes()).await.unwrap();
+        sender.write_all(&large).await.unwrap();
+        sender.write_all(b"<13>small\n").await.unwrap();
+        sender.shutdown().await.unwrap();
+        assert_eq!(sender.read(&mut [0; 8]).await.unwrap(), 0, "closed when all is on disk");
+        server.stop.send(true).unwrap();
+        server.task.await.unwrap();
+        let frames = frames(&server.sink.records());
+        let (last, pieces) = frames.split_last().unwrap();
+        assert_eq!(*last, frame(b"<13>small", false));
+        assert!(pieces.len() > 1 && pieces[0].cut && pieces.iter().all(|piece| piece.bytes.len() < 200_000));
+        assert_eq!(pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>(), large.len() + 4);
+        assert_eq!(limits.unfinished.available_permits(), 100_000, "all room is given back");
+        assert_eq!(limits.budget.available_permits(), BUDGET_BYTES);
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_places_are_turned_away_and_counted() {
+        let server = server(MemorySink::default(), PATIENT).await;
         let mut senders = Vec::new();
         for _ in 0..CONNECTIONS_PER_PEER_MAX {
             let mut sender = TcpStream::connect(server.addr).await.unwrap();
@@ -490,5 +364,47 @@ mod tests {
         let mut refused = TcpStream::connect(server.addr).await.unwrap();
         assert_eq!(refused.read(&mut [0; 8]).await.unwrap_or(0), 0, "turned away");
         assert_eq!(server.stats.counts().connections_refused, 1);
+        assert_eq!(server.stats.turned_away(), [("too many are open", 1)]);
+    }
+
+    /// Byte streams as devices send them, and the frames that a person would see in them.
+    #[tokio::test]
+    async fn streams_of_the_field_arrive_frame_by_frame() {
+        let counted = |text: &str| format!("{} {text}", text.len());
+        let streams: [(String, &[&str]); 9] = [
+            (
+                counted("<134>1 - fw1 app - - - one") + &counted("<134>1 - fw1 app - - - two\nlines"),
+                &["<134>1 - fw1 app - - - one", "<134>1 - fw1 app - - - two\nlines"],
+            ),
+            ("<134>one\n<134>two\n".to_owned(), &["<134>one", "<134>two"]),
+            (
+                counted("<134>one") + "<134>two\n" + &counted("<134>three\nlines"),
+                &["<134>one", "<134>two", "<134>three\nlines"],
+            ),
+            ("<134>one\r\n<134>two\r\n".to_owned(), &["<134>one", "<134>two"]),
+            (counted("<134>one\n") + &counted("<134>two"), &["<134>one", "<134>two"]),
+            (counted("<189>date=2026-10-01 time=09:00:00"), &["<189>date=2026-10-01 time=09:00:00"]),
+            ("2026/10/01 09:00:00 started\n<134>x\n".to_owned(), &["2026/10/01 09:00:00 started", "<134>x"]),
+            ("\n\n\r\n\0\n".to_owned(), &[]),
+            ("<134>one\0<134>two\0".to_owned(), &["<134>one", "<134>two"]),
+        ];
+        for (stream, expect) in streams {
+            let server = server(MemorySink::default(), PATIENT).await;
+            let mut sender = TcpStream::connect(server.addr).await.unwrap();
+            sender.write_all(stream.as_bytes()).await.unwrap();
+            sender.shutdown().await.unwrap();
+            assert_eq!(sender.read(&mut [0; 8]).await.unwrap(), 0, "closed when all is on disk");
+            let expect: Vec<_> = expect.iter().map(|text| frame(text.as_bytes(), false)).collect();
+            assert_eq!(frames(&server.sink.records()), expect, "{stream:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_of_200_kilobytes_arrives_whole() {
+        let server = server(MemorySink::default(), PATIENT).await;
+        let mut sender = TcpStream::connect(server.addr).await.unwrap();
+        let text = format!("<134>{}", "A".repeat(200_000));
+        sender.write_all(format!("{} {text}", text.len()).as_bytes()).await.unwrap();
+        assert_eq!(frames(&wait_for(&server, 1).await), [frame(text.as_bytes(), false)]);
     }
 }

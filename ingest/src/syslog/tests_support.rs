@@ -1,9 +1,16 @@
 //! A journal's door for tests: keeps records in memory, and can refuse.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use monban_event::sink::Done;
-use monban_event::{Lane, Record, RecordId, RecordSink, SinkRefused};
+use monban_event::{Lane, Record, RecordId, RecordSink, SinkRefused, SystemClock};
+
+use super::Receiving;
+
+/// What a receiver needs to hand its records to `sink`.
+pub(super) fn receiving(sink: &Arc<MemorySink>) -> Receiving {
+    Receiving { sink: sink.clone(), clock: Arc::new(SystemClock), line_rate: Arc::default() }
+}
 
 #[derive(Default)]
 pub(super) struct MemorySink {

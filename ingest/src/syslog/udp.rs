@@ -2,48 +2,37 @@
 //! a ring of records stands between them, so that a slow disk costs memory before it costs lines. Plain threads, not
 //! tasks: a datagram that is not fetched in time is gone, and a busy async runtime is no excuse.
 //!
-//! What is lost is counted: by the kernel (`SO_RXQ_OVFL`), by the full ring, by the journal's refusal.
+//! What is lost is counted: by the kernel (see [`super::drops`]), by the line rate, by the full ring, by the journal's
+//! refusal. So of every datagram that reached the socket it is known what became of it: stored + empty + refused +
+//! dropped, by reason, is what was sent.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use monban_event::{Clock, Lane, Origin, Record, RecordSink};
+use monban_event::{Lane, Origin, RecordSink};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, getsockopt, recvmmsg, setsockopt, sockopt,
 };
 
-use super::{ListenError, ReceiverStats, RecordMaker};
+use super::drops::KernelDrops;
+use super::ring::{InFlight, Ring};
+use super::{LineRate, ListenError, ReceiverStats, Receiving, RecordMaker};
 
 /// What we ask the kernel to hold for us: 8 MiB are about 25,000 lines, half a second of the largest burst measured.
 pub const SOCKET_BUFFER_BYTES: usize = 8 << 20;
-
-/// Records that may wait between socket and journal, in bytes with their overhead: some 100,000 lines, or seconds of a
-/// disk that stands still. Beyond it new datagrams are dropped and counted.
-pub const RING_BYTES_MAX: usize = 32 << 20;
-
-/// Bytes handed to the journal and not yet on disk. Small against the journal's own queue, so that UDP alone is never
-/// refused for a full queue.
-const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
-
-/// Records in one hand-over: enough to make locking cheap, few enough to reach the journal's next group commit.
-const BATCH_RECORDS_MAX: usize = 2048;
 
 /// Datagrams fetched by one system call.
 const FETCH_MAX: usize = 64;
 
 /// A datagram cannot be longer.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
-
-/// What a queued record costs beside its bytes.
-const RECORD_OVERHEAD_BYTES: usize = 160;
 
 /// How soon the reading thread notices that it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(200);
@@ -58,6 +47,7 @@ pub struct UdpHandle {
     pub stats: Arc<ReceiverStats>,
     /// Bytes of buffer the kernel granted; less than [`SOCKET_BUFFER_BYTES`] without the right to ask for more.
     pub granted_buffer: usize,
+    pub(super) drops: Arc<KernelDrops>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -80,23 +70,31 @@ impl Drop for UdpHandle {
 }
 
 /// Binds `addr` and begins to receive.
-pub fn start_udp(addr: SocketAddr, sink: Arc<dyn RecordSink>, clock: Arc<dyn Clock>) -> Result<UdpHandle, ListenError> {
+pub fn start_udp(addr: SocketAddr, receiving: &Receiving) -> Result<UdpHandle, ListenError> {
     let fail = |what| move |source| ListenError { what, addr, source };
     let socket = UdpSocket::bind(addr).map_err(fail("bind UDP"))?;
     let local_addr = socket.local_addr().map_err(fail("ask for the UDP address"))?;
     let granted_buffer = prepare(&socket).map_err(fail("prepare the UDP socket"))?;
+    let drops = Arc::new(KernelDrops::of(&socket).map_err(fail("look at the UDP socket"))?);
     let stats = Arc::new(ReceiverStats::default());
     let stop = Arc::new(AtomicBool::new(false));
     let ring = Arc::new(Ring::default());
-    let maker = RecordMaker { clock, origin: Origin::Live };
-    let reader = Reader { socket, maker, ring: ring.clone(), stats: stats.clone(), stop: stop.clone() };
-    let writer_stats = stats.clone();
+    let reader = Reader {
+        socket,
+        maker: RecordMaker { clock: receiving.clock.clone(), origin: Origin::Live },
+        ring: ring.clone(),
+        line_rate: receiving.line_rate.clone(),
+        drops: drops.clone(),
+        stats: stats.clone(),
+        stop: stop.clone(),
+    };
+    let (sink, writer_stats) = (receiving.sink.clone(), stats.clone());
     let threads = vec![
         spawn("udp-read", move || reader.run()).map_err(fail("start the UDP thread"))?,
         spawn("udp-hand-over", move || hand_over(&ring, &*sink, &writer_stats))
             .map_err(fail("start the UDP thread"))?,
     ];
-    Ok(UdpHandle { local_addr, stats, granted_buffer, stop, threads })
+    Ok(UdpHandle { local_addr, stats, granted_buffer, drops, stop, threads })
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -120,6 +118,8 @@ struct Reader {
     socket: UdpSocket,
     maker: RecordMaker,
     ring: Arc<Ring>,
+    line_rate: Arc<LineRate>,
+    drops: Arc<KernelDrops>,
     stats: Arc<ReceiverStats>,
     stop: Arc<AtomicBool>,
 }
@@ -127,25 +127,26 @@ struct Reader {
 impl Reader {
     fn run(self) {
         let mut buffers = vec![vec![0; DATAGRAM_BYTES_MAX]; FETCH_MAX];
-        let mut dropped_seen = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            self.fetch(&mut buffers, MsgFlags::MSG_WAITFORONE, &mut dropped_seen);
+            self.fetch(&mut buffers, MsgFlags::MSG_WAITFORONE);
         }
         for _ in 0..LAST_FETCHES_MAX {
-            if self.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT, &mut dropped_seen) == 0 {
+            if self.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT) == 0 {
                 break;
             }
         }
+        // The kernel forgets its count with the socket.
+        self.drops.refresh(&self.stats);
         self.ring.close();
     }
 
     /// Fetches what is there, at most one batch, and returns how many datagrams that was.
-    fn fetch(&self, buffers: &mut [Vec<u8>], flags: MsgFlags, dropped_seen: &mut u32) -> usize {
+    fn fetch(&self, buffers: &mut [Vec<u8>], flags: MsgFlags) -> usize {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers.iter_mut().map(|one| [IoSliceMut::new(one)]).collect();
         // The kernel shortens the lengths in these headers to what the last datagram used, so each call needs new ones.
         let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(FETCH_MAX, Some(cmsg_space!(u32)));
         match recvmmsg(self.socket.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None) {
-            Ok(messages) => self.take(messages, dropped_seen),
+            Ok(messages) => self.take(messages),
             Err(Errno::EAGAIN | Errno::EINTR) => 0,
             // ICMP errors of earlier traffic surface here; the socket itself goes on.
             Err(errno) => {
@@ -156,24 +157,20 @@ impl Reader {
         }
     }
 
-    fn take<'a>(
-        &self,
-        messages: impl Iterator<Item = RecvMsg<'a, 'a, SockaddrStorage>>,
-        dropped_seen: &mut u32,
-    ) -> usize {
+    fn take<'a>(&self, messages: impl Iterator<Item = RecvMsg<'a, 'a, SockaddrStorage>>) -> usize {
         let mut count = 0;
         let mut records = Vec::with_capacity(FETCH_MAX);
         for message in messages {
             count += 1;
             if let Some(dropped) = kernel_dropped(&message) {
-                self.stats.kernel_dropped(u64::from(dropped.wrapping_sub(*dropped_seen)));
-                *dropped_seen = dropped;
+                self.drops.advance(dropped, &self.stats);
             }
             let Some(peer) = message.address.as_ref().and_then(socket_addr) else { continue };
             records.extend(self.maker.datagram(peer, message.iovs().next().unwrap_or_default()));
         }
         self.stats.empty((count - records.len()) as u64);
         self.stats.made(&records);
+        self.stats.rate_limited(self.line_rate.refuse_excess(&mut records));
         self.stats.ring_dropped(self.ring.push(records));
         count
     }
@@ -190,90 +187,6 @@ fn kernel_dropped(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<u32> {
 fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4((*address).into()));
     v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::V6((*address).into())))
-}
-
-/// Records between the two threads.
-#[derive(Default)]
-struct Ring {
-    state: Mutex<RingState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct RingState {
-    records: VecDeque<Record>,
-    bytes: usize,
-    in_flight_bytes: usize,
-    closed: bool,
-}
-
-impl Ring {
-    /// Queues what fits and returns how many records did not.
-    fn push(&self, records: Vec<Record>) -> u64 {
-        let mut state = self.lock();
-        let mut dropped = 0;
-        for record in records {
-            let cost = cost(&record);
-            if state.bytes + cost > RING_BYTES_MAX {
-                dropped += 1;
-            } else {
-                state.bytes += cost;
-                state.records.push_back(record);
-            }
-        }
-        self.changed.notify_all();
-        dropped
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for records and for room in flight. `None` once the ring is closed, empty, and all is answered.
-    fn next_batch(&self) -> Option<(Vec<Record>, usize)> {
-        let mut state = self.lock();
-        loop {
-            if !state.records.is_empty() && state.in_flight_bytes < IN_FLIGHT_BYTES_MAX {
-                let count = state.records.len().min(BATCH_RECORDS_MAX);
-                let batch: Vec<Record> = state.records.drain(..count).collect();
-                let bytes = batch.iter().map(cost).sum();
-                state.bytes -= bytes;
-                state.in_flight_bytes += bytes;
-                return Some((batch, bytes));
-            }
-            if state.closed && state.records.is_empty() && state.in_flight_bytes == 0 {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn landed(&self, bytes: usize) {
-        self.lock().in_flight_bytes -= bytes;
-        self.changed.notify_all();
-    }
-
-    /// The state is whole after every statement, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, RingState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn cost(record: &Record) -> usize {
-    record.bytes.len() + RECORD_OVERHEAD_BYTES
-}
-
-/// Bytes in flight; given back when the journal answers, or when it forgets to.
-struct InFlight {
-    ring: Arc<Ring>,
-    bytes: usize,
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.ring.landed(self.bytes);
-    }
 }
 
 /// The thread that hands records to the journal, at the journal's pace.
@@ -297,10 +210,11 @@ fn hand_over(ring: &Arc<Ring>, sink: &dyn RecordSink, stats: &Arc<ReceiverStats>
 mod tests {
     use super::*;
     use crate::syslog::tests_support::MemorySink;
+    use crate::syslog::tests_support::receiving;
     use monban_event::SystemClock;
 
     fn start(sink: &Arc<MemorySink>) -> UdpHandle {
-        start_udp("127.0.0.1:0".parse().unwrap(), sink.clone(), Arc::new(SystemClock)).unwrap()
+        start_udp("127.0.0.1:0".parse().unwrap(), &receiving(sink)).unwrap()
     }
 
     #[test]
@@ -345,54 +259,59 @@ mod tests {
         assert_eq!((stats.counts().received, stats.counts().refused, stats.counts().stored), (1, 1, 0));
     }
 
-    /// A journal that never answers: the ring fills, what does not fit is counted, memory stays bounded.
+    /// Nobody reads while more comes than the kernel holds.
     #[test]
-    fn a_full_ring_counts_what_it_drops() {
-        let ring = Ring::default();
-        let maker = RecordMaker { clock: Arc::new(SystemClock), origin: Origin::Live };
-        let peer = "192.0.2.1:514".parse().unwrap();
-        let record = maker.datagram(peer, &vec![b'x'; 60_000]).unwrap();
-        let fits = RING_BYTES_MAX / cost(&record);
-        assert_eq!(ring.push(vec![record; fits + 3]), 3);
-        let (batch, bytes) = ring.next_batch().unwrap();
-        assert!(bytes <= RING_BYTES_MAX);
-        assert_eq!(batch.len(), fits.min(BATCH_RECORDS_MAX));
-    }
-
-    /// Nobody reads while more comes than the kernel holds: what it drops is told with the next datagram.
-    #[test]
-    fn the_kernels_drops_are_counted() {
+    fn the_kernels_drops_are_counted_also_behind_the_last_datagram() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         prepare(&socket).unwrap();
         setsockopt(&socket, sockopt::RcvBuf, &4096).unwrap();
         let (target, sender) = (socket.local_addr().unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         let reader = Reader {
+            drops: Arc::new(KernelDrops::of(&socket).unwrap()),
             socket,
             maker: RecordMaker { clock: Arc::new(SystemClock), origin: Origin::Live },
             ring: Arc::default(),
+            line_rate: Arc::default(),
             stats: Arc::default(),
             stop: Arc::default(),
         };
         let mut buffers = vec![vec![0; DATAGRAM_BYTES_MAX]; FETCH_MAX];
-        let mut dropped_seen = 0;
-        for _ in 0..2 {
+        for round in 1..=3 {
             for _ in 0..200 {
                 sender.send_to(b"<13>x", target).unwrap();
             }
-            while reader.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT, &mut dropped_seen) > 0 {}
+            while reader.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT) > 0 {}
+            let before = reader.stats.counts();
+            assert!(before.received + before.kernel_dropped < round * 200, "the last drops are not told by a datagram");
+            reader.drops.refresh(&reader.stats);
+            let counts = reader.stats.counts();
+            assert!(counts.kernel_dropped > before.kernel_dropped && counts.received > 1);
+            assert_eq!(counts.received + counts.kernel_dropped, round * 200);
         }
-        sender.send_to(b"<13>last", target).unwrap();
-        assert_eq!(reader.fetch(&mut buffers, MsgFlags::MSG_DONTWAIT, &mut dropped_seen), 1);
-        let counts = reader.stats.counts();
-        assert!(counts.kernel_dropped > 0 && counts.received > 1);
-        assert_eq!(counts.received + counts.kernel_dropped, 401);
+    }
+
+    #[test]
+    fn what_is_sent_too_fast_is_refused_and_counted() {
+        let sink = Arc::new(MemorySink::default());
+        let receiving =
+            Receiving { line_rate: Arc::new(LineRate::new(std::num::NonZeroU32::new(5))), ..receiving(&sink) };
+        let handle = start_udp("127.0.0.1:0".parse().unwrap(), &receiving).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..200 {
+            sender.send_to(b"<13>x", handle.local_addr).unwrap();
+        }
+        let stats = handle.stats.clone();
+        handle.stop();
+        let counts = stats.counts();
+        assert_eq!((counts.received, counts.stored + counts.rate_limited), (200, 200));
+        assert!(counts.rate_limited > 0 && counts.stored >= 5);
     }
 
     #[test]
     fn an_address_that_is_taken_is_named() {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
         let addr = taken.local_addr().unwrap();
-        let error = start_udp(addr, Arc::new(MemorySink::default()), Arc::new(SystemClock)).unwrap_err();
+        let error = start_udp(addr, &receiving(&Arc::default())).unwrap_err();
         assert_eq!(error.to_string(), format!("bind UDP {addr}"));
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod evtx;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod lines;
+pub(crate) mod pki;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod site;

@@ -67,6 +67,10 @@ impl Server {
         self.told_address("  syslog TCP  ")
     }
 
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.told_address("  syslog TLS  ")
+    }
+
     pub(crate) fn pages(&self) -> SocketAddr {
         self.told_address("  画面と API  http://")
     }

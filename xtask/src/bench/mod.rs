@@ -8,6 +8,7 @@ mod queries;
 mod receive;
 mod table;
 mod traffic;
+mod udp;
 
 use std::fs;
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut results = Results::default();
     if options.wants("receive") {
         receive::measure(options, &folder, &mut results)?;
+    }
+    if options.wants("udp") {
+        udp::measure(&folder, &mut results)?;
     }
     if options.wants("evtx") {
         evtx::measure(options, &mut results)?;
