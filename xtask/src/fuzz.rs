@@ -17,7 +17,8 @@ const CARGO_FUZZ: &str = "0.13.2";
 const SEEDS: &str = "fuzz/seeds";
 /// The target that runs once a format.
 const PARSER: &str = "parser";
-const TARGETS: [&str; 6] = ["syslog_framing", "header", PARSER, "windows_json", "evtx_recover", "text_decode"];
+const TARGETS: [&str; 8] =
+    ["syslog_framing", "header", "text_decode", "redact", "evtx_recover", "windows_json", "csv_row", PARSER];
 /// Longest input, in bytes: an EVTX chunk behind a file header is the largest thing that any target reads.
 const INPUT_BYTES_MAX: usize = 70_000;
 /// An input that takes longer is a finding, in seconds: nothing from outside may hold up the line behind it.
