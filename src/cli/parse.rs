@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use monban_event::{Clock, RecordId, RecordParser, SystemClock};
+use monban_event::{Clock, Format, RecordId, RecordParser, SystemClock};
 use monban_ingest::file::{self, FileRecords, Receipt};
 use monban_ingest::{Parsers, TextSettings};
 
@@ -73,8 +73,13 @@ fn write_events(args: &ParseArgs, received_at: DateTime<Utc>, mut output: impl W
     for input in &found.files {
         let mut records = FileRecords::open(input, Receipt { received_at, ..Receipt::default() })?;
         for record in records.by_ref() {
-            for note in parsers.parse(RecordId(0), &record?, &mut events) {
+            let record = record?;
+            for note in parsers.parse(RecordId(0), &record, &mut events) {
                 eprintln!("{}: {note}", input.shown);
+            }
+            // An object a line: what a line that counts repeats stands for is said in its `native.repeated`.
+            if record.format != Format::EvtxChunk {
+                events.truncate(1);
             }
             for event in events.drain(..) {
                 // Through an error type of ours a closed pipe would not be known any more.
