@@ -107,7 +107,7 @@ fn sma() {
         line("02:14:00", "sato", "203.0.113.7", "User login failed", ""),
         line("02:14:08", "vendor01", "203.0.113.9", "User login successful", ""),
         line("02:14:09", "vendor01", "203.0.113.9", "NetExtender client assigned IP 10.80.8.5", ""),
-        line("02:20:08", "vendor01", "203.0.113.9", "User logged out", "duration=360 rcvd=2000 sent=3000 "),
+        line("02:20:08", "vendor01", "203.0.113.9", "User logged out", "duration=360 "),
     ];
-    check(&lines.concat(), "vendor01 203.0.113.9 10.80.8.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
+    check(&lines.concat(), "vendor01 203.0.113.9 10.80.8.5 02:14:08-02:20:08 -/-", "sato 203.0.113.7");
 }

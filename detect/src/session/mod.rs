@@ -21,6 +21,10 @@ use dial::Dials;
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 /// N09: one attempt, reported by the member server and by the domain controller.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
+/// A device that ends a session before it says how much went through it says so at once.
+const AMOUNTS_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Ended sessions remembered for that.
+const ENDED_MAX: usize = 256;
 /// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
 const USER_FAILURES_MAX: usize = 64;
 /// Users whose failures are remembered; a guesser of names must not grow memory.
@@ -31,6 +35,9 @@ pub(crate) struct Sessions {
     open: Book,
     dials: Dials,
     connections: Connections,
+    /// Just ended, oldest first.
+    #[serde(default)]
+    ended: VecDeque<Open>,
     /// Failed logins by user, oldest first.
     failures: BTreeMap<String, VecDeque<Failure>>,
     /// Sessions that changed since they were last taken, by key.
@@ -42,6 +49,9 @@ struct Failure {
     source_ip: Option<IpAddr>,
     workstation: Option<String>,
     machine: String,
+    /// What the device told it by; absent where a device tells an attempt once only.
+    #[serde(default)]
+    told_by: Option<(Option<String>, Option<String>)>,
     at: DateTime<Utc>,
 }
 
@@ -53,7 +63,7 @@ impl Sessions {
             return false;
         }
         let observer = observer(event);
-        if event.module.as_deref() == Some("yamaha") {
+        if matches!(event.module.as_deref(), Some("yamaha" | "mikrotik")) {
             return self.dials.complete(observer, event);
         }
         self.connections.complete(&observer, event)
@@ -63,7 +73,7 @@ impl Sessions {
     pub(crate) fn observe(&mut self, event: &mut Event) {
         self.mark_repeat(event);
         if event.vpn_type.is_none() && event.login_kind != Some(LoginKind::Vpn) {
-            return;
+            return self.end_unsaid(event);
         }
         match event.action {
             Some(Action::SessionStart | Action::Login) if event.login == Some(Login::Success) => self.start(event),
@@ -134,8 +144,42 @@ impl Sessions {
     }
 
     fn touch(&mut self, event: &Event) {
-        if let Some(key) = self.find(event) {
-            self.update(&key, event, |_| {});
+        match self.find(event) {
+            Some(key) => self.update(&key, event, |_| {}),
+            None => self.amounts_of_ended(event),
+        }
+    }
+
+    /// `F5` counts a session's bytes in the line after its end.
+    fn amounts_of_ended(&mut self, event: &Event) {
+        if event.vpn_session_id.is_none() || event.source_bytes.is_none() && event.destination_bytes.is_none() {
+            return;
+        }
+        let observer = observer(event);
+        let is_this = |open: &&mut Open| {
+            let just_ended = (event.time() - open.session.last_seen).abs() <= AMOUNTS_WITHIN;
+            just_ended && open.session.observer == observer && open.vendor_id == event.vpn_session_id
+        };
+        if let Some(open) = self.ended.iter_mut().rev().find(is_this) {
+            note_amounts(&mut open.session, event);
+            self.changed.insert(open.session.key.clone(), open.session.clone());
+        }
+    }
+
+    /// `SonicWall` says that a user has gone in the same words whatever way the user had come. The user, seen from the same
+    /// place, is the same.
+    fn end_unsaid(&mut self, event: &Event) {
+        let is_logout = matches!(event.action, Some(Action::Logout | Action::SessionEnd));
+        let (Some(user), Some(source)) = (event.user_name.as_deref(), event.source_ip) else { return };
+        if !is_logout || event.module.as_deref() != Some("sonicwall") {
+            return;
+        }
+        let observer = observer(event);
+        let mut of_user = self.open.of(&observer, By::User(user.to_owned()));
+        let key = of_user.find(|open| open.session.source_ip == Some(source)).map(|open| open.session.key.clone());
+        drop(of_user);
+        if let Some(key) = key {
+            self.update(&key, event, |session| session.ended = Some(event.time()));
         }
     }
 
@@ -150,15 +194,17 @@ impl Sessions {
         session.last_seen = session.last_seen.max(event.time());
         session.source_ip = session.source_ip.or(event.source_ip);
         session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip);
-        let bytes = |new: Option<i64>, old: Option<u64>| new.and_then(|new| u64::try_from(new).ok()).or(old);
-        session.bytes_sent = bytes(event.source_bytes, session.bytes_sent);
-        session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
+        note_amounts(session, event);
         change(session);
         open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
         self.changed.insert(key.to_owned(), open.session.clone());
         if open.session.ended.is_none() {
-            self.open.insert(open);
+            return self.open.insert(open);
         }
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(open);
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
@@ -195,9 +241,12 @@ impl Sessions {
         if event.login != Some(Login::Failure) {
             return;
         }
-        let (Some(user), Some(machine)) = (event.user_name.clone(), event.device().map(str::to_owned)) else { return };
+        let Some(user) = event.user_name.clone() else { return };
+        let machine = event.device().map_or_else(|| observer(event), str::to_owned);
         let (source_ip, workstation) = (event.source_ip, event.source_domain.clone());
-        let new = Failure { source_ip, workstation, machine, at: event.time() };
+        let tells_twice = matches!(event.login_kind, Some(LoginKind::Vpn | LoginKind::Device));
+        let told_by = tells_twice.then(|| (event.code.clone(), event.reason.clone()));
+        let new = Failure { source_ip, workstation, machine, told_by, at: event.time() };
         if self.failures.len() >= FAILING_USERS_MAX && !self.failures.contains_key(&user) {
             let horizon = new.at - REPEAT_WITHIN;
             self.failures.retain(|_, failures| failures.back().is_some_and(|last| last.at >= horizon));
@@ -218,12 +267,21 @@ impl Sessions {
 }
 
 impl Failure {
-    /// From the same place within two seconds, told by another machine; of one user.
+    /// From the same place within two seconds, of one user: told by another machine, or by the same device in other words
+    /// (an ASA's AAA and its portal; Ivanti's authentication server and its sign-in). The same words again are another try.
     fn is_same_attempt(&self, other: &Self) -> bool {
+        let elsewhere = self.machine != other.machine;
+        let otherwise = self.told_by.is_some() && other.told_by.is_some() && self.told_by != other.told_by;
         let same_ip = self.source_ip.is_some() && self.source_ip == other.source_ip;
         let same_workstation = self.workstation.is_some() && self.workstation == other.workstation;
-        self.machine != other.machine && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
+        (elsewhere || otherwise) && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
     }
+}
+
+fn note_amounts(session: &mut VpnSession, event: &Event) {
+    let bytes = |new: Option<i64>, old: Option<u64>| new.and_then(|new| u64::try_from(new).ok()).or(old);
+    session.bytes_sent = bytes(event.source_bytes, session.bytes_sent);
+    session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
 }
 
 fn observer(event: &Event) -> String {

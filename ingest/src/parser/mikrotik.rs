@@ -126,9 +126,10 @@ fn vpn_type(topics: &str) -> Option<&'static str> {
     kinds.into_iter().find_map(|(topic, kind)| topics.split(',').any(|word| word == topic).then_some(kind))
 }
 
-/// The lines of a dial-in.
+/// The lines of a dial-in. A BSD line without topics does not say of what kind.
 fn dial(topics: &str, text: &str, draft: &mut Draft<'_>) -> bool {
-    draft.event.vpn_type = vpn_type(topics).map(str::to_owned);
+    let is_bare = topics.is_empty() && (text.contains(" logged in, ") || text.contains(" logged out, "));
+    draft.event.vpn_type = vpn_type(topics).or(is_bare.then_some("ppp")).map(str::to_owned);
     if let Some((name, rest)) = text.split_once(" logged in, ") {
         let (assigned, rest) = word(rest);
         draft.user(name.rsplit(' ').next().unwrap_or(name));
