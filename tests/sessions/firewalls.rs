@@ -28,13 +28,31 @@ fn fortigate_ipsec() {
         )
     };
     let lines = [
-        line("02:14:00", r#"logid="0101037128" logdesc="Progress IPsec phase 1" msg="progress IPsec phase 1" action="negotiate" remip=203.0.113.7 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="sato" xauthgroup="N/A" assignip=N/A vpntunnel="DIALUP" status="failure" init="remote" mode="aggressive" dir="inbound" stage=0 role="responder" result="ERROR""#),
-        line("02:14:06", r#"logid="0101037127" logdesc="Progress IPsec phase 1" msg="progress IPsec phase 1" action="negotiate" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=N/A vpntunnel="DIALUP" status="success" init="remote" mode="aggressive" dir="inbound" stage=1 role="responder" result="DONE""#),
-        line("02:14:08", r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-up" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=10.10.8.5 vpntunnel="DIALUP_0" tunnelip=N/A tunnelid=9001 tunneltype="ipsec" duration=0 sentbyte=0 rcvdbyte=0 nextstat=0"#),
-        line("02:14:08", r#"logid="0101037139" logdesc="IPsec phase 2 status changed" msg="IPsec phase 2 status change" action="phase2-up" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=N/A vpntunnel="DIALUP_0" phase2_name="P2""#),
-        line("02:20:08", r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-down" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=10.10.8.5 vpntunnel="DIALUP_0" tunnelip=N/A tunnelid=9001 tunneltype="ipsec" duration=360 sentbyte=3000 rcvdbyte=2000 nextstat=0"#),
+        line(
+            "02:14:00",
+            r#"logid="0101037128" logdesc="Progress IPsec phase 1" msg="progress IPsec phase 1" action="negotiate" remip=203.0.113.7 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="sato" xauthgroup="N/A" assignip=N/A vpntunnel="DIALUP" status="failure" init="remote" mode="aggressive" dir="inbound" stage=0 role="responder" result="ERROR""#,
+        ),
+        line(
+            "02:14:06",
+            r#"logid="0101037127" logdesc="Progress IPsec phase 1" msg="progress IPsec phase 1" action="negotiate" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=N/A vpntunnel="DIALUP" status="success" init="remote" mode="aggressive" dir="inbound" stage=1 role="responder" result="DONE""#,
+        ),
+        line(
+            "02:14:08",
+            r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-up" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=10.10.8.5 vpntunnel="DIALUP_0" tunnelip=N/A tunnelid=9001 tunneltype="ipsec" duration=0 sentbyte=0 rcvdbyte=0 nextstat=0"#,
+        ),
+        line(
+            "02:14:08",
+            r#"logid="0101037139" logdesc="IPsec phase 2 status changed" msg="IPsec phase 2 status change" action="phase2-up" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=N/A vpntunnel="DIALUP_0" phase2_name="P2""#,
+        ),
+        line(
+            "02:20:08",
+            r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-down" remip=203.0.113.9 locport=4500 remport=4500 user="N/A" group="N/A" xauthuser="vendor01" xauthgroup="MAINT" assignip=10.10.8.5 vpntunnel="DIALUP_0" tunnelip=N/A tunnelid=9001 tunneltype="ipsec" duration=360 sentbyte=3000 rcvdbyte=2000 nextstat=0"#,
+        ),
         // A tunnel between two sites is nobody's login.
-        line("02:30:00", r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-up" remip=192.0.2.77 locport=500 remport=500 user="N/A" group="N/A" xauthuser="N/A" xauthgroup="N/A" assignip=N/A vpntunnel="BRANCH" tunnelip=N/A tunnelid=9002 tunneltype="ipsec""#),
+        line(
+            "02:30:00",
+            r#"logid="0101037138" logdesc="IPsec connection status changed" msg="IPsec connection status change" action="tunnel-up" remip=192.0.2.77 locport=500 remport=500 user="N/A" group="N/A" xauthuser="N/A" xauthgroup="N/A" assignip=N/A vpntunnel="BRANCH" tunnelip=N/A tunnelid=9002 tunneltype="ipsec""#,
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.10.8.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }
@@ -81,13 +99,29 @@ fn asa_ikev2() {
 
 #[test]
 fn globalprotect() {
-    let line = |clock: &str, event: &str, stage: &str, user: &str, public: &str, private: &str, status: &str, reason: &str| {
+    let line = |clock: &str,
+                event: &str,
+                stage: &str,
+                user: &str,
+                public: &str,
+                private: &str,
+                status: &str,
+                reason: &str| {
         format!(
             "{clock} <14>Mar  3 {clock} pa1 1,2026/03/03 {clock},015451000026001,GLOBALPROTECT,0,2561,2026/03/03 {clock},vsys1,{event},{stage},LDAP,IPSec,{user},JP,PC-VENDOR,{public},0.0.0.0,{private},0.0.0.0,662f0b44,PF000001,6.0.4,Windows,\"Microsoft Windows 11 Pro , 64-bit\",1,{reason},,,{status},,0,,0,GP-HOSP,5001,0x8000000000000000\n"
         )
     };
     let lines = [
-        line("02:14:00", "portal-auth", "login", "sato", "203.0.113.7", "0.0.0.0", "failure", "Authentication failed: Invalid username or password"),
+        line(
+            "02:14:00",
+            "portal-auth",
+            "login",
+            "sato",
+            "203.0.113.7",
+            "0.0.0.0",
+            "failure",
+            "Authentication failed: Invalid username or password",
+        ),
         line("02:14:05", "portal-prelogin", "before-login", "", "203.0.113.9", "0.0.0.0", "success", ""),
         line("02:14:06", "portal-auth", "login", "vendor01", "203.0.113.9", "0.0.0.0", "success", ""),
         line("02:14:06", "portal-getconfig", "configuration", "vendor01", "203.0.113.9", "0.0.0.0", "success", ""),
@@ -95,7 +129,16 @@ fn globalprotect() {
         line("02:14:07", "gateway-register", "login", "vendor01", "203.0.113.9", "0.0.0.0", "success", ""),
         line("02:14:08", "gateway-connected", "connected", "vendor01", "203.0.113.9", "10.20.8.5", "success", ""),
         line("02:14:09", "gateway-setup-ipsec", "tunnel", "vendor01", "203.0.113.9", "10.20.8.5", "success", ""),
-        line("02:20:08", "gateway-logout", "logout", "vendor01", "203.0.113.9", "10.20.8.5", "success", "client logout"),
+        line(
+            "02:20:08",
+            "gateway-logout",
+            "logout",
+            "vendor01",
+            "203.0.113.9",
+            "10.20.8.5",
+            "success",
+            "client logout",
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.20.8.5 02:14:08-02:20:08 -/-", "sato 203.0.113.7");
 }
@@ -131,15 +174,35 @@ fn watchguard() {
 #[test]
 fn sophos_firewall() {
     let line = |clock: &str, rest: &str| {
-        format!("{clock} <30>device=\"SFW\" date=2026-03-03 time={clock} timezone=\"+09\" device_name=\"XGS1\" device_id=S1 log_type=\"Event\" {rest}\n")
+        format!(
+            "{clock} <30>device=\"SFW\" date=2026-03-03 time={clock} timezone=\"+09\" device_name=\"XGS1\" device_id=S1 log_type=\"Event\" {rest}\n"
+        )
     };
     let lines = [
-        line("02:14:00", r#"log_id=062910617703 log_component="SSL VPN Authentication" log_subtype="Authentication" status="Failed" user_name="sato" auth_client="N/A" auth_mechanism="AD" reason="wrong credentials" src_ip=203.0.113.7 message="User sato failed to login to SSLVPN through AD authentication mechanism because of wrong credentials""#),
-        line("02:14:08", r#"log_id=062910617701 log_component="SSL VPN Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="N/A" auth_mechanism="AD" reason="" src_ip=203.0.113.9 message="User vendor01 authenticated successfully to login to SSLVPN through AD authentication mechanism""#),
-        line("02:14:09", r#"log_id=062811617821 log_component="SSL VPN" log_subtype="System" Mode="Remote Access" sessionid="77" starttime=1772471649 user_name="vendor01" ipaddress=10.81.234.5 bytes_sent=0 bytes_received=0 status="Established" message="SSL VPN User 'vendor01' connected ""#),
-        line("02:14:09", r#"log_id=062910617701 log_component="Firewall Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="SSL VPN" src_ip=10.81.234.5 message="User vendor01 of group Remote logged in successfully to Firewall""#),
-        line("02:20:08", r#"log_id=062811617824 log_component="SSL VPN" log_subtype="System" Mode="Remote Access" sessionid="77" starttime=1772471649 user_name="vendor01" ipaddress=10.81.234.5 bytes_sent=3000 bytes_received=2000 status="Terminated" message="SSL VPN User 'vendor01' disconnected ""#),
-        line("02:20:08", r#"log_id=062910617702 log_component="Firewall Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="SSL VPN" src_ip=10.81.234.5 message="User vendor01 of group Remote was logged out of Firewall""#),
+        line(
+            "02:14:00",
+            r#"log_id=062910617703 log_component="SSL VPN Authentication" log_subtype="Authentication" status="Failed" user_name="sato" auth_client="N/A" auth_mechanism="AD" reason="wrong credentials" src_ip=203.0.113.7 message="User sato failed to login to SSLVPN through AD authentication mechanism because of wrong credentials""#,
+        ),
+        line(
+            "02:14:08",
+            r#"log_id=062910617701 log_component="SSL VPN Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="N/A" auth_mechanism="AD" reason="" src_ip=203.0.113.9 message="User vendor01 authenticated successfully to login to SSLVPN through AD authentication mechanism""#,
+        ),
+        line(
+            "02:14:09",
+            r#"log_id=062811617821 log_component="SSL VPN" log_subtype="System" Mode="Remote Access" sessionid="77" starttime=1772471649 user_name="vendor01" ipaddress=10.81.234.5 bytes_sent=0 bytes_received=0 status="Established" message="SSL VPN User 'vendor01' connected ""#,
+        ),
+        line(
+            "02:14:09",
+            r#"log_id=062910617701 log_component="Firewall Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="SSL VPN" src_ip=10.81.234.5 message="User vendor01 of group Remote logged in successfully to Firewall""#,
+        ),
+        line(
+            "02:20:08",
+            r#"log_id=062811617824 log_component="SSL VPN" log_subtype="System" Mode="Remote Access" sessionid="77" starttime=1772471649 user_name="vendor01" ipaddress=10.81.234.5 bytes_sent=3000 bytes_received=2000 status="Terminated" message="SSL VPN User 'vendor01' disconnected ""#,
+        ),
+        line(
+            "02:20:08",
+            r#"log_id=062910617702 log_component="Firewall Authentication" log_subtype="Authentication" status="Successful" user_name="vendor01" auth_client="SSL VPN" src_ip=10.81.234.5 message="User vendor01 of group Remote was logged out of Firewall""#,
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.81.234.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }
@@ -181,9 +244,18 @@ fn check_point() {
         )
     };
     let lines = [
-        line("02:14:00", r#"action:"Failed Log In"; src:"203.0.113.7"; user:"Sato Hanako (sato)"; reason:"Wrong password"; auth_status:"Failed Login"; "#),
-        line("02:14:08", r#"action:"Log In"; src:"203.0.113.9"; user:"Vendor Taro (vendor01)"; office_mode_ip:"10.40.8.5"; session_uid:"{AB01}"; auth_status:"Successful Login"; "#),
-        line("02:20:08", r#"action:"Log Out"; src:"203.0.113.9"; user:"Vendor Taro (vendor01)"; office_mode_ip:"10.40.8.5"; session_uid:"{AB01}"; sent_bytes:"2000"; received_bytes:"3000"; "#),
+        line(
+            "02:14:00",
+            r#"action:"Failed Log In"; src:"203.0.113.7"; user:"Sato Hanako (sato)"; reason:"Wrong password"; auth_status:"Failed Login"; "#,
+        ),
+        line(
+            "02:14:08",
+            r#"action:"Log In"; src:"203.0.113.9"; user:"Vendor Taro (vendor01)"; office_mode_ip:"10.40.8.5"; session_uid:"{AB01}"; auth_status:"Successful Login"; "#,
+        ),
+        line(
+            "02:20:08",
+            r#"action:"Log Out"; src:"203.0.113.9"; user:"Vendor Taro (vendor01)"; office_mode_ip:"10.40.8.5"; session_uid:"{AB01}"; sent_bytes:"2000"; received_bytes:"3000"; "#,
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.40.8.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }

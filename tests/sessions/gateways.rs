@@ -5,20 +5,42 @@ use super::check;
 #[test]
 fn ivanti_standard() {
     let line = |clock: &str, rest: &str| {
-        format!(
-            "{clock} <134>1 2026-03-03T{clock}+09:00 pcs1 PulseSecure: - - - 2026-03-03 {clock} - pcs1 - {rest}\n"
-        )
+        format!("{clock} <134>1 2026-03-03T{clock}+09:00 pcs1 PulseSecure: - - - 2026-03-03 {clock} - pcs1 - {rest}\n")
     };
     let lines = [
-        line("02:14:00", "[203.0.113.7] Default Network::sato(MAINT)[] - Primary authentication failed for sato/AD1 from 203.0.113.7"),
-        line("02:14:00", "[203.0.113.7] Default Network::sato(MAINT)[] - Login failed using auth server AD1 (Active Directory).  Reason: Failed"),
+        line(
+            "02:14:00",
+            "[203.0.113.7] Default Network::sato(MAINT)[] - Primary authentication failed for sato/AD1 from 203.0.113.7",
+        ),
+        line(
+            "02:14:00",
+            "[203.0.113.7] Default Network::sato(MAINT)[] - Login failed using auth server AD1 (Active Directory).  Reason: Failed",
+        ),
         line("02:14:00", "[203.0.113.7] Default Network::sato(MAINT)[] - Login failed. Reason: Wrong Password"),
-        line("02:14:07", "[203.0.113.9] Default Network::vendor01(MAINT)[] - Primary authentication successful for vendor01/AD1 from 203.0.113.9"),
-        line("02:14:08", "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Login succeeded for vendor01/MAINT (session:sid0a1b) from 203.0.113.9 with Pulse-Secure/22.3"),
-        line("02:14:09", "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - VPN Tunneling: Session started for user (session:sid0a1b) with IPv4 address 10.50.8.5, hostname PC-VENDOR"),
-        line("02:20:07", "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Closed connection to TUN-VPN port 443 after 358 seconds, with 2000 bytes read (in 9 chunks) and 3000 bytes written (in 8 chunks) (session:sid0a1b)"),
-        line("02:20:08", "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - VPN Tunneling: Session ended for user (session:sid0a1b) with IPv4 address 10.50.8.5"),
-        line("02:20:08", "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Logout from 203.0.113.9 (session:sid0a1b)"),
+        line(
+            "02:14:07",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[] - Primary authentication successful for vendor01/AD1 from 203.0.113.9",
+        ),
+        line(
+            "02:14:08",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Login succeeded for vendor01/MAINT (session:sid0a1b) from 203.0.113.9 with Pulse-Secure/22.3",
+        ),
+        line(
+            "02:14:09",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - VPN Tunneling: Session started for user (session:sid0a1b) with IPv4 address 10.50.8.5, hostname PC-VENDOR",
+        ),
+        line(
+            "02:20:07",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Closed connection to TUN-VPN port 443 after 358 seconds, with 2000 bytes read (in 9 chunks) and 3000 bytes written (in 8 chunks) (session:sid0a1b)",
+        ),
+        line(
+            "02:20:08",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - VPN Tunneling: Session ended for user (session:sid0a1b) with IPv4 address 10.50.8.5",
+        ),
+        line(
+            "02:20:08",
+            "[203.0.113.9] Default Network::vendor01(MAINT)[Vendors] - Logout from 203.0.113.9 (session:sid0a1b)",
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.50.8.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }
@@ -31,13 +53,43 @@ fn ivanti_welf() {
         )
     };
     let lines = [
-        line("02:14:00", "sato", "203.0.113.7", "AUT24327: Primary authentication failed for sato/AD1 from 203.0.113.7"),
-        line("02:14:00", "sato", "203.0.113.7", "AUT23457: Login failed using auth server AD1 (Active Directory).  Reason: Failed"),
+        line(
+            "02:14:00",
+            "sato",
+            "203.0.113.7",
+            "AUT24327: Primary authentication failed for sato/AD1 from 203.0.113.7",
+        ),
+        line(
+            "02:14:00",
+            "sato",
+            "203.0.113.7",
+            "AUT23457: Login failed using auth server AD1 (Active Directory).  Reason: Failed",
+        ),
         line("02:14:00", "sato", "203.0.113.7", "AUT22672: Login failed. Reason: Wrong Password"),
-        line("02:14:07", "vendor01", "203.0.113.9", "AUT24326: Primary authentication successful for vendor01/AD1 from 203.0.113.9"),
-        line("02:14:08", "vendor01", "203.0.113.9", "AUT31504: Login succeeded for vendor01/MAINT (session:sid0a1b) from 203.0.113.9 with Pulse-Secure/22.3."),
-        line("02:14:09", "vendor01", "203.0.113.9", "NWC23464: VPN Tunneling: Session started for user (session:sid0a1b) with IPv4 address 10.50.8.5, hostname PC-VENDOR"),
-        line("02:20:08", "vendor01", "203.0.113.9", "NWC23465: VPN Tunneling: Session ended for user (session:sid0a1b) with IPv4 address 10.50.8.5"),
+        line(
+            "02:14:07",
+            "vendor01",
+            "203.0.113.9",
+            "AUT24326: Primary authentication successful for vendor01/AD1 from 203.0.113.9",
+        ),
+        line(
+            "02:14:08",
+            "vendor01",
+            "203.0.113.9",
+            "AUT31504: Login succeeded for vendor01/MAINT (session:sid0a1b) from 203.0.113.9 with Pulse-Secure/22.3.",
+        ),
+        line(
+            "02:14:09",
+            "vendor01",
+            "203.0.113.9",
+            "NWC23464: VPN Tunneling: Session started for user (session:sid0a1b) with IPv4 address 10.50.8.5, hostname PC-VENDOR",
+        ),
+        line(
+            "02:20:08",
+            "vendor01",
+            "203.0.113.9",
+            "NWC23465: VPN Tunneling: Session ended for user (session:sid0a1b) with IPv4 address 10.50.8.5",
+        ),
         line("02:20:08", "vendor01", "203.0.113.9", "AUT22673: Logout from 203.0.113.9 (session:sid0a1b)"),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.50.8.5 02:14:08-02:20:08 -/-", "sato 203.0.113.7");
@@ -63,18 +115,49 @@ fn f5_access_policy() {
     let place = |session: &str| format!("/Common/MAINT:Common:{session}");
     let (bad, good) = (place("0b11c2d3"), place("e03c2ca8"));
     let lines = [
-        line("02:14:00", &format!("tmm1[12390]: 01490500:5: {bad}: New session from client IP 203.0.113.7 (ST=Tokyo/CC=JP/C=AS) at VIP 198.51.100.1 Listener /Common/vs_443 (Reputation=Unknown)")),
+        line(
+            "02:14:00",
+            &format!(
+                "tmm1[12390]: 01490500:5: {bad}: New session from client IP 203.0.113.7 (ST=Tokyo/CC=JP/C=AS) at VIP 198.51.100.1 Listener /Common/vs_443 (Reputation=Unknown)"
+            ),
+        ),
         line("02:14:00", &format!("apmd[14]: 01490010:5: {bad}: Username 'sato'")),
-        line("02:14:01", &format!("apmd[14]: 01490107:5: {bad}: AD module: authentication with 'sato' failed: Preauthentication failed, principal name: sato@HOSPITAL.EXAMPLE. Invalid user credentials. (-1765328360)")),
-        line("02:14:01", &format!("apmd[14]: 01490017:5: {bad}: AD agent: Auth (logon attempt:0): authenticate with 'sato' failed")),
+        line(
+            "02:14:01",
+            &format!(
+                "apmd[14]: 01490107:5: {bad}: AD module: authentication with 'sato' failed: Preauthentication failed, principal name: sato@HOSPITAL.EXAMPLE. Invalid user credentials. (-1765328360)"
+            ),
+        ),
+        line(
+            "02:14:01",
+            &format!("apmd[14]: 01490017:5: {bad}: AD agent: Auth (logon attempt:0): authenticate with 'sato' failed"),
+        ),
         line("02:14:01", &format!("apmd[14]: 01490102:5: {bad}: Access policy result: Logon_Deny")),
-        line("02:14:07", &format!("tmm1[12390]: 01490500:5: {good}: New session from client IP 203.0.113.9 (ST=Tokyo/CC=JP/C=AS) at VIP 198.51.100.1 Listener /Common/vs_443 (Reputation=Unknown)")),
+        line(
+            "02:14:07",
+            &format!(
+                "tmm1[12390]: 01490500:5: {good}: New session from client IP 203.0.113.9 (ST=Tokyo/CC=JP/C=AS) at VIP 198.51.100.1 Listener /Common/vs_443 (Reputation=Unknown)"
+            ),
+        ),
         line("02:14:07", &format!("apmd[14]: 01490010:5: {good}: Username 'vendor01'")),
-        line("02:14:08", &format!("apmd[14]: 01490017:5: {good}: AD agent: Auth (logon attempt:0): authenticate with 'vendor01' successful")),
+        line(
+            "02:14:08",
+            &format!(
+                "apmd[14]: 01490017:5: {good}: AD agent: Auth (logon attempt:0): authenticate with 'vendor01' successful"
+            ),
+        ),
         line("02:14:08", &format!("apmd[14]: 01490102:5: {good}: Access policy result: Network_Access")),
-        line("02:14:09", &format!("tmm1[12390]: 01490549:5: {good}: Assigned PPP Dynamic IPv4: 10.70.8.5 Tunnel Type: VPN_TUNNELTYPE_TLS NA Resource: /Common/na")),
+        line(
+            "02:14:09",
+            &format!(
+                "tmm1[12390]: 01490549:5: {good}: Assigned PPP Dynamic IPv4: 10.70.8.5 Tunnel Type: VPN_TUNNELTYPE_TLS NA Resource: /Common/na"
+            ),
+        ),
         line("02:20:08", &format!("tmm1[12390]: 01490502:5: {good}: Session deleted due to user logout request.")),
-        line("02:20:08", &format!("tmm1[12390]: 01490521:5: {good}: Session statistics - bytes in: 2000, bytes out: 3000")),
+        line(
+            "02:20:08",
+            &format!("tmm1[12390]: 01490521:5: {good}: Session statistics - bytes in: 2000, bytes out: 3000"),
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.70.8.5 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }

@@ -7,17 +7,29 @@ fn openvpn_by_syslog_and_from_a_file() {
     let line = |clock: &str, rest: &str| format!("{clock} <29>Mar  3 {clock} vpn1 openvpn[77]: {rest}\n");
     let lines = |line: &dyn Fn(&str, &str) -> String| {
         [
-            line("02:14:00", "203.0.113.7:62586 TLS: Initial packet from [AF_INET]203.0.113.7:62586, sid=c0ffee01 c0ffee02"),
+            line(
+                "02:14:00",
+                "203.0.113.7:62586 TLS: Initial packet from [AF_INET]203.0.113.7:62586, sid=c0ffee01 c0ffee02",
+            ),
             line("02:14:00", "203.0.113.7:62586 VERIFY OK: depth=0, C=JP, O=Hospital, CN=sato"),
             line("02:14:00", "203.0.113.7:62586 TLS Auth Error: Auth Username/Password verification failed for peer"),
             line("02:14:00", "203.0.113.7:62586 [sato] Peer Connection Initiated with [AF_INET]203.0.113.7:62586"),
             line("02:14:01", "203.0.113.7:62586 SENT CONTROL [sato]: 'AUTH_FAILED' (status=1)"),
-            line("02:14:06", "203.0.113.9:59321 TLS: Initial packet from [AF_INET]203.0.113.9:59321, sid=c0ffee03 c0ffee04"),
-            line("02:14:07", "203.0.113.9:59321 TLS: Username/Password authentication succeeded for username 'vendor01' "),
+            line(
+                "02:14:06",
+                "203.0.113.9:59321 TLS: Initial packet from [AF_INET]203.0.113.9:59321, sid=c0ffee03 c0ffee04",
+            ),
+            line(
+                "02:14:07",
+                "203.0.113.9:59321 TLS: Username/Password authentication succeeded for username 'vendor01' ",
+            ),
             line("02:14:07", "203.0.113.9:59321 [vendor01] Peer Connection Initiated with [AF_INET]203.0.113.9:59321"),
             line("02:14:08", "vendor01/203.0.113.9:59321 MULTI_sva: pool returned IPv4=10.8.0.6, IPv6=(Not enabled)"),
             line("02:14:08", "vendor01/203.0.113.9:59321 MULTI: Learn: 10.8.0.6 -> vendor01/203.0.113.9:59321"),
-            line("02:14:08", "vendor01/203.0.113.9:59321 MULTI: primary virtual IP for vendor01/203.0.113.9:59321: 10.8.0.6"),
+            line(
+                "02:14:08",
+                "vendor01/203.0.113.9:59321 MULTI: primary virtual IP for vendor01/203.0.113.9:59321: 10.8.0.6",
+            ),
             line("02:20:08", "vendor01/203.0.113.9:59321 SIGTERM[soft,remote-exit] received, client-instance exiting"),
         ]
         .concat()
@@ -34,13 +46,31 @@ fn softether_in_english() {
         format!("{clock} <14>Mar  3 {clock} vpn1 [vpn1/VPN] (2026-03-03 {clock}.406) <HUB1>: {rest}\n")
     };
     let lines = [
-        line("02:14:00", r#"The connection "CID-742" (IP address: 203.0.113.7, Host name: 203.0.113.7, Port number: 1160, Client name: "SoftEther VPN Client", Version: 4.19, Build: 9599) is attempting to connect to the Virtual Hub. The auth type provided is "Password authentication" and the user name is "sato"."#),
-        line("02:14:00", r#"Connection "CID-742": User authentication failed. The user name that has been provided was "sato"."#),
-        line("02:14:07", r#"The connection "CID-743" (IP address: 203.0.113.9, Host name: 203.0.113.9, Port number: 1168, Client name: "SoftEther VPN Client", Version: 4.19, Build: 9599) is attempting to connect to the Virtual Hub. The auth type provided is "Password authentication" and the user name is "vendor01"."#),
+        line(
+            "02:14:00",
+            r#"The connection "CID-742" (IP address: 203.0.113.7, Host name: 203.0.113.7, Port number: 1160, Client name: "SoftEther VPN Client", Version: 4.19, Build: 9599) is attempting to connect to the Virtual Hub. The auth type provided is "Password authentication" and the user name is "sato"."#,
+        ),
+        line(
+            "02:14:00",
+            r#"Connection "CID-742": User authentication failed. The user name that has been provided was "sato"."#,
+        ),
+        line(
+            "02:14:07",
+            r#"The connection "CID-743" (IP address: 203.0.113.9, Host name: 203.0.113.9, Port number: 1168, Client name: "SoftEther VPN Client", Version: 4.19, Build: 9599) is attempting to connect to the Virtual Hub. The auth type provided is "Password authentication" and the user name is "vendor01"."#,
+        ),
         line("02:14:07", r#"Connection "CID-743": Successfully authenticated as user "vendor01"."#),
-        line("02:14:08", r#"Connection "CID-743": The new session "SID-VENDOR01-19" has been created. (IP address: 203.0.113.9, Port number: 1168, Physical underlying protocol: "Standard TCP/IP (IPv4)")"#),
-        line("02:14:09", r#"Session "SID-SECURENAT-1": The DHCP server of host "02-00-5E-10-00-01" (10.0.9.1) on this session allocated, for host "SID-VENDOR01-19" on another session "02-00-5E-10-00-02", the new IP address 10.0.9.13."#),
-        line("02:20:08", r#"Session "SID-VENDOR01-19": The session has been terminated. The statistical information is as follows: Total outgoing data size: 3000 bytes, Total incoming data size: 2000 bytes."#),
+        line(
+            "02:14:08",
+            r#"Connection "CID-743": The new session "SID-VENDOR01-19" has been created. (IP address: 203.0.113.9, Port number: 1168, Physical underlying protocol: "Standard TCP/IP (IPv4)")"#,
+        ),
+        line(
+            "02:14:09",
+            r#"Session "SID-SECURENAT-1": The DHCP server of host "02-00-5E-10-00-01" (10.0.9.1) on this session allocated, for host "SID-VENDOR01-19" on another session "02-00-5E-10-00-02", the new IP address 10.0.9.13."#,
+        ),
+        line(
+            "02:20:08",
+            r#"Session "SID-VENDOR01-19": The session has been terminated. The statistical information is as follows: Total outgoing data size: 3000 bytes, Total incoming data size: 2000 bytes."#,
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.0.9.13 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }
@@ -49,13 +79,31 @@ fn softether_in_english() {
 fn softether_in_japanese_from_its_file() {
     let line = |clock: &str, rest: &str| format!("{clock} 2026-03-03 {clock}.406 {rest}\n");
     let lines = [
-        line("02:14:00", r#"コネクション "CID-742" (IP アドレス: 203.0.113.7, ホスト名: 203.0.113.7, ポート番号: 1160, クライアント名: "SoftEther VPN Client", バージョン: 4.19, ビルド: 9599) が仮想 HUB への接続を試行しています。提示している認証方法は "パスワード認証" でユーザー名は "sato" です。"#),
-        line("02:14:00", r#"コネクション "CID-742": ユーザー認証に失敗しました。提示されたユーザー名は "sato" でした。"#),
-        line("02:14:07", r#"コネクション "CID-743" (IP アドレス: 203.0.113.9, ホスト名: 203.0.113.9, ポート番号: 1168, クライアント名: "SoftEther VPN Client", バージョン: 4.19, ビルド: 9599) が仮想 HUB への接続を試行しています。提示している認証方法は "パスワード認証" でユーザー名は "vendor01" です。"#),
+        line(
+            "02:14:00",
+            r#"コネクション "CID-742" (IP アドレス: 203.0.113.7, ホスト名: 203.0.113.7, ポート番号: 1160, クライアント名: "SoftEther VPN Client", バージョン: 4.19, ビルド: 9599) が仮想 HUB への接続を試行しています。提示している認証方法は "パスワード認証" でユーザー名は "sato" です。"#,
+        ),
+        line(
+            "02:14:00",
+            r#"コネクション "CID-742": ユーザー認証に失敗しました。提示されたユーザー名は "sato" でした。"#,
+        ),
+        line(
+            "02:14:07",
+            r#"コネクション "CID-743" (IP アドレス: 203.0.113.9, ホスト名: 203.0.113.9, ポート番号: 1168, クライアント名: "SoftEther VPN Client", バージョン: 4.19, ビルド: 9599) が仮想 HUB への接続を試行しています。提示している認証方法は "パスワード認証" でユーザー名は "vendor01" です。"#,
+        ),
         line("02:14:07", r#"コネクション "CID-743": ユーザー "vendor01" として正しく認証されました。"#),
-        line("02:14:08", r#"コネクション "CID-743": 新しいセッション "SID-VENDOR01-[L2TP]-19" が作成されました。(IP アドレス: 203.0.113.9, ポート番号: 1168, 物理レイヤのプロトコル: "Legacy VPN - L2TP")"#),
-        line("02:14:09", r#"セッション "SID-SECURENAT-1": このセッション上のホスト "02-00-5E-10-00-01" (10.0.9.1) の DHCP サーバーは、別のセッション "SID-VENDOR01-[L2TP]-19" 上のホスト "02-00-5E-10-00-02" に対して、新しい IP アドレス 10.0.9.13 を割り当てました。"#),
-        line("02:20:08", r#"セッション "SID-VENDOR01-[L2TP]-19": セッションが終了しました。統計情報は次のとおりです。合計送信データサイズ: 3000 バイト, 合計受信データサイズ: 2000 バイト。"#),
+        line(
+            "02:14:08",
+            r#"コネクション "CID-743": 新しいセッション "SID-VENDOR01-[L2TP]-19" が作成されました。(IP アドレス: 203.0.113.9, ポート番号: 1168, 物理レイヤのプロトコル: "Legacy VPN - L2TP")"#,
+        ),
+        line(
+            "02:14:09",
+            r#"セッション "SID-SECURENAT-1": このセッション上のホスト "02-00-5E-10-00-01" (10.0.9.1) の DHCP サーバーは、別のセッション "SID-VENDOR01-[L2TP]-19" 上のホスト "02-00-5E-10-00-02" に対して、新しい IP アドレス 10.0.9.13 を割り当てました。"#,
+        ),
+        line(
+            "02:20:08",
+            r#"セッション "SID-VENDOR01-[L2TP]-19": セッションが終了しました。統計情報は次のとおりです。合計送信データサイズ: 3000 バイト, 合計受信データサイズ: 2000 バイト。"#,
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.0.9.13 02:14:08-02:20:08 2000/3000", "sato 203.0.113.7");
 }
@@ -123,11 +171,20 @@ fn strongswan_with_eap() {
         line("02:14:07", "11[IKE] <ra|7> EAP method EAP_MSCHAPV2 succeeded, MSK established"),
         line("02:14:08", "12[IKE] <ra|7> authentication of '192.168.1.5' with EAP successful"),
         line("02:14:08", "12[IKE] <ra|7> authentication of 'vpn.hospital.example' (myself) with EAP"),
-        line("02:14:08", "12[IKE] <ra|7> IKE_SA ra[7] established between 198.51.100.1[vpn.hospital.example]...203.0.113.9[192.168.1.5]"),
+        line(
+            "02:14:08",
+            "12[IKE] <ra|7> IKE_SA ra[7] established between 198.51.100.1[vpn.hospital.example]...203.0.113.9[192.168.1.5]",
+        ),
         line("02:14:08", "12[IKE] <ra|7> assigning virtual IP 10.1.1.2 to peer 'vendor01'"),
-        line("02:20:08", "13[IKE] <ra|7> deleting IKE_SA ra[7] between 198.51.100.1[vpn.hospital.example]...203.0.113.9[192.168.1.5]"),
+        line(
+            "02:20:08",
+            "13[IKE] <ra|7> deleting IKE_SA ra[7] between 198.51.100.1[vpn.hospital.example]...203.0.113.9[192.168.1.5]",
+        ),
         // Two sites: a tunnel, and nobody's login.
-        line("02:30:00", "14[IKE] <s2s|9> IKE_SA s2s[9] established between 198.51.100.1[gw1.hospital.example]...192.0.2.1[gw2.hospital.example]"),
+        line(
+            "02:30:00",
+            "14[IKE] <s2s|9> IKE_SA s2s[9] established between 198.51.100.1[gw1.hospital.example]...192.0.2.1[gw2.hospital.example]",
+        ),
     ];
     check(&lines.concat(), "vendor01 203.0.113.9 10.1.1.2 02:14:08-02:20:08 -/-", "sato 203.0.113.7");
 }
@@ -156,7 +213,15 @@ fn xl2tpd_and_its_pppd() {
 
 #[test]
 fn nps_of_a_windows_remote_access_server() {
-    let line = |clock: &str, packet: &str, user: &str, calling: &str, framed: &str, status: &str, reason: &str, octets: &str, session: &str| {
+    let line = |clock: &str,
+                packet: &str,
+                user: &str,
+                calling: &str,
+                framed: &str,
+                status: &str,
+                reason: &str,
+                octets: &str,
+                session: &str| {
         format!(
             "{clock} \"NPS1\",\"RAS\",03/03/2026,{clock},{packet},\"{user}@hospital.example\",,\"198.51.100.1\",\"{calling}\",,\"{framed}\",\"NPS1\",\"192.0.2.1\",1519,,\"192.0.2.1\",\"NPS1\",1772558048,,5,,1,2,,,{reason},\"311 1\",,,,,{status},,{octets},\"{session}\",3,360,,,,\"50765\",1,,3,1,\"{calling}\",\"198.51.100.1\"\n"
         )

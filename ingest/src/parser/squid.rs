@@ -112,6 +112,11 @@ fn parse_common(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.native("method", method);
     draft.native("url", url);
     draft.native("status", status);
+    // Combined form: `2213 "referer" "agent"`.
+    let mut quoted = behind.split('"').skip(1).step_by(2);
+    for name in ["referer", "user_agent"] {
+        draft.native(name, quoted.next().filter(|text| *text != "-").unwrap_or(""));
+    }
     if is_proxy {
         target(url, draft);
     }
