@@ -32,16 +32,19 @@ pub(super) fn service(event: &Event, product: Option<&str>, service: &str) -> Op
         ("linux", "auth") => is_of_auth(event),
         ("linux", "sshd") => is_program(event, &["sshd", "sshd-session", "sshd-auth"]),
         ("linux", "cron") => is_program(event, &["cron", "crond", "anacron", "crontab"]),
-        ("linux", "clamav") => is_program(event, &["clamd", "clamav", "clamscan", "freshclam", "clamav-daemon"]),
+        ("linux", "clamav") => is_program(event, &CLAMAV),
         ("linux", "auditd") => event.dataset.as_deref() == Some("linux.auditd"),
         _ => return None,
     })
 }
 
+const CLAMAV: [&str; 5] = ["clamd", "clamav", "clamscan", "freshclam", "clamav-daemon"];
+
 /// Whether a host's line without a parser of its own is that of a Linux machine: programs of hosts name their machine and
 /// nobody's product.
 pub(super) fn is_unix_host(event: &Event) -> bool {
-    event.module.is_none() && event.host_name.is_some() && event.process_name.is_some()
+    let of_host = event.host_name.is_some() && event.process_name.is_some();
+    event.module.is_none() && (of_host || is_program(event, &CLAMAV))
 }
 
 /// What a category means beyond Windows; `None` where only the event's own category can tell.
@@ -172,7 +175,6 @@ pub(super) const NAMES: [&str; 30] = [
     "SourceIp",
     "DestinationIp",
     "DestinationPort",
-
 ];
 
 /// A field under a rule's name for it. A device's own name counts before it.
