@@ -291,3 +291,28 @@ fn two_sessions_of_one_person_at_two_places_are_two() {
     );
     assert_eq!(table.logins.len(), 2);
 }
+
+/// No line tells the end: it stays unknown.
+#[test]
+fn cisco_router_with_webvpn() {
+    check(
+        r"
+02:14:00 <189>45: rt1: Mar  3 02:14:00.000: %SSLVPN-5-LOGIN_AUTH_REJECTED: vw_ctx: MAINT vw_gw: GW1 remote_ip: 203.0.113.7 user_name: sato, Failed to authenticate user credentials
+02:14:08 <189>46: rt1: Mar  3 02:14:08.000: %SSLVPN-5-LOGIN_AUTH_PASSED: vw_ctx: MAINT vw_gw: GW1 remote_ip: 203.0.113.9 user_name: vendor01, Authentication successful, user logged in
+",
+        "vendor01 203.0.113.9 - 02:14:08- -/-",
+        "sato 203.0.113.7",
+    );
+}
+
+#[test]
+fn unifi_gateway() {
+    let table = table(
+        r"
+02:14:08 <14>Mar  3 02:14:08 udm1 CEF:0|Ubiquiti|UniFi Network|9.3.33|400|VPN Client Connected|3|UNIFIclientAlias=vendor01 UNIFIclientIp=10.90.8.5 UNIFIvpnType=L2TP src=203.0.113.9 msg=vendor01 connected.
+02:20:08 <14>Mar  3 02:20:08 udm1 CEF:0|Ubiquiti|UniFi Network|9.3.33|401|VPN Client Disconnected|3|UNIFIclientAlias=vendor01 UNIFIclientIp=10.90.8.5 UNIFIvpnType=L2TP src=203.0.113.9 msg=vendor01 disconnected.
+",
+    );
+    assert_eq!(table.sessions, ["vendor01 203.0.113.9 10.90.8.5 02:14:08-02:20:08 -/-"]);
+    assert_eq!(table.logins, ["vpn vendor01 203.0.113.9"]);
+}

@@ -249,3 +249,51 @@ fn letting_a_machine_into_the_network_is_nobodys_login() {
     assert_eq!((table.logins, table.failures), (vec![], vec![]));
     assert!(table.sessions.is_empty());
 }
+
+#[test]
+fn openvpn_on_pfsense() {
+    let line = |clock: &str, rest: &str| format!("{clock} <29>Mar  3 {clock} pf1 openvpn[77]: {rest}\n");
+    let lines = [
+        line("02:14:00", "user 'sato' could not authenticate."),
+        line("02:14:00", "203.0.113.7:62586 TLS Auth Error: Auth Username/Password verification failed for peer"),
+        line("02:14:07", "user 'vendor01' authenticated"),
+        line("02:14:08", "203.0.113.9:59321 [vendor01] Peer Connection Initiated with [AF_INET]203.0.113.9:59321"),
+        line(
+            "02:14:08",
+            "vendor01/203.0.113.9:59321 MULTI: primary virtual IP for vendor01/203.0.113.9:59321: 10.8.0.6",
+        ),
+        line("02:14:08", "openvpn server 'ovpns1' user 'vendor01' address '203.0.113.9:59321' - connected"),
+        line("02:20:08", "vendor01/203.0.113.9:59321 SIGTERM[soft,remote-exit] received, client-instance exiting"),
+        line("02:20:08", "openvpn server 'ovpns1' user 'vendor01' address '203.0.113.9:59321' - disconnected"),
+    ];
+    check(&lines.concat(), "vendor01 203.0.113.9 10.8.0.6 02:14:08-02:20:08 -/-", "- 203.0.113.7");
+}
+
+#[test]
+fn openvpn_access_server() {
+    let line = |clock: &str, rest: &str| format!("{clock} 2026-03-03T{clock}+0900 [stdout#info] {rest}\n");
+    let lines = [
+        line(
+            "02:14:00",
+            "AUTH FAILED {'status': 1, 'reason': 'local auth failed: password verification failed', 'user': 'sato', 'client_ip_addr': '203.0.113.7'} cli='win'",
+        ),
+        line(
+            "02:14:00",
+            "[OVPN 1] OUT: '2026-03-03 02:14:00 203.0.113.7:62586 TLS Auth Error: Auth Username/Password verification failed for peer'",
+        ),
+        line("02:14:07", "AUTH SUCCESS {'status': 0, 'user': 'vendor01', 'client_ip_addr': '203.0.113.9'} cli='win'"),
+        line(
+            "02:14:08",
+            "[OVPN 1] OUT: '2026-03-03 02:14:08 203.0.113.9:59321 [vendor01] Peer Connection Initiated with [AF_INET]203.0.113.9:59321'",
+        ),
+        line(
+            "02:14:08",
+            "[OVPN 1] OUT: '2026-03-03 02:14:08 vendor01/203.0.113.9:59321 MULTI: primary virtual IP for vendor01/203.0.113.9:59321: 10.8.0.6'",
+        ),
+        line(
+            "02:20:08",
+            "[OVPN 1] OUT: '2026-03-03 02:20:08 vendor01/203.0.113.9:59321 SIGTERM[soft,remote-exit] received, client-instance exiting'",
+        ),
+    ];
+    check(&lines.concat(), "vendor01 203.0.113.9 10.8.0.6 02:14:08-02:20:08 -/-", "sato 203.0.113.7");
+}

@@ -49,9 +49,9 @@ struct Failure {
     source_ip: Option<IpAddr>,
     workstation: Option<String>,
     machine: String,
-    /// What the device told it by; absent where a device tells an attempt once only.
+    /// The message's number, or its reason where messages have none; absent where a machine tells an attempt once only.
     #[serde(default)]
-    told_by: Option<(Option<String>, Option<String>)>,
+    told_by: Option<String>,
     at: DateTime<Utc>,
 }
 
@@ -245,7 +245,7 @@ impl Sessions {
         let machine = event.device().map_or_else(|| observer(event), str::to_owned);
         let (source_ip, workstation) = (event.source_ip, event.source_domain.clone());
         let tells_twice = matches!(event.login_kind, Some(LoginKind::Vpn | LoginKind::Device));
-        let told_by = tells_twice.then(|| (event.code.clone(), event.reason.clone()));
+        let told_by = event.code.clone().or_else(|| event.reason.clone()).filter(|_| tells_twice);
         let new = Failure { source_ip, workstation, machine, told_by, at: event.time() };
         if self.failures.len() >= FAILING_USERS_MAX && !self.failures.contains_key(&user) {
             let horizon = new.at - REPEAT_WITHIN;
@@ -448,5 +448,51 @@ mod tests {
         assert_eq!(login("EMR01", "09:00:02", [10, 20, 1, 5]), Some("failure"), "a second try on the same machine");
         assert_eq!(login("DC01", "09:00:01", [10, 20, 1, 6]), Some("failure"), "from elsewhere");
         assert_eq!(login("DC01", "09:00:09", [10, 20, 1, 5]), Some("failure"), "too late");
+    }
+
+    #[test]
+    fn a_device_that_tells_an_attempt_in_two_ways_told_one() {
+        let mut sessions = Sessions::default();
+        let mut login = |time: &str, code: &str| {
+            let mut event = Event {
+                login_kind: Some(LoginKind::Vpn),
+                code: Some(code.to_owned()),
+                ..failure("fw1", time, "sato", [203, 0, 113, 7])
+            };
+            sessions.observe(&mut event);
+            event.login.map(Login::as_str)
+        };
+        assert_eq!(login("09:00:00", "113005"), Some("failure"));
+        assert_eq!(login("09:00:00", "716039"), Some("repeat"));
+        assert_eq!(login("09:00:01", "113005"), Some("failure"), "the same words are another try");
+        assert_eq!(login("09:00:04", "716039"), Some("failure"), "too late");
+    }
+
+    #[test]
+    fn amounts_may_come_after_the_end() {
+        let mut sessions = Sessions::default();
+        let line = |number: u64, time: &str, action: Action| Event {
+            id: EventId::new(RecordId(number), 0),
+            vpn_type: Some("ssl".to_owned()),
+            vpn_session_id: Some("e03c2ca8".to_owned()),
+            observer_hostname: Some("lb1".to_owned()),
+            event_time: Some(at(time)),
+            action: Some(action),
+            ..Event::default()
+        };
+        let mut start = Event {
+            login: Some(Login::Success),
+            user_name: Some("vendor01".to_owned()),
+            ..line(1, "09:00:00", Action::SessionStart)
+        };
+        sessions.observe(&mut start);
+        sessions.observe(&mut line(2, "09:10:00", Action::SessionEnd));
+        let amounts = |number, time| Event { source_bytes: Some(2000), ..line(number, time, Action::Other) };
+        let mut late = sessions.clone();
+        sessions.observe(&mut amounts(3, "09:10:01"));
+        let taken = sessions.take();
+        assert_eq!((taken[0].bytes_sent, taken[0].ended), (Some(2000), Some(at("09:10:00"))));
+        late.observe(&mut amounts(4, "09:20:00"));
+        assert_eq!(late.take()[0].bytes_sent, None);
     }
 }

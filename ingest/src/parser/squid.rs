@@ -157,6 +157,14 @@ mod tests {
     use super::super::testing::check;
 
     #[test]
+    fn the_combined_form_names_referer_and_agent() {
+        check(
+            r#"203.0.113.9 - sato [03/Mar/2026:09:00:00 +0900] "GET /glpi/ HTTP/1.1" 200 2213 "-" "probe/1.0 (a b)""#,
+            &[("native.user_agent", "probe/1.0 (a b)"), ("native.status", "200"), ("user.name", "sato")],
+        );
+    }
+
+    #[test]
     fn native_columns() {
         check(
             "1772496000.250   3387 192.0.2.9 TCP_TUNNEL/200 19131 CONNECT www.example:443 yamada HIER_DIRECT/198.51.100.7 -",
