@@ -55,8 +55,8 @@ pub(super) fn category(event: &Event, category: &str) -> Option<bool> {
         "firewall" => event.category == Some(Category::Network) && !windows && !is_web(event),
         "vpn" => event.vpn_type.is_some(),
         "dns" => !windows && query(event).is_some(),
-        "proxy" => is_proxy(event),
-        "webserver" => is_web(event) && !is_proxy(event),
+        "proxy" => !windows && is_proxy(event),
+        "webserver" => !windows && is_web(event) && !is_proxy(event),
         "process_creation" => !windows && is_execution(event),
         "file_event" => !windows && is_creation(event),
         // Every line of a device is its appliance's.

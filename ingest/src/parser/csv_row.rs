@@ -595,8 +595,7 @@ fn time_of(text: &str) -> Option<PayloadTime> {
     if let Some(instant) = stamp::epoch(&text) {
         return Some(PayloadTime::Instant(instant));
     }
-    let text =
-        text.replace(['年', '月'], "/").replace('日', " ").replace('時', ":").replace('分', ":").replace('秒', "");
+    let text = text.replace(['年', '月'], "/").replace('日', " ").replace(['時', '分'], ":").replace('秒', "");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     stamp_of(&text.to_ascii_uppercase()).map(PayloadTime::Stamp)
 }
