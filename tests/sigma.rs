@@ -58,7 +58,7 @@ fn routed() -> Vec<(&'static str, String)> {
     let sshd = "<86>Mar  3 02:14:08 db1 sshd[9]: Failed password for sato from 203.0.113.9 port 50123 ssh2";
     let globalprotect = "<14>Mar  3 02:14:08 pa1 1,2026/03/03 02:14:08,015451000026001,GLOBALPROTECT,0,2561,2026/03/03 02:14:08,vsys1,gateway-connected,connected,LDAP,IPSec,sato,JP,PC1,203.0.113.9,0.0.0.0,10.20.8.5,0.0.0.0,662f0b44,PF1,6.0.4,Windows,\"Windows 11\",1,,,,success,,0,,0,GP,5001,0x8000000000000000";
     [
-        ("category: antivirus", r#"<134>Mar  3 02:14:08 av1 CEF:0|Trend Micro|Deep Security Agent|20.0|4000000|Eicar_test_file|6|cn1=1 cn1Label=Host ID dvchost=ws1 filePath=C:\\temp\\eicar.com act=Delete suser=sato"#),
+        ("category: antivirus", r"<134>Mar  3 02:14:08 av1 CEF:0|Trend Micro|Deep Security Agent|20.0|4000000|Eicar_test_file|6|cn1=1 cn1Label=Host ID dvchost=ws1 filePath=C:\\temp\\eicar.com act=Delete suser=sato"),
         ("category: dns", "<30>2026-03-03T02:14:08+09:00 ns1 unbound[17]: [17:1f] query: 10.0.0.9 files.example. A IN"),
         ("category: firewall", DENIED),
         ("category: proxy", SQUID),
@@ -88,7 +88,7 @@ fn routed() -> Vec<(&'static str, String)> {
 }
 
 /// No parser here brings these: other makers' clouds, programs that keep logs of their own, and Zeek.
-const NOT_OURS: [&str; 30] = [
+const NOT_OURS: [&str; 34] = [
     "product: apache, service: error",
     "product: aws, service: cloudtrail",
     "product: azure, service: activitylogs",
@@ -119,6 +119,10 @@ const NOT_OURS: [&str; 30] = [
     "product: zeek, service: dce_rpc",
     "product: zeek, service: dns",
     "product: zeek, service: http",
+    "product: zeek, service: kerberos",
+    "product: zeek, service: rdp",
+    "product: zeek, service: smb_files",
+    "product: zeek, service: x509",
 ];
 
 #[test]
@@ -130,9 +134,8 @@ fn every_log_source_meets_a_line_or_is_known_not_to() {
     for (source, line) in &routed {
         let hits = hits(&mut detector, line);
         assert!(hits.iter().any(|hit| hit == source), "{source}: {hits:?}\n{line}");
-        for foreign in hits.iter().filter(|hit| NOT_OURS.contains(&hit.as_str())) {
-            panic!("{foreign} was asked about {line}");
-        }
+        let foreign: Vec<&String> = hits.iter().filter(|hit| NOT_OURS.contains(&hit.as_str())).collect();
+        assert!(foreign.is_empty(), "{foreign:?} was asked about {line}");
     }
 }
 

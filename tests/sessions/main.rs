@@ -76,7 +76,7 @@ fn parse(id: RecordId, line: &str) -> Vec<Event> {
 impl Table {
     fn count(&mut self, event: &Event) {
         let who = format!("{} {}", event.user_name.as_deref().unwrap_or("-"), text(event.source_ip));
-        let kind = event.login_kind.map(LoginKind::as_str).unwrap_or("-");
+        let kind = event.login_kind.map_or("-", LoginKind::as_str);
         match event.login {
             Some(Login::Success) => self.logins.push(format!("{kind} {who}")),
             Some(Login::Failure) => self.failures.push(format!("{kind} {who}")),

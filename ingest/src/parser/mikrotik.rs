@@ -317,6 +317,10 @@ mod tests {
                 ("source.ip", "203.0.113.9"),
             ],
         );
+        check(
+            "Mar  3 09:00:00 rt1 vendor01 logged in, 10.9.0.5 from 203.0.113.9",
+            &[("event.action", "session-start"), ("vpn.type", "ppp"), ("user.name", "vendor01")],
+        );
         check("l2tp,ppp,info <l2tp-vendor01>: connected", &[("event.action", "other"), ("vpn.type", "l2tp")]);
         check(
             "l2tp,ppp,error <203.0.113.9>: user vendor01 authentication failed",

@@ -201,6 +201,7 @@ mod tests {
                     ("source.ip", "203.0.113.9"),
                     ("user.name", "vendor01"),
                     ("native.connection", "CID-743"),
+                    ("vpn.tunnel", "CID-743"),
                 ],
             );
         }
