@@ -129,6 +129,25 @@ fn yamaha_l2tp() {
 }
 
 #[test]
+fn two_who_dial_in_to_a_yamaha_at_once_are_told_apart_by_a_guess() {
+    let table = table(
+        r"
+02:14:06 <14>[L2TP] TUNNEL[1] connected from 203.0.113.9
+02:14:06 <14>[L2TP] TUNNEL[2] connected from 203.0.113.8
+02:14:08 <14>PP[ANONYMOUS01] Call detected from user 'vendor01'
+02:14:09 <14>PP[ANONYMOUS02] Call detected from user 'sato'
+02:14:10 <14>PP[ANONYMOUS02] PPP/IPCP up  (Local: 10.0.0.1, Remote: 10.0.0.51)
+02:20:08 <14>PP[ANONYMOUS01] disconnect tunnel 5021 complete
+",
+    );
+    assert_eq!(
+        table.sessions,
+        ["vendor01 203.0.113.9 - 02:14:08-02:20:08 -/-", "sato 203.0.113.8 10.0.0.51 02:14:09- -/-"]
+    );
+    assert_eq!(table.guesses, ["vendor01 203.0.113.9", "sato 203.0.113.8"]);
+}
+
+#[test]
 fn mikrotik_l2tp() {
     check(
         r"

@@ -25,6 +25,8 @@ struct Table {
     sessions: Vec<String>,
     logins: Vec<String>,
     failures: Vec<String>,
+    /// People whose line was joined with another by nothing but time while several waited.
+    guesses: Vec<String>,
 }
 
 /// Lines begin with the time at which they arrive, on 3 March 2026 in Japan.
@@ -77,6 +79,9 @@ impl Table {
     fn count(&mut self, event: &Event) {
         let who = format!("{} {}", event.user_name.as_deref().unwrap_or("-"), text(event.source_ip));
         let kind = event.login_kind.map_or("-", LoginKind::as_str);
+        if event.parse_confidence.as_deref() == Some("low") {
+            self.guesses.push(who.clone());
+        }
         match event.login {
             Some(Login::Success) => self.logins.push(format!("{kind} {who}")),
             Some(Login::Failure) => self.failures.push(format!("{kind} {who}")),

@@ -24,6 +24,9 @@ struct Dial {
     tunnel: String,
     source: IpAddr,
     at: DateTime<Utc>,
+    /// Waited together with others: whoever gets it, it is a guess.
+    #[serde(default)]
+    doubtful: bool,
 }
 
 impl Dials {
@@ -61,7 +64,7 @@ impl Dials {
         if dials.len() >= DIALS_MAX {
             dials.pop_front();
         }
-        dials.push_back(Dial { tunnel, source, at: event.time() });
+        dials.push_back(Dial { tunnel, source, at: event.time(), doubtful: false });
     }
 
     /// Gives the user the oldest tunnel that waits for one. Where two wait the join is a guess, and says so.
@@ -69,10 +72,12 @@ impl Dials {
         let Some(waiting) = self.0.get_mut(router) else { return false };
         let now = event.time();
         waiting.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
-        let ambiguous = waiting.len() > 1;
+        if waiting.len() > 1 {
+            waiting.iter_mut().for_each(|dial| dial.doubtful = true);
+        }
         let Some(dial) = waiting.pop_front() else { return false };
         event.source_ip = Some(dial.source);
-        if ambiguous {
+        if dial.doubtful {
             event.parse_confidence = Some("low".to_owned());
         }
         true
