@@ -73,7 +73,9 @@ impl Dials {
         let now = event.time();
         waiting.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
         if waiting.len() > 1 {
-            waiting.iter_mut().for_each(|dial| dial.doubtful = true);
+            for dial in waiting.iter_mut() {
+                dial.doubtful = true;
+            }
         }
         let Some(dial) = waiting.pop_front() else { return false };
         event.source_ip = Some(dial.source);
