@@ -68,8 +68,10 @@ fn login(event: &Event) -> Option<(Login, LoginKind)> {
         Outcome::Unknown => return None,
     };
     let kind = device_login_kind(event)?;
-    // A VPN's success is its session: the line that says "authenticated" comes before it and would count twice.
+    // A VPN's success is its session: the line that says "authenticated" comes before it and would count twice. A tunnel
+    // that names nobody joins two sites.
     let counts = match (kind, login, event.action?) {
+        (LoginKind::Vpn, Login::Success, _) if event.user_name.is_none() => false,
         (LoginKind::Vpn, Login::Success, Action::Login) => !session_follows(event),
         (LoginKind::Vpn, _, Action::Login | Action::SessionStart) => true,
         (LoginKind::Device | LoginKind::Host, _, action) => action == Action::Login,
@@ -80,26 +82,32 @@ fn login(event: &Event) -> Option<(Login, LoginKind)> {
 
 /// Families that report an authentication and then, in a line of its own, the session it opened.
 fn session_follows(event: &Event) -> bool {
-    matches!(event.module.as_deref(), Some("fortinet" | "cisco" | "yamaha" | "paloalto"))
+    matches!(event.module.as_deref(), Some("fortinet" | "cisco" | "yamaha" | "paloalto")) || is_admission(event)
 }
 
+/// A VPN has a type in every dialect. Other sessions (a job of cron, a desktop, a tunnel of a router to its provider) are
+/// nobody's VPN login.
 fn device_login_kind(event: &Event) -> Option<LoginKind> {
-    let is_vpn = event.vpn_type.is_some()
-        || event.category == Some(Category::Session) && event.action == Some(Action::SessionStart);
-    if is_vpn || is_asa_remote_access(event) {
-        // Linux writes `session opened` for every cron job; a session without a VPN on a host is no VPN login.
-        return (event.vpn_type.is_some() || !is_host(event)).then_some(LoginKind::Vpn);
+    if event.vpn_type.is_some() || is_asa_remote_access(event) {
+        return Some(LoginKind::Vpn);
     }
-    if event.category != Some(Category::Authentication) || is_firewall_user(event) {
+    if event.category != Some(Category::Authentication) || is_firewall_user(event) || is_admission(event) {
         return None;
     }
     Some(if is_host(event) { LoginKind::Host } else { LoginKind::Device })
 }
 
-/// AAA answers of an ASA (113004, 113005, 113012, 113015, 113021) are about remote-access users; administrators have
-/// 605004, 605005 and 611101.
+/// Answers of RADIUS servers that keep no accounts of their own: they let a person or a machine into a network, and the
+/// device that asked tells who entered it.
+fn is_admission(event: &Event) -> bool {
+    matches!(event.dataset.as_deref(), Some("freeradius.auth" | "microsoft.nps"))
+}
+
+/// AAA answers of an ASA (113004, 113005, 113012, 113015) are about remote-access users; administrators have 605004,
+/// 605005, 611101 and 113021.
 fn is_asa_remote_access(event: &Event) -> bool {
-    event.module.as_deref() == Some("cisco") && event.code.as_deref().is_some_and(|code| code.starts_with("1130"))
+    let is_answer = |code: &str| code.starts_with("1130") && code != "113021";
+    event.module.as_deref() == Some("cisco") && event.code.as_deref().is_some_and(is_answer)
 }
 
 /// A `FortiGate`'s `subtype=user` lines are users passing the firewall, not administrators entering it.
@@ -251,6 +259,18 @@ mod tests {
         assert_eq!(is(sshd), Some((Login::Failure, LoginKind::Host)));
         let cron = Event { observer_vendor: None, ..device("linux", Session, SessionStart, Outcome::Success, None) };
         assert_eq!(is(cron), None);
+        assert_eq!(is(device("vmware", Session, SessionStart, Outcome::Success, None)), None, "a desktop is no VPN");
+        let sites =
+            Event { user_name: None, ..device("fortinet", Session, SessionStart, Outcome::Success, Some("ipsec")) };
+        assert_eq!(is(sites), None, "a tunnel between two sites is nobody's login");
+        let admitted = Event {
+            dataset: Some("microsoft.nps".to_owned()),
+            ..device("microsoft", Authentication, LogIn, Outcome::Failure, None)
+        };
+        assert_eq!(is(admitted), None);
+        let console =
+            Event { code: Some("113021".to_owned()), ..device("cisco", Authentication, LogIn, Outcome::Failure, None) };
+        assert_eq!(is(console), Some((Login::Failure, LoginKind::Device)));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Yamaha RTX: the tunnel's line has the address, the call's line has the user, and nothing but the order and the
-//! seconds between them says that they belong together. Owns the tunnels that wait for their user.
+//! Yamaha RTX, and `MikroTik` before its logins named the far end: the tunnel's line has the address, the call's line has
+//! the user, and nothing but the order and the seconds between them says that they belong together. Owns the tunnels that
+//! wait for their user.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use monban_event::{Action, Event};
+use monban_event::{Action, Event, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// From `TUNNEL[n] connected from` to `Call detected from user` an RTX takes one to three seconds.
@@ -23,6 +24,9 @@ struct Dial {
     tunnel: String,
     source: IpAddr,
     at: DateTime<Utc>,
+    /// Waited together with others: whoever gets it, it is a guess.
+    #[serde(default)]
+    doubtful: bool,
 }
 
 impl Dials {
@@ -31,15 +35,27 @@ impl Dials {
         if event.vpn_type.as_deref() != Some("l2tp") {
             return false;
         }
-        if event.user_name.is_none() {
-            self.note(router, event);
-            return false;
+        let is_call = event.action == Some(Action::SessionStart);
+        let is_refusal = event.action == Some(Action::Login) && event.outcome == Some(Outcome::Failure);
+        match (is_call || is_refusal, event.source_ip) {
+            (true, None) => return self.claim(&router, event),
+            (true, Some(source)) => self.forget(&router, source),
+            (false, Some(_)) if event.user_name.is_none() => self.note(router, event),
+            (false, _) => {}
         }
-        event.source_ip.is_none() && event.action == Some(Action::SessionStart) && self.claim(&router, event)
+        false
+    }
+
+    /// The call named its own tunnel's address.
+    fn forget(&mut self, router: &str, source: IpAddr) {
+        if let Some(waiting) = self.0.get_mut(router) {
+            waiting.retain(|dial| dial.source != source);
+        }
     }
 
     fn note(&mut self, router: String, event: &Event) {
-        let (Some(source), Some(tunnel)) = (event.source_ip, event.vpn_session_id.clone()) else { return };
+        let Some(source) = event.source_ip else { return };
+        let tunnel = event.vpn_session_id.clone().unwrap_or_else(|| source.to_string());
         if !self.0.contains_key(&router) && self.0.len() >= ROUTERS_MAX {
             self.0.pop_first();
         }
@@ -48,7 +64,7 @@ impl Dials {
         if dials.len() >= DIALS_MAX {
             dials.pop_front();
         }
-        dials.push_back(Dial { tunnel, source, at: event.time() });
+        dials.push_back(Dial { tunnel, source, at: event.time(), doubtful: false });
     }
 
     /// Gives the user the oldest tunnel that waits for one. Where two wait the join is a guess, and says so.
@@ -56,10 +72,14 @@ impl Dials {
         let Some(waiting) = self.0.get_mut(router) else { return false };
         let now = event.time();
         waiting.retain(|dial| (now - dial.at).abs() <= DIAL_WITHIN);
-        let ambiguous = waiting.len() > 1;
+        if waiting.len() > 1 {
+            for dial in waiting.iter_mut() {
+                dial.doubtful = true;
+            }
+        }
         let Some(dial) = waiting.pop_front() else { return false };
         event.source_ip = Some(dial.source);
-        if ambiguous {
+        if dial.doubtful {
             event.parse_confidence = Some("low".to_owned());
         }
         true

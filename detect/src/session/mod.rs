@@ -21,6 +21,10 @@ use dial::Dials;
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 /// N09: one attempt, reported by the member server and by the domain controller.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
+/// A device that ends a session before it says how much went through it says so at once.
+const AMOUNTS_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Ended sessions remembered for that.
+const ENDED_MAX: usize = 256;
 /// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
 const USER_FAILURES_MAX: usize = 64;
 /// Users whose failures are remembered; a guesser of names must not grow memory.
@@ -31,6 +35,9 @@ pub(crate) struct Sessions {
     open: Book,
     dials: Dials,
     connections: Connections,
+    /// Just ended, oldest first.
+    #[serde(default)]
+    ended: VecDeque<Open>,
     /// Failed logins by user, oldest first.
     failures: BTreeMap<String, VecDeque<Failure>>,
     /// Sessions that changed since they were last taken, by key.
@@ -42,6 +49,9 @@ struct Failure {
     source_ip: Option<IpAddr>,
     workstation: Option<String>,
     machine: String,
+    /// The message's number, or its reason where messages have none; absent where a machine tells an attempt once only.
+    #[serde(default)]
+    told_by: Option<String>,
     at: DateTime<Utc>,
 }
 
@@ -53,7 +63,7 @@ impl Sessions {
             return false;
         }
         let observer = observer(event);
-        if event.module.as_deref() == Some("yamaha") {
+        if matches!(event.module.as_deref(), Some("yamaha" | "mikrotik")) {
             return self.dials.complete(observer, event);
         }
         self.connections.complete(&observer, event)
@@ -63,7 +73,7 @@ impl Sessions {
     pub(crate) fn observe(&mut self, event: &mut Event) {
         self.mark_repeat(event);
         if event.vpn_type.is_none() && event.login_kind != Some(LoginKind::Vpn) {
-            return;
+            return self.end_unsaid(event);
         }
         match event.action {
             Some(Action::SessionStart | Action::Login) if event.login == Some(Login::Success) => self.start(event),
@@ -134,8 +144,42 @@ impl Sessions {
     }
 
     fn touch(&mut self, event: &Event) {
-        if let Some(key) = self.find(event) {
-            self.update(&key, event, |_| {});
+        match self.find(event) {
+            Some(key) => self.update(&key, event, |_| {}),
+            None => self.amounts_of_ended(event),
+        }
+    }
+
+    /// `F5` counts a session's bytes in the line after its end.
+    fn amounts_of_ended(&mut self, event: &Event) {
+        if event.vpn_session_id.is_none() || event.source_bytes.is_none() && event.destination_bytes.is_none() {
+            return;
+        }
+        let observer = observer(event);
+        let is_this = |open: &&mut Open| {
+            let just_ended = (event.time() - open.session.last_seen).abs() <= AMOUNTS_WITHIN;
+            just_ended && open.session.observer == observer && open.vendor_id == event.vpn_session_id
+        };
+        if let Some(open) = self.ended.iter_mut().rev().find(is_this) {
+            note_amounts(&mut open.session, event);
+            self.changed.insert(open.session.key.clone(), open.session.clone());
+        }
+    }
+
+    /// `SonicWall` says that a user has gone in the same words whatever way the user had come. The user, seen from the same
+    /// place, is the same.
+    fn end_unsaid(&mut self, event: &Event) {
+        let is_logout = matches!(event.action, Some(Action::Logout | Action::SessionEnd));
+        let (Some(user), Some(source)) = (event.user_name.as_deref(), event.source_ip) else { return };
+        if !is_logout || event.module.as_deref() != Some("sonicwall") {
+            return;
+        }
+        let observer = observer(event);
+        let mut of_user = self.open.of(&observer, By::User(user.to_owned()));
+        let key = of_user.find(|open| open.session.source_ip == Some(source)).map(|open| open.session.key.clone());
+        drop(of_user);
+        if let Some(key) = key {
+            self.update(&key, event, |session| session.ended = Some(event.time()));
         }
     }
 
@@ -150,15 +194,17 @@ impl Sessions {
         session.last_seen = session.last_seen.max(event.time());
         session.source_ip = session.source_ip.or(event.source_ip);
         session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip);
-        let bytes = |new: Option<i64>, old: Option<u64>| new.and_then(|new| u64::try_from(new).ok()).or(old);
-        session.bytes_sent = bytes(event.source_bytes, session.bytes_sent);
-        session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
+        note_amounts(session, event);
         change(session);
         open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
         self.changed.insert(key.to_owned(), open.session.clone());
         if open.session.ended.is_none() {
-            self.open.insert(open);
+            return self.open.insert(open);
         }
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(open);
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
@@ -195,9 +241,12 @@ impl Sessions {
         if event.login != Some(Login::Failure) {
             return;
         }
-        let (Some(user), Some(machine)) = (event.user_name.clone(), event.device().map(str::to_owned)) else { return };
+        let Some(user) = event.user_name.clone() else { return };
+        let machine = event.device().map_or_else(|| observer(event), str::to_owned);
         let (source_ip, workstation) = (event.source_ip, event.source_domain.clone());
-        let new = Failure { source_ip, workstation, machine, at: event.time() };
+        let tells_twice = matches!(event.login_kind, Some(LoginKind::Vpn | LoginKind::Device));
+        let told_by = event.code.clone().or_else(|| event.reason.clone()).filter(|_| tells_twice);
+        let new = Failure { source_ip, workstation, machine, told_by, at: event.time() };
         if self.failures.len() >= FAILING_USERS_MAX && !self.failures.contains_key(&user) {
             let horizon = new.at - REPEAT_WITHIN;
             self.failures.retain(|_, failures| failures.back().is_some_and(|last| last.at >= horizon));
@@ -218,12 +267,21 @@ impl Sessions {
 }
 
 impl Failure {
-    /// From the same place within two seconds, told by another machine; of one user.
+    /// From the same place within two seconds, of one user: told by another machine, or by the same device in other words
+    /// (an ASA's AAA and its portal; Ivanti's authentication server and its sign-in). The same words again are another try.
     fn is_same_attempt(&self, other: &Self) -> bool {
+        let elsewhere = self.machine != other.machine;
+        let otherwise = self.told_by.is_some() && other.told_by.is_some() && self.told_by != other.told_by;
         let same_ip = self.source_ip.is_some() && self.source_ip == other.source_ip;
         let same_workstation = self.workstation.is_some() && self.workstation == other.workstation;
-        self.machine != other.machine && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
+        (elsewhere || otherwise) && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
     }
+}
+
+fn note_amounts(session: &mut VpnSession, event: &Event) {
+    let bytes = |new: Option<i64>, old: Option<u64>| new.and_then(|new| u64::try_from(new).ok()).or(old);
+    session.bytes_sent = bytes(event.source_bytes, session.bytes_sent);
+    session.bytes_received = bytes(event.destination_bytes, session.bytes_received);
 }
 
 fn observer(event: &Event) -> String {
@@ -390,5 +448,51 @@ mod tests {
         assert_eq!(login("EMR01", "09:00:02", [10, 20, 1, 5]), Some("failure"), "a second try on the same machine");
         assert_eq!(login("DC01", "09:00:01", [10, 20, 1, 6]), Some("failure"), "from elsewhere");
         assert_eq!(login("DC01", "09:00:09", [10, 20, 1, 5]), Some("failure"), "too late");
+    }
+
+    #[test]
+    fn a_device_that_tells_an_attempt_in_two_ways_told_one() {
+        let mut sessions = Sessions::default();
+        let mut login = |time: &str, code: &str| {
+            let mut event = Event {
+                login_kind: Some(LoginKind::Vpn),
+                code: Some(code.to_owned()),
+                ..failure("fw1", time, "sato", [203, 0, 113, 7])
+            };
+            sessions.observe(&mut event);
+            event.login.map(Login::as_str)
+        };
+        assert_eq!(login("09:00:00", "113005"), Some("failure"));
+        assert_eq!(login("09:00:00", "716039"), Some("repeat"));
+        assert_eq!(login("09:00:01", "113005"), Some("failure"), "the same words are another try");
+        assert_eq!(login("09:00:04", "716039"), Some("failure"), "too late");
+    }
+
+    #[test]
+    fn amounts_may_come_after_the_end() {
+        let mut sessions = Sessions::default();
+        let line = |number: u64, time: &str, action: Action| Event {
+            id: EventId::new(RecordId(number), 0),
+            vpn_type: Some("ssl".to_owned()),
+            vpn_session_id: Some("e03c2ca8".to_owned()),
+            observer_hostname: Some("lb1".to_owned()),
+            event_time: Some(at(time)),
+            action: Some(action),
+            ..Event::default()
+        };
+        let mut start = Event {
+            login: Some(Login::Success),
+            user_name: Some("vendor01".to_owned()),
+            ..line(1, "09:00:00", Action::SessionStart)
+        };
+        sessions.observe(&mut start);
+        sessions.observe(&mut line(2, "09:10:00", Action::SessionEnd));
+        let amounts = |number, time| Event { source_bytes: Some(2000), ..line(number, time, Action::Other) };
+        let mut late = sessions.clone();
+        sessions.observe(&mut amounts(3, "09:10:01"));
+        let taken = sessions.take();
+        assert_eq!((taken[0].bytes_sent, taken[0].ended), (Some(2000), Some(at("09:10:00"))));
+        late.observe(&mut amounts(4, "09:20:00"));
+        assert_eq!(late.take()[0].bytes_sent, None);
     }
 }

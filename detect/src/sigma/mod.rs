@@ -5,6 +5,7 @@
 //! into one engine, and an event is shown only to the engines whose log source it belongs to. Correlations are handed
 //! through as parsed; evaluating them is not done here.
 
+mod devices;
 mod load;
 mod route;
 mod view;

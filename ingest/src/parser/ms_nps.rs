@@ -255,7 +255,7 @@ fn fill(record: &Attributes<'_>, draft: &mut Draft<'_>) {
     draft.event.host_name = text(&record.computer);
     draft.time = time(record);
     draft.event.code = text(&record.packet);
-    // `hospital.example/Users/山田` is the path of an account in the directory.
+    // `hospital.example/Staff/山田` is the path of an account in the directory.
     draft.user(record.qualified.rsplit('/').next().unwrap_or(""));
     draft.user(&record.account);
     draft.user(&record.user);
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn ias_and_xml_forms() {
         check(
-            "192.0.2.9,HOSP\\sato,03/04/2026,02:14:08,IAS,NPS1,4136,2,4142,0,31,203.0.113.9,61,5,64,1,4130,hospital.example/Users/佐藤",
+            "192.0.2.9,HOSP\\sato,03/04/2026,02:14:08,IAS,NPS1,4136,2,4142,0,31,203.0.113.9,61,5,64,1,4130,hospital.example/Staff/佐藤",
             &[
                 ("event.outcome", "success"),
                 ("user.name", "佐藤"),

@@ -33,6 +33,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.event.vpn_type = Some("softether".to_owned());
     name_host(header, draft);
     draft.event.vpn_session_id = session.or(connection).map(str::to_owned);
+    draft.event.vpn_tunnel = connection.map(str::to_owned);
     draft.native("connection", connection.unwrap_or(""));
     let line = Line { text: line, quoted: &quoted, connection, session };
     let meaning = line.read(draft);
@@ -200,6 +201,7 @@ mod tests {
                     ("source.ip", "203.0.113.9"),
                     ("user.name", "vendor01"),
                     ("native.connection", "CID-743"),
+                    ("vpn.tunnel", "CID-743"),
                 ],
             );
         }

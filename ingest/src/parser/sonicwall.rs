@@ -143,8 +143,8 @@ fn fill(keys: &Keys<'_>, draft: &mut Draft<'_>) {
     } else {
         meaning(keys)
     };
-    let is_remote_user =
-        is_gateway || keys.code == "1079" || says(keys.text, &["ssl vpn", "ssl-vpn", "sslvpn", "netextender"]);
+    let names_it = |text: &str| says(text, &["ssl vpn", "ssl-vpn", "sslvpn", "netextender"]);
+    let is_remote_user = is_gateway || keys.code == "1079" || names_it(keys.text) || names_it(keys.note);
     draft.event.vpn_type = if is_remote_user {
         Some("ssl".to_owned())
     } else if matches!(keys.code, "235" | "237") || says(keys.text, &["ipsec", "ike", "xauth", "vpn zone"]) {

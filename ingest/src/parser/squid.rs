@@ -112,6 +112,11 @@ fn parse_common(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.native("method", method);
     draft.native("url", url);
     draft.native("status", status);
+    // Combined form: `2213 "referer" "agent"`.
+    let mut quoted = behind.split('"').skip(1).step_by(2);
+    for name in ["referer", "user_agent"] {
+        draft.native(name, quoted.next().filter(|text| *text != "-").unwrap_or(""));
+    }
     if is_proxy {
         target(url, draft);
     }
@@ -150,6 +155,14 @@ fn columns(text: &str) -> Option<(Columns<'_>, (&str, &str))> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
+
+    #[test]
+    fn the_combined_form_names_referer_and_agent() {
+        check(
+            r#"203.0.113.9 - sato [03/Mar/2026:09:00:00 +0900] "GET /glpi/ HTTP/1.1" 200 2213 "-" "probe/1.0 (a b)""#,
+            &[("native.user_agent", "probe/1.0 (a b)"), ("native.status", "200"), ("user.name", "sato")],
+        );
+    }
 
     #[test]
     fn native_columns() {

@@ -61,6 +61,7 @@ fn application(record: &cef::Cef<'_>, header: &Header<'_>, draft: &mut Draft<'_>
     draft.event.observer_hostname = header.host.map(str::to_owned);
     draft.native("name", record.name);
     let is_vpn = record.name.contains("VPN");
+    draft.event.vpn_type = is_vpn.then(|| "vpn".to_owned());
     for (key, value) in cef::pairs(record.extension) {
         match key {
             "UNIFIadmin" | "suser" | "UNIFIvpnUser" => draft.user(&value),
@@ -70,6 +71,7 @@ fn application(record: &cef::Cef<'_>, header: &Header<'_>, draft: &mut Draft<'_>
             "spt" => draft.event.source_port = port(&value),
             "dpt" => draft.event.destination_port = port(&value),
             "UNIFIclientIp" if is_vpn => draft.assigned(&value),
+            "UNIFIvpnType" if is_vpn => draft.event.vpn_type = known(&value.to_ascii_lowercase()),
             "UNIFIhost" if header.host.is_none() => draft.event.observer_hostname = known(&value),
             _ => {}
         }

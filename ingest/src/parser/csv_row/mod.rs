@@ -119,10 +119,26 @@ fn named_event(id: RecordId, record: &Record, row: &Row<'_>, zone: Tz) -> Event 
     }
     draft.time = parts.time();
     parts.name_user(&mut draft);
+    mark_vpn(&mut draft, row);
     let status = if known >= 2 { ParseStatus::Full } else { ParseStatus::Raw };
     let message = parts.message.unwrap_or_else(|| sentence(row));
     let header = Header { body: &message, message: &message, ..Header::default() };
     draft.finish(&header, status, zone)
+}
+
+/// Whoever comes and goes does so by VPN where an address was given, or where a column, a value or the file's name says so.
+fn mark_vpn(draft: &mut Draft<'_>, row: &Row<'_>) {
+    use Action::{Login, Logout, SessionEnd, SessionStart};
+    let says = |text: &str| account::fold(text).contains("vpn");
+    let is_named = || {
+        let path = draft.record.file.as_ref().map_or("", |file| file.path.as_ref());
+        says(path.rsplit(['/', '\\']).next().unwrap_or(path))
+            || row.pairs().any(|(name, value)| says(name) || says(value))
+    };
+    let comes_or_goes = matches!(draft.event.action, Some(Login | Logout | SessionStart | SessionEnd));
+    if comes_or_goes && (draft.event.vpn_assigned_ip.is_some() || is_named()) {
+        draft.event.vpn_type = Some("vpn".to_owned());
+    }
 }
 
 /// Columns that mean something only together.

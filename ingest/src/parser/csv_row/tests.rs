@@ -45,6 +45,18 @@ fn japanese_columns() {
 }
 
 #[test]
+fn coming_and_going_by_vpn_says_so() {
+    for (text, kind) in [
+        ("日時,ユーザ,接続元IP,操作\n2026/10/25 12:00,sato,203.0.113.9,VPN接続", "vpn"),
+        ("日時,VPNアカウント,ユーザ,接続元IP,操作\n2026/10/25 12:00,x,sato,203.0.113.9,接続", "vpn"),
+        ("日時,ユーザ,接続元IP,操作\n2026/10/25 12:00,sato,10.0.0.9,接続", "-"),
+        ("日時,ユーザ,接続元IP,操作,備考\n2026/10/25 12:00,sato,10.0.0.9,設定変更,VPN", "-"),
+    ] {
+        check(text, &[("vpn.type", kind)]);
+    }
+}
+
+#[test]
 fn dates_and_times_in_the_forms_of_exports() {
     for (header, row) in [
         ("日付,時刻,ユーザ名", "2026年10月25日,12:00:00,sato"),
