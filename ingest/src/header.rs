@@ -104,7 +104,7 @@ fn read_one<'a>(text: &'a str, depth: usize, header: &mut Header<'a>) -> Option<
         return Some(rest);
     }
     if depth == 0
-        && let Some(rest) = read_host_without_time(start, header)
+        && let Some(rest) = read_host_before_time(start, header).or_else(|| read_host_without_time(start, header))
     {
         return Some(rest);
     }
@@ -266,7 +266,9 @@ fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Hea
     let text = behind_colon.unwrap_or(rest).trim_start_matches([' ', '\t']);
     let host = if behind_colon.is_none() { take_host(text) } else { None };
     // A time that opens the message is the device's own; the word behind it is a host only if a tag follows.
-    let host = host.filter(|(_, behind)| depth == 0 || starts_with_tag(behind));
+    let host = host.filter(|(host, behind)| {
+        starts_with_tag(behind) || depth == 0 && !(header.priority.is_none() && has_year(&time) && is_sentence_word(host))
+    });
     if depth == 0 || host.is_some() || !is_weaker(&time, header) {
         header.time = Some(time);
     }
@@ -274,6 +276,18 @@ fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Hea
     let Some((host, behind)) = host else { return (depth == 0).then_some(text) };
     set_host(header, Some(host));
     Some(behind)
+}
+
+/// Whether the stamp is none of the classic syslog: a program's own file writes the year, and text right behind it.
+fn has_year(time: &HeaderTime) -> bool {
+    matches!(time, HeaderTime::Stamp(stamp) if stamp.year.is_some())
+}
+
+/// `The`, `Connection`: a word that opens a sentence. Without a tag behind it a host must look otherwise.
+fn is_sentence_word(word: &str) -> bool {
+    let mut characters = word.chars();
+    characters.next().is_some_and(|first| first.is_ascii_uppercase())
+        && characters.all(|character| character.is_ascii_lowercase())
 }
 
 /// A local time must not replace one that carries its offset.
@@ -294,13 +308,9 @@ fn set_host<'a>(header: &mut Header<'a>, host: Option<&'a str>) {
 }
 
 /// A host and the text behind it: `fw1 text`, `fw1 : %ASA-…`, `fw1: %ASA-…`, `lb1,key=value` (F5 iRules),
-/// `ap1,f09fc2000000,v4.0.54 text` (`UniFi`).
+/// `ap1,f09fc2000000,v4.0.54 text` and `ap1,f09fc2000000,U7PG2-v4.0.54: text` (`UniFi`).
 fn take_host(text: &str) -> Option<(&str, &str)> {
     let (token, rest) = split_token(text);
-    if let Some(host) = token.strip_suffix(':') {
-        let colon_belongs_to_host = is_host_body(rest) && is_host(host) && !host.contains(['[', ']', '/']);
-        return colon_belongs_to_host.then_some((host, rest));
-    }
     if let Some((host, columns)) = token.split_once(',').filter(|(host, _)| is_host(host)) {
         let first = columns.split([',', ' ']).next().unwrap_or(columns);
         let is_mac = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -309,10 +319,23 @@ fn take_host(text: &str) -> Option<(&str, &str)> {
         }
         return first.contains('=').then(|| text.split_once(',')).flatten();
     }
-    if !is_host(token) || rest.is_empty() || (token == "last" && rest.starts_with("message repeated")) {
+    if let Some(host) = token.strip_suffix(':') {
+        let colon_belongs_to_host = is_host_body(rest) && is_host(host) && !host.contains(['[', ']', '/']);
+        return colon_belongs_to_host.then_some((host, rest));
+    }
+    let is_repeat = token == "last" && rest.starts_with("message repeated");
+    if !is_host(token) || rest.is_empty() || is_repeat || is_level(token) {
         return None;
     }
     Some((token, rest.strip_prefix(": ").unwrap_or(rest)))
+}
+
+/// `TIME warning vpxd[7]: text`: a program's own file puts the level where syslog has the host.
+fn is_level(token: &str) -> bool {
+    const LEVELS: [&str; 13] = [
+        "emerg", "alert", "crit", "critical", "err", "error", "fatal", "warn", "warning", "notice", "info", "debug", "trace",
+    ];
+    LEVELS.iter().any(|level| token.eq_ignore_ascii_case(level))
 }
 
 /// What devices write behind a host with a colon, and no program does behind its name.
@@ -329,13 +352,20 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     for _ in 0..CISCO_TOKENS_MAX {
         rest = skip_processor(rest);
         if let Some((time, behind)) = read_time(rest) {
+            let body = skip_zone(behind).trim_start_matches([':', ' ']);
+            // Behind a host, `vsftpd: TIME text` is a program that writes its own time; only a code makes the word a host.
+            if header.host.is_some() && host.is_some() && !body.starts_with(['%', '#']) {
+                return None;
+            }
             header.time = Some(time);
             set_host(header, host);
-            let body = skip_zone(behind).trim_start_matches([':', ' ']);
             header.after_time = body;
             return Some(body);
         }
         if is_host_body(rest) && rest.len() < text.len() {
+            if header.host.is_some() && host.is_some_and(is_agent) {
+                return None;
+            }
             set_host(header, host);
             return Some(rest);
         }
@@ -358,6 +388,16 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     None
 }
 
+/// `Aaa: %AAA-5-LOGIN`, `ConfigAgent: %SYS-5-CONFIG_I`: Arista puts the agent where Cisco behind a relay has the host. The
+/// names Cisco's own devices have before they are given one are no agents.
+fn is_agent(word: &str) -> bool {
+    let mut characters = word.chars();
+    characters.next().is_some_and(|first| first.is_ascii_uppercase())
+        && characters.all(|character| character.is_ascii_alphabetic())
+        && word.contains(|character: char| character.is_ascii_lowercase())
+        && !matches!(word, "Switch" | "Router")
+}
+
 /// Sequence, host, second sequence, uptime.
 const CISCO_TOKENS_MAX: usize = 5;
 
@@ -376,6 +416,18 @@ fn skip_zone(text: &str) -> &str {
     let Some((word, rest)) = text.strip_prefix(' ').and_then(|text| text.split_once(": ")) else { return text };
     let is_zone = (2..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
     if is_zone { rest } else { text }
+}
+
+/// `relay TIME host tag: text`: a relay that puts its name before the device's line and no time of its own.
+fn read_host_before_time<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
+    let (relay, rest) = split_token(text);
+    let (time, behind) = read_time(rest).filter(|_| is_host(relay))?;
+    let (host, body) = take_host(behind.trim_start_matches([' ', '\t'])).filter(|(_, body)| starts_with_tag(body))?;
+    set_host(header, Some(relay));
+    set_host(header, Some(host));
+    header.time = Some(time);
+    header.after_time = rest;
+    Some(body)
 }
 
 /// `host prog[pid]: text` of senders that leave the time out.
@@ -418,7 +470,8 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
         return behind.starts_with(' ').then(|| (app, None, behind.trim_start_matches(' ')));
     }
     let (pid, behind) = rest.strip_prefix('[')?.split_once(']')?;
-    let behind = behind.strip_prefix(':')?;
+    // VMware's own files have no colon behind the pid, but always the place in the code.
+    let behind = behind.strip_prefix(':').or_else(|| Some(behind).filter(|behind| behind.starts_with(" [Originator@")))?;
     (pid.len() <= TAG_BYTES_MAX && !pid.contains(' ')).then(|| (app, Some(pid), behind.trim_start_matches(' ')))
 }
 
@@ -569,6 +622,32 @@ mod tests {
             (Some("n1"), Some("192.0.2.9"), Some("VPN"), "text")
         );
         assert!(header.time.is_some_and(|time| time.has_offset()));
+    }
+
+    #[test]
+    fn words_that_are_no_hosts() {
+        let vpxd = "2026-03-03T09:00:00.390Z warning vpxd[07879] [Originator@6876 sub=Vmomi] text";
+        check(vpxd, None, Some("vpxd"), "[Originator@6876 sub=Vmomi] text", true);
+        check("2026-03-03 02:14:08 The connection was closed", None, None, "The connection was closed", true);
+        check("2026-03-03 02:14:08 WARN service: started", None, None, "WARN service: started", true);
+        check("2026-03-03 02:14:08 fw1 connection closed", Some("fw1"), None, "connection closed", true);
+        check("2026-03-03 02:14:08 Gate sshd[7]: x", Some("Gate"), Some("sshd"), "x", true);
+        check("<34>2026-03-03 02:14:08 Gate closed", Some("Gate"), None, "closed", true);
+        let own_time = "Tue Mar  3 09:00:00 2026 [pid 2] x";
+        check(&format!("<30>Mar  3 09:00:00 ftp1 vsftpd: {own_time}"), Some("ftp1"), Some("vsftpd"), own_time, true);
+        let own_time = "2026-03-03 09:00:00 - ive - x";
+        check(&format!("<30>Mar  3 09:00:00 v1 PulseSecure: {own_time}"), Some("v1"), Some("PulseSecure"), own_time, true);
+        check("Mar  3 09:00:00 sw9 Aaa: %AAA-4-X: y", Some("sw9"), Some("Aaa"), "%AAA-4-X: y", true);
+        check("Mar  3 09:00:00 relay1 sw9: %SYS-4-X: y", Some("sw9"), None, "%SYS-4-X: y", true);
+        check("<30>Mar  3 09:00:00 ap1,f09fc2000001,U7PG2-v4.0.54: hostapd: x", Some("ap1"), Some("hostapd"), "x", true);
+    }
+
+    #[test]
+    fn a_relay_before_the_time() {
+        let header = read("<181>relay1 Mar 3 09:00:00 ise1 CISE_Failed_Attempts 01 1 0");
+        assert_eq!((header.relay, header.host, header.time.is_some()), (Some("relay1"), Some("ise1"), true));
+        // A word and a time alone make no relay.
+        check("stopped 2026-03-03 09:00:00 by yamada", None, None, "stopped 2026-03-03 09:00:00 by yamada", false);
     }
 
     #[test]

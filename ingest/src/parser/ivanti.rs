@@ -274,7 +274,7 @@ mod tests {
     fn older_boxes_have_a_tag_and_no_header() {
         for line in [
             "<134>Juniper: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
-            "<134>Mar  3 02:14:08 pcs9 PulseSecure: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "<134>Mar  3 02:14:08 ive1 PulseSecure: 2026-03-03 02:14:08 - default - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
             "2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
         ] {
             check(

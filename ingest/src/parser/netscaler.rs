@@ -155,7 +155,7 @@ fn fill(feature: &str, found: &Message<'_>, draft: &mut Draft<'_>) {
     let mut command = "";
     let mut status = "";
     for part in parts(found.text) {
-        let (key, value) = key_of(part);
+        let (key, value) = key_of(without_labels(part));
         match key {
             "Command" => command = value,
             "Status" => status = value,
@@ -199,6 +199,15 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
         Some(part.trim())
     })
     .take(monban_event::limits::NATIVE_FIELDS_MAX)
+}
+
+/// `[TECHSUPPORT][LAUNCH] User sato`: newer releases put labels before a pair.
+fn without_labels(part: &str) -> &str {
+    let mut rest = part;
+    while let Some((_, behind)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        rest = behind.trim_start();
+    }
+    if rest.is_empty() { part } else { rest }
 }
 
 /// `Start Time 03/03/2026:…`, `SessionId: 77`, `Client_ip 203.0.113.9`, `Failure_reason "…"`.

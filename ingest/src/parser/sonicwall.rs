@@ -44,10 +44,10 @@ fn parse_pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-/// `id=` bare, and the three keys that every line of the reference has.
+/// `id=` bare, and keys that every line of the reference has; a few of its messages have no number.
 fn is_ours(line: &str) -> bool {
     let has = |key: &str| memchr::memmem::find(line.as_bytes(), key.as_bytes()).is_some();
-    line.starts_with("id=") && !line.starts_with("id=\"") && has(" sn=") && has(" fw=") && has(" m=")
+    line.starts_with("id=") && !line.starts_with("id=\"") && has(" sn=") && has(" fw=") && (has(" m=") || has(" msg="))
 }
 
 /// The values that decide something.
@@ -126,7 +126,9 @@ fn fill(keys: &Keys<'_>, draft: &mut Draft<'_>) {
     let (dataset, product) = if is_gateway { ("sonicwall.sma", "SMA") } else { ("sonicwall.firewall", "SonicOS") };
     draft.product("sonicwall", dataset, "SonicWall", product);
     draft.event.code = Some(keys.code.to_owned()).filter(|code| !code.is_empty());
-    draft.user(keys.user.trim_matches('"'));
+    // `Unknown (SSO failed)` and its like say that nobody was named.
+    let user = Some(keys.user.trim_matches('"')).filter(|user| !user.starts_with("Unknown ("));
+    draft.user(user.unwrap_or(""));
     draft.event.source_port = end(keys.src, keys.src_v6, draft, true).or_else(|| port(keys.src_port));
     draft.event.destination_port = end(keys.dst, keys.dst_v6, draft, false).or_else(|| port(keys.dst_port));
     draft.assigned(keys.assigned);
