@@ -161,6 +161,9 @@ fn read_5424<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     let behind_time = if let Some((time, rest)) = read_time(behind_version) {
         header.time = Some(time);
         rest.strip_prefix(' ')?
+    } else if let Some((stamp, rest)) = damaged_time(behind_version) {
+        header.time = Some(HeaderTime::Stamp(stamp));
+        rest
     } else {
         behind_version.strip_prefix("- ")?
     };
@@ -172,6 +175,14 @@ fn read_5424<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     }
     set_host(header, Some(host).filter(|host| !is_nil(host)));
     Some(read_5424_fields(behind_host, header))
+}
+
+/// `2026-03-03T09:00:00--5:00`: the local part of a time whose offset is no offset.
+fn damaged_time(text: &str) -> Option<(Stamp, &str)> {
+    const LOCAL_BYTES: usize = "2026-03-03T09:00:00".len();
+    let (token, rest) = split_token(text);
+    let (stamp, behind) = stamp::read(token.get(..LOCAL_BYTES)?)?;
+    (behind.is_empty() && token.get(LOCAL_BYTES..)?.starts_with(['+', '-'])).then_some((stamp, rest))
 }
 
 /// APP to SD. When they are not there, the text as it is.
@@ -363,6 +374,10 @@ fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
             return Some(body);
         }
         if is_host_body(rest) && rest.len() < text.len() {
+            // `Mar  3 09:00:00 sw1 AEST: %…`: the zone of the time that stood before the host.
+            if header.host.is_some() && host.is_some_and(is_zone_word) {
+                return Some(rest);
+            }
             if header.host.is_some() && host.is_some_and(is_agent) {
                 return None;
             }
@@ -415,7 +430,12 @@ fn skip_processor(text: &str) -> &str {
 fn skip_zone(text: &str) -> &str {
     let Some((word, rest)) = text.strip_prefix(' ').and_then(|text| text.split_once(": ")) else { return text };
     let is_zone = (2..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    if is_zone { rest } else { text }
+    if is_zone || is_zone_word(word) { rest } else { text }
+}
+
+/// `AEST`, `mdt`: how zones are called, in whatever case an administrator has set them.
+fn is_zone_word(word: &str) -> bool {
+    (3..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.ends_with(['T', 't'])
 }
 
 /// `relay TIME host tag: text`: a relay that puts its name before the device's line and no time of its own.
@@ -602,6 +622,7 @@ mod tests {
         );
         check("<134>1 2026-03-03 00:00:00+0900 h1 app - - - t", Some("h1"), Some("app"), "t", true);
         check("<134>1 1772496000.25 mx1 flows src=192.0.2.1", Some("mx1"), None, "flows src=192.0.2.1", true);
+        check("<134>1 2026-03-03T00:00:00--5:00 h1 app - ID [a@1 b=\"c\"] t", Some("h1"), Some("app"), "t", true);
         check("<134>1 2026-03-03T00:00:00Z h1 CEF:0|V|P|1|2|n|3|a=b", Some("h1"), None, "CEF:0|V|P|1|2|n|3|a=b", true);
         // Illegal structured data is the message: nothing may be lost.
         let line = "<134>1 2026-03-03T00:00:00Z fw CP 1 - [action:\"Accept\"; src:\"192.0.2.1\"]";
@@ -638,6 +659,8 @@ mod tests {
         let own_time = "2026-03-03 09:00:00 - ive - x";
         check(&format!("<30>Mar  3 09:00:00 v1 PulseSecure: {own_time}"), Some("v1"), Some("PulseSecure"), own_time, true);
         check("Mar  3 09:00:00 sw9 Aaa: %AAA-4-X: y", Some("sw9"), Some("Aaa"), "%AAA-4-X: y", true);
+        check("Mar  3 09:00:00 sw9 AEST: %SYS-4-X: y", Some("sw9"), None, "%SYS-4-X: y", true);
+        check("<190>33: 34: Mar 3 2026 09:00:00.1 mdt: %SYS-4-X: y", None, None, "%SYS-4-X: y", true);
         check("Mar  3 09:00:00 relay1 sw9: %SYS-4-X: y", Some("sw9"), None, "%SYS-4-X: y", true);
         check("<30>Mar  3 09:00:00 ap1,f09fc2000001,U7PG2-v4.0.54: hostapd: x", Some("ap1"), Some("hostapd"), "x", true);
     }

@@ -179,6 +179,8 @@ impl<'a> Keys<'a> {
             "remip" => &mut self.remip,
             "userip" => &mut self.userip,
             "srcip" | "src" => &mut self.srcip,
+            // Of FortiClient connections; elsewhere `ip` is the device's or anything.
+            "ip" if self.subtype == "endpoint" => &mut self.srcip,
             "srcport" | "src_port" => &mut self.srcport,
             "dstip" | "dst" => &mut self.dstip,
             "dstport" | "dst_port" => &mut self.dstport,

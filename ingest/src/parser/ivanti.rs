@@ -153,7 +153,9 @@ fn message_text(message: &str, draft: &mut Draft<'_>) {
     draft.event.vpn_type = Some("ssl".to_owned()).filter(|_| !code.starts_with("ADM"));
     let meaning = meaning(&code, message, draft);
     if meaning == ACCOUNT {
-        let target = behind(message, "username ", &[' ', '.', ',']).or_else(|| between(message, "user '", "'"));
+        // A name may hold dots; the one that ends the sentence is none of its.
+        let target = behind(message, "username ", &[' ', ',']).map(|name| name.trim_end_matches('.'));
+        let target = target.or_else(|| between(message, "user '", "'"));
         draft.target_user(target.unwrap_or(""));
     }
     if matches!(meaning, CONFIG | ACCOUNT | HOST) {

@@ -30,6 +30,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if found {
         draft.product("citrix", "citrix.netscaler", "Citrix", "NetScaler");
         draft.event.observer_hostname = draft.event.observer_hostname.take().or(header.host.map(str::to_owned));
+        // A box without a name leaves its place empty, and the packet engine slides into it.
+        draft.event.observer_hostname.take_if(|host| host.contains("-PPE-"));
     }
     found
 }

@@ -325,4 +325,16 @@ mod tests {
             check(line, &[("observer.product", "-")]);
         }
     }
+
+    #[test]
+    fn nobody_and_no_number() {
+        check(
+            r#"<134> id=firewall sn=18B1 time="2026-03-03 09:00:00" fw=192.0.2.1 pri=6 m=98 msg="Connection Opened" src=192.0.2.9:52379:X0 dst=198.51.100.7:443:X1 usr="Unknown (SSO failed)""#,
+            &[("user.name", "-"), ("source.ip", "192.0.2.9")],
+        );
+        check(
+            r#"id=firewall sn=18B1 time="2026-03-03 09:00:00" fw=192.0.2.1 pri=5 msg="Unhandled link-local packet dropped" srcV6=2001:db8::9 dstV6=2001:db8::7 proto=udp/65535"#,
+            &[("event.module", "sonicwall"), ("event.code", "-"), ("source.ip", "2001:db8::9")],
+        );
+    }
 }
