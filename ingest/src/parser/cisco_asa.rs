@@ -92,7 +92,7 @@ fn find_message(body: &str) -> Option<Message<'_>> {
     let rest = body.get(at + 1..)?;
     let product = ["ASA", "FTD", "PIX", "FWSM"]
         .into_iter()
-        .find(|product| rest.strip_prefix(product).is_some_and(|behind| behind.starts_with('-')))?;
+        .find(|product| rest.strip_prefix(product).is_some_and(|behind| behind.starts_with(['-', '<'])))?;
     let end = rest.find([':', ' ']).unwrap_or(rest.len());
     let (mark, text) = (rest.get(..end)?, rest.get(end..)?);
     let code =
@@ -204,6 +204,8 @@ fn native_text(name: &'static str, text: &str, mark: &str, draft: &mut Draft<'_>
 fn identity_user(text: &str) -> Option<&str> {
     text.split('(').skip(1).find_map(|inner| {
         let (inner, _) = inner.split_once(')')?;
+        // A security group may follow: `(LOCAL\sato, 17:staff)`.
+        let inner = inner.split(',').next().unwrap_or(inner);
         (inner.contains('\\') && !inner.contains(' ')).then_some(inner)
     })
 }
@@ -239,7 +241,8 @@ fn ends(text: &str, draft: &mut Draft<'_>) {
         end(first, draft, true);
         end(second, draft, false);
     } else if let Some((own, far)) = between(text, ") between ", " (").and_then(|pair| pair.split_once(" and ")) {
-        // 602303, 602304: the own end comes first.
+        // 602303, 602304: the end that packets come from stands first, so the direction tells whose it is.
+        let (own, far) = if text.contains(" inbound ") { (far, own) } else { (own, far) };
         end(far, draft, true);
         end(own, draft, false);
     } else if let Some((first, second)) = two_ends(text) {

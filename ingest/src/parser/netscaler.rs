@@ -243,6 +243,8 @@ fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
                 draft.event.destination_port = number;
             }
         }
+        "VserverServiceIP" => draft.destination(value),
+        "VserverServicePort" => draft.event.destination_port = port(value),
         "Intranet_ip" | "IntranetIP" | "Assigned_ip" => draft.assigned(value),
         "Total_bytes_send" => draft.event.source_bytes = count(value),
         "Total_bytes_recv" => draft.event.destination_bytes = count(value),

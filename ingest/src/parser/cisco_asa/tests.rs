@@ -69,13 +69,25 @@ fn sessions_before_release_8() {
         &[("user.name", "sato"), ("event.outcome", "failure")],
     );
     check(
-        "<166>%ASA-6-602303: IPSEC: An inbound remote access SA (SPI= 0x7F12) between 198.51.100.1 and 203.0.113.9 (user= sato) has been created.",
+        "<166>%ASA-6-602303: IPSEC: An outbound remote access SA (SPI= 0x7F12) between 198.51.100.1 and 203.0.113.9 (user= sato) has been created.",
         &[
             ("source.ip", "203.0.113.9"),
             ("destination.ip", "198.51.100.1"),
             ("user.name", "sato"),
             ("vpn.type", "ipsec"),
         ],
+    );
+}
+
+#[test]
+fn an_association_names_where_packets_come_from_first() {
+    check(
+        "<166>%ASA-6-602304: IPSEC: An inbound LAN-to-LAN SA (SPI= 0x7F12) between 203.0.113.9 and 198.51.100.1 (user= 203.0.113.9) has been deleted.",
+        &[("source.ip", "203.0.113.9"), ("destination.ip", "198.51.100.1"), ("user.name", "-")],
+    );
+    check(
+        r"<164>%FTD-4-313005: No matching connection for ICMP error message: icmp src outside:203.0.113.9(LOCAL\sato, 17:staff) dst inside:192.0.2.7 (type 3, code 3) on outside interface.",
+        &[("source.ip", "203.0.113.9"), ("user.name", "sato"), ("destination.ip", "192.0.2.7")],
     );
 }
 
