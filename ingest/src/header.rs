@@ -358,7 +358,7 @@ fn is_host_body(text: &str) -> bool {
 /// before the time (`RP/0/RP0/CPU0:Nov 20 …`), a wireless controller the task (`*spamApTask1:`), an unset clock tells the
 /// uptime (`00:01:01`).
 fn read_cisco<'a>(text: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
-    let mut rest = text.strip_prefix(": ").unwrap_or(text);
+    let mut rest = text.strip_prefix(':').map_or(text, |rest| rest.trim_start_matches(' '));
     let mut host = None;
     for _ in 0..CISCO_TOKENS_MAX {
         rest = skip_processor(rest);
@@ -584,6 +584,7 @@ mod tests {
         check("<189>22: sw1: 023: *Mar  1 18:46:11.123 JST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
         check("<189>22: Mar  1 18:46:11: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
         check("<189>22: sw1: *Mar  1 18:46:11 XST: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", true);
+        check("<189>:Mar  1 18:46:11 UTC: %FTD-6-1: y", None, None, "%FTD-6-1: y", true);
         check("<189>: 2026 Mar  1 18:46:11 PDT: %SYS-5-X: y", None, None, "%SYS-5-X: y", true);
         check("<189>sw1: 00:01:01: %SYS-5-X: y", Some("sw1"), None, "%SYS-5-X: y", false);
         check("<189>7: r1 RP/0/RP0/CPU0:Mar  1 18:46:11 : %SYS-5-X: y", Some("r1"), None, "%SYS-5-X: y", true);
