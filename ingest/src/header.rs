@@ -278,7 +278,8 @@ fn read_3164<'a>(time: HeaderTime, rest: &'a str, depth: usize, header: &mut Hea
     let host = if behind_colon.is_none() { take_host(text) } else { None };
     // A time that opens the message is the device's own; the word behind it is a host only if a tag follows.
     let host = host.filter(|(host, behind)| {
-        starts_with_tag(behind) || depth == 0 && !(header.priority.is_none() && has_year(&time) && is_sentence_word(host))
+        starts_with_tag(behind)
+            || depth == 0 && !(header.priority.is_none() && has_year(&time) && is_sentence_word(host))
     });
     if depth == 0 || host.is_some() || !is_weaker(&time, header) {
         header.time = Some(time);
@@ -344,7 +345,8 @@ fn take_host(text: &str) -> Option<(&str, &str)> {
 /// `TIME warning vpxd[7]: text`: a program's own file puts the level where syslog has the host.
 fn is_level(token: &str) -> bool {
     const LEVELS: [&str; 13] = [
-        "emerg", "alert", "crit", "critical", "err", "error", "fatal", "warn", "warning", "notice", "info", "debug", "trace",
+        "emerg", "alert", "crit", "critical", "err", "error", "fatal", "warn", "warning", "notice", "info", "debug",
+        "trace",
     ];
     LEVELS.iter().any(|level| token.eq_ignore_ascii_case(level))
 }
@@ -491,7 +493,8 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
     }
     let (pid, behind) = rest.strip_prefix('[')?.split_once(']')?;
     // VMware's own files have no colon behind the pid, but always the place in the code.
-    let behind = behind.strip_prefix(':').or_else(|| Some(behind).filter(|behind| behind.starts_with(" [Originator@")))?;
+    let behind =
+        behind.strip_prefix(':').or_else(|| Some(behind).filter(|behind| behind.starts_with(" [Originator@")))?;
     (pid.len() <= TAG_BYTES_MAX && !pid.contains(' ')).then(|| (app, Some(pid), behind.trim_start_matches(' ')))
 }
 
@@ -658,12 +661,24 @@ mod tests {
         let own_time = "Tue Mar  3 09:00:00 2026 [pid 2] x";
         check(&format!("<30>Mar  3 09:00:00 ftp1 vsftpd: {own_time}"), Some("ftp1"), Some("vsftpd"), own_time, true);
         let own_time = "2026-03-03 09:00:00 - ive - x";
-        check(&format!("<30>Mar  3 09:00:00 v1 PulseSecure: {own_time}"), Some("v1"), Some("PulseSecure"), own_time, true);
+        check(
+            &format!("<30>Mar  3 09:00:00 v1 PulseSecure: {own_time}"),
+            Some("v1"),
+            Some("PulseSecure"),
+            own_time,
+            true,
+        );
         check("Mar  3 09:00:00 sw9 Aaa: %AAA-4-X: y", Some("sw9"), Some("Aaa"), "%AAA-4-X: y", true);
         check("Mar  3 09:00:00 sw9 AEST: %SYS-4-X: y", Some("sw9"), None, "%SYS-4-X: y", true);
         check("<190>33: 34: Mar 3 2026 09:00:00.1 mdt: %SYS-4-X: y", None, None, "%SYS-4-X: y", true);
         check("Mar  3 09:00:00 relay1 sw9: %SYS-4-X: y", Some("sw9"), None, "%SYS-4-X: y", true);
-        check("<30>Mar  3 09:00:00 ap1,f09fc2000001,U7PG2-v4.0.54: hostapd: x", Some("ap1"), Some("hostapd"), "x", true);
+        check(
+            "<30>Mar  3 09:00:00 ap1,f09fc2000001,U7PG2-v4.0.54: hostapd: x",
+            Some("ap1"),
+            Some("hostapd"),
+            "x",
+            true,
+        );
     }
 
     #[test]

@@ -266,7 +266,8 @@ impl Cursor<'_> {
             let hours = i32::try_from(self.number(1, 2)?).ok()?;
             // `UTC+1: text`: a colon without two digits behind it is none of the offset's.
             let has_minutes = matches!(self.0.as_bytes(), [b':', b'0'..=b'9', b'0'..=b'9', ..]);
-            let minutes = if has_minutes && self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
+            let minutes =
+                if has_minutes && self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
             (hours, minutes)
         };
         (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))

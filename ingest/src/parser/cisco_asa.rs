@@ -14,7 +14,7 @@
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, address};
-use super::scan::{address_and_port, behind, between, clock_duration_ns};
+use super::scan::{address_and_port, behind, between, clock_duration_ns, port};
 use crate::header::Header;
 
 /// What a line says, by its id.
@@ -190,7 +190,10 @@ fn bare_session(text: &str) -> Option<(&str, &str, &str)> {
 fn group(text: &str, draft: &mut Draft<'_>) {
     let group = bare_session(text).map(|(group, ..)| group);
     let group = group.or_else(|| between(text, "TunnelGroup <", ">"));
-    let group = group.or_else(|| between(text, "Group <", ">")).or_else(|| between(text, "Group = ", ",")).or_else(|| behind(text, "IKEv2 Group:", &[' ']));
+    let group = group
+        .or_else(|| between(text, "Group <", ">"))
+        .or_else(|| between(text, "Group = ", ","))
+        .or_else(|| behind(text, "IKEv2 Group:", &[' ']));
     draft.event.vpn_group = group.filter(|group| !group.is_empty()).map(str::to_owned);
 }
 
@@ -321,9 +324,9 @@ fn is_end(word: &str) -> bool {
 
 fn split_end(word: &str) -> Option<(&str, Option<i64>)> {
     let word = word.trim_end_matches('.');
-    if let Some((ip, port)) = word.split_once('(') {
-        let port = port.split_once(')').and_then(|(port, _)| port.parse().ok());
-        return address(ip).map(|_| (ip, port));
+    if let Some((ip, rest)) = word.split_once('(') {
+        let number = rest.split_once(')').and_then(|(number, _)| port(number));
+        return address(ip).map(|_| (ip, number));
     }
     address_and_port(word).or_else(|| word.split_once(':').and_then(|(_, rest)| address_and_port(rest)))
 }
@@ -331,16 +334,13 @@ fn split_end(word: &str) -> Option<(&str, Option<i64>)> {
 fn end(word: &str, draft: &mut Draft<'_>, is_source: bool) {
     let event = &mut draft.event;
     let slot = if is_source { &mut event.source_port } else { &mut event.destination_port };
-    match split_end(word) {
-        Some((ip, port)) => {
-            *slot = slot.or(port);
-            if is_source { draft.source(ip) } else { draft.destination(ip) }
-        }
+    if let Some((ip, number)) = split_end(word) {
+        *slot = slot.or(number);
+        if is_source { draft.source(ip) } else { draft.destination(ip) }
+    } else {
         // A name for the address: the port still stands in the line.
-        None => {
-            let number = |port: &str| port.trim_end_matches(')').parse().ok();
-            *slot = slot.or(word.rsplit([':', '/', '(']).next().and_then(number));
-        }
+        let last = word.rsplit([':', '/', '(']).next();
+        *slot = slot.or(last.and_then(|number| port(number.trim_end_matches(')'))));
     }
 }
 
@@ -356,8 +356,16 @@ fn address_ends(text: &str, draft: &mut Draft<'_>) {
 
 /// One end only: `with client IFC:a/p`, `from a`, `local-host IFC:a`, `configuration: a reading`, `remote-peer = a`.
 fn one_end(text: &str, draft: &mut Draft<'_>) {
-    const MARKS: [&str; 8] =
-        [" client ", " from (", " from laddr ", " from ", "local-host ", "configuration: ", "remote-peer = ", "Address "];
+    const MARKS: [&str; 8] = [
+        " client ",
+        " from (",
+        " from laddr ",
+        " from ",
+        "local-host ",
+        "configuration: ",
+        "remote-peer = ",
+        "Address ",
+    ];
     let found = MARKS.iter().find_map(|mark| {
         let (_, rest) = text.split_once(mark)?;
         first_end(rest).filter(|word| is_end(word))

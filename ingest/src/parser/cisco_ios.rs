@@ -50,12 +50,13 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 fn find(body: &str) -> Option<Message<'_>> {
     let bytes = body.as_bytes();
     let head = bytes.get(..BEFORE_BYTES_MAX).unwrap_or(bytes);
-    memchr::memchr_iter(b'%', head).find_map(|at| {
-        let before = body.get(..at)?;
-        is_frame(before).then_some(())?;
-        read_mark(body.get(at + 1..)?, before)
-    })
-    .map(|message| inner(&message).unwrap_or(message))
+    memchr::memchr_iter(b'%', head)
+        .find_map(|at| {
+            let before = body.get(..at)?;
+            is_frame(before).then_some(())?;
+            read_mark(body.get(at + 1..)?, before)
+        })
+        .map(|message| inner(&message).unwrap_or(message))
 }
 
 /// `%IOSXE-6-PLATFORM: R0/0: cpp_cp: QFP:0.0 … %FW-6-DROP_PKT: text`: the forwarding engine's own message in another's.
@@ -152,8 +153,7 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     if message.mnemonic == "SYSTEM_MSG" && linux_line(text, draft) {
         return;
     }
-    if message.mnemonic.contains("ACCESSLOG") || message.facility == "ACLLOG"
-    {
+    if message.mnemonic.contains("ACCESSLOG") || message.facility == "ACLLOG" {
         access_list(text, draft);
         return;
     }

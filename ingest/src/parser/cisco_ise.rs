@@ -190,9 +190,8 @@ fn meaning(message: &Message<'_>, fields: &Fields<'_, '_>) -> Meaning {
         // 60080 is sshd's word for what 60115 tells of the command line; a refusal has the former alone.
         ("60113" | "60115" | "60078" | "5231", _) => (Authentication, Action::Login, Outcome::Success),
         ("60081" | "60082" | "60077" | "5418", _) => (Authentication, Action::Login, Outcome::Failure),
-        ("60114" | "60116" | "61077", _) => (Authentication, Action::Logout, Outcome::Success),
         ("60084", _) => (Category::Iam, Action::AccountChange, outcome),
-        ("51002" | "51003", _) => (Authentication, Action::Logout, Outcome::Success),
+        ("51002" | "51003" | "60114" | "60116" | "61077", _) => (Authentication, Action::Logout, Outcome::Success),
         (_, "Configuration-Changes") => (Configuration, Action::ConfigChange, outcome),
         (_, "Passed-Authentication") => (Authentication, login(fields), Outcome::Success),
         (_, "Failed-Attempt") => (Authentication, login(fields), Outcome::Failure),
@@ -250,12 +249,42 @@ mod tests {
             )
         };
         for (code, text, action, outcome) in [
-            ("51021", "Administrator-Login: Administrator authentication failed. Wrong password., AdminIPAddress=192.0.2.9, AdminName=sato", "login", "failure"),
-            ("60081", "Administrator-Login: A SSH CLI user has attempted unsuccessfully to login, OperationMessageText=Failed password for sato from 192.0.2.9 port 36953 ssh2", "login", "failure"),
-            ("60080", "Administrator-Login: A SSH CLI user has successfully logged in, OperationMessageText=Accepted password for sato from 192.0.2.9 port 36953 ssh2", "other", "success"),
-            ("60115", "Administrator-Login: A CLI user has logged in from SSH, AdminIPAddress=192.0.2.9, AdminName=sato", "login", "success"),
-            ("60116", "Administrator-Login: A CLI user has logged out from SSH, AdminIPAddress=192.0.2.9, AdminName=sato", "logout", "success"),
-            ("60077", "MyDevices: MyDevices user authentication has failed, UserName=sato, IpAddress=192.0.2.9", "login", "failure"),
+            (
+                "51021",
+                "Administrator-Login: Administrator authentication failed. Wrong password., AdminIPAddress=192.0.2.9, AdminName=sato",
+                "login",
+                "failure",
+            ),
+            (
+                "60081",
+                "Administrator-Login: A SSH CLI user has attempted unsuccessfully to login, OperationMessageText=Failed password for sato from 192.0.2.9 port 36953 ssh2",
+                "login",
+                "failure",
+            ),
+            (
+                "60080",
+                "Administrator-Login: A SSH CLI user has successfully logged in, OperationMessageText=Accepted password for sato from 192.0.2.9 port 36953 ssh2",
+                "other",
+                "success",
+            ),
+            (
+                "60115",
+                "Administrator-Login: A CLI user has logged in from SSH, AdminIPAddress=192.0.2.9, AdminName=sato",
+                "login",
+                "success",
+            ),
+            (
+                "60116",
+                "Administrator-Login: A CLI user has logged out from SSH, AdminIPAddress=192.0.2.9, AdminName=sato",
+                "logout",
+                "success",
+            ),
+            (
+                "60077",
+                "MyDevices: MyDevices user authentication has failed, UserName=sato, IpAddress=192.0.2.9",
+                "login",
+                "failure",
+            ),
         ] {
             check(
                 line(code, text),

@@ -136,16 +136,21 @@ fn meaning(message: &Message<'_>) -> (Category, Action, Outcome) {
             (Configuration, Action::ConfigChange, outcome)
         }
         "SHELL_CMD" | "CMD" | "CMDRECORD" | "SHELL_CMDDENY" => (Configuration, Action::Other, outcome),
-        "POLICYPERMIT" | "SESSION_TEARDOWN" => (Category::Network, Action::Allow, Outcome::Success),
-        "POLICYDENY" => (Category::Network, Action::Deny, Outcome::Failure),
-        "FILTER" if value(message.text, "Action").is_some_and(|word| word.starts_with("Block")) => {
-            (Category::Network, Action::Deny, Outcome::Failure)
-        }
-        "FILTER" => (Category::Network, Action::Allow, Outcome::Success),
+        "POLICYPERMIT" | "POLICYDENY" | "SESSION_TEARDOWN" | "FILTER" => traffic(message),
         _ if message.module == "LOCAL" || message.mnemonic.contains("USER_ADD") => {
             (Iam, Action::AccountChange, outcome)
         }
         _ => (Host, Action::Other, Outcome::Unknown),
+    }
+}
+
+/// What a firewall let through or stopped.
+fn traffic(message: &Message<'_>) -> (Category, Action, Outcome) {
+    let blocks = value(message.text, "Action").is_some_and(|word| word.starts_with("Block"));
+    if blocks || message.mnemonic == "POLICYDENY" {
+        (Category::Network, Action::Deny, Outcome::Failure)
+    } else {
+        (Category::Network, Action::Allow, Outcome::Success)
     }
 }
 

@@ -136,7 +136,13 @@ fn uncoded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
     if let Some(text) = filter_line(header) {
         return Some(Message { code: "PFE_FW_SYSLOG_IP", text, structured: "", time: None, host: None });
     }
-    (is_shell || is_routing || is_exchange).then_some(Message { code: "", text, structured: "", time: None, host: None })
+    (is_shell || is_routing || is_exchange).then_some(Message {
+        code: "",
+        text,
+        structured: "",
+        time: None,
+        host: None,
+    })
 }
 
 /// `FW: ge-0/0/0.0 D tcp a b 1024 80 (1 packets)`, from the routing engine's kernel without a code, or behind the name of

@@ -116,7 +116,9 @@ fn read_csv(body: &str) -> Option<Row<'_>> {
     }
     let mut fronts = rest.splitn(4, ',');
     let (received, _, kind) = (fronts.next()?, fronts.next()?, fronts.next()?);
-    let (front, back) = columns(kind).filter(|_| received.contains(':') && (number.len() <= 2 && received.contains('/') || received.contains('T')))?;
+    let (front, back) = columns(kind).filter(|_| {
+        received.contains(':') && (number.len() <= 2 && received.contains('/') || received.contains('T'))
+    })?;
     let mut values = csv::values(fronts.next()?, b',');
     let subtype = values.next().unwrap_or_default();
     let (_, generated) = (values.next(), values.next().unwrap_or_default());

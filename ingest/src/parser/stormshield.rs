@@ -39,7 +39,11 @@ struct Keys<'a> {
 }
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(at) = head(header.body, BEFORE_BYTES_MAX).find("id=firewall time=\"") else { return false };
+    // A collector's agent leaves the first key out.
+    let start = head(header.body, BEFORE_BYTES_MAX);
+    let Some(at) = start.find("id=firewall time=\"").or_else(|| start.starts_with("time=\"").then_some(0)) else {
+        return false;
+    };
     let line = header.body.get(at..).unwrap_or("");
     let has = |key: &str| memchr::memmem::find(line.as_bytes(), key.as_bytes()).is_some();
     if !(has(" fw=") && has(" startime=\"") && (has(" logtype=\"") || has(" tz="))) {
@@ -159,7 +163,9 @@ mod tests {
     #[test]
     fn people() {
         check(
-            format!(r#"<13>{HEAD} user="sato" domain="hosp" src=192.0.2.9 error=0 method="" msg="User authenticated" logtype="auth""#),
+            format!(
+                r#"<13>{HEAD} user="sato" domain="hosp" src=192.0.2.9 error=0 method="" msg="User authenticated" logtype="auth""#
+            ),
             &[
                 ("event.module", "stormshield"),
                 ("observer.hostname", "sns1"),
@@ -175,7 +181,9 @@ mod tests {
             &[("event.action", "login"), ("event.outcome", "failure"), ("event.reason", "Authentication failed")],
         );
         check(
-            format!(r#"<13>{HEAD} user="yamada" address=192.0.2.8 sessionid=4 msg="CONFIG FILTER ACTIVATE" error=0 logtype="server""#),
+            format!(
+                r#"<13>{HEAD} user="yamada" address=192.0.2.8 sessionid=4 msg="CONFIG FILTER ACTIVATE" error=0 logtype="server""#
+            ),
             &[("event.action", "config-change"), ("user.name", "yamada"), ("source.ip", "192.0.2.8")],
         );
     }
@@ -187,7 +195,9 @@ mod tests {
             &[("event.action", "session-start"), ("vpn.type", "ssl"), ("source.ip", "203.0.113.9")],
         );
         check(
-            format!(r#"{HEAD} phase=2 side=responder user="vendor01" src=198.51.100.1 dst=203.0.113.9 msg="Phase established" logtype="vpn""#),
+            format!(
+                r#"{HEAD} phase=2 side=responder user="vendor01" src=198.51.100.1 dst=203.0.113.9 msg="Phase established" logtype="vpn""#
+            ),
             &[
                 ("event.action", "other"),
                 ("vpn.type", "ipsec"),
@@ -200,7 +210,9 @@ mod tests {
     #[test]
     fn traffic_and_alarms() {
         check(
-            format!(r#"{HEAD} pri=1 class=protocol alarmid=157 ipproto=tcp src=203.0.113.9 srcport=51234 dst=192.0.2.80 dstport=80 action=block msg="Possible port scan" logtype="alarm""#),
+            format!(
+                r#"{HEAD} pri=1 class=protocol alarmid=157 ipproto=tcp src=203.0.113.9 srcport=51234 dst=192.0.2.80 dstport=80 action=block msg="Possible port scan" logtype="alarm""#
+            ),
             &[
                 ("event.code", "157"),
                 ("event.action", "detect"),
@@ -210,7 +222,9 @@ mod tests {
             ],
         );
         check(
-            format!(r#"{HEAD} src=192.0.2.9 srcport=51000 dst=198.51.100.7 dstport=443 sent=64 rcvd=128 duration=2.02 action=pass logtype="connection""#),
+            format!(
+                r#"{HEAD} src=192.0.2.9 srcport=51000 dst=198.51.100.7 dstport=443 sent=64 rcvd=128 duration=2.02 action=pass logtype="connection""#
+            ),
             &[("event.action", "allow"), ("event.duration", "2000000000"), ("destination.bytes", "128")],
         );
     }

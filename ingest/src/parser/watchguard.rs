@@ -164,7 +164,12 @@ fn prose(id: &str, text: &str, draft: &mut Draft<'_>) {
         .or_else(|| between(text, ": user ", " "))
         .or_else(|| between(text, "Management user ", " "))
         // `yamada added feature key '…'`
-        .or_else(|| ["added", "removed"].iter().find_map(|verb| text.split_once(&format!(" {verb} feature key"))).map(|(name, _)| name));
+        .or_else(|| {
+            ["added", "removed"]
+                .iter()
+                .find_map(|verb| text.split_once(&format!(" {verb} feature key")))
+                .map(|(name, _)| name)
+        });
     if let Some(name) = named.filter(|name| !name.contains(' ')) {
         person(name, draft);
     }
@@ -334,7 +339,9 @@ mod tests {
     fn who_changed_and_who_was_locked() {
         let line = |text: &str| format!("<142>Mar  3 11:14:08 fb1 80BE (2026-03-03T02:14:08) sessiond[1]: {text}");
         check(
-            line(r#"msg_id="0101-0001" Management user yamada@Firebox-DB from 192.0.2.9 modified Blocked Sites Exceptions"#),
+            line(
+                r#"msg_id="0101-0001" Management user yamada@Firebox-DB from 192.0.2.9 modified Blocked Sites Exceptions"#,
+            ),
             &[("event.action", "config-change"), ("user.name", "yamada"), ("source.ip", "192.0.2.9")],
         );
         check(
@@ -346,7 +353,9 @@ mod tests {
             &[("event.action", "detect"), ("user.name", "-"), ("user.target.name", "sato")],
         );
         check(
-            line(r#"msg_id="1100-000D" Authentication of user [sato@radius] failed. Both primary and secondary servers are unavailable."#),
+            line(
+                r#"msg_id="1100-000D" Authentication of user [sato@radius] failed. Both primary and secondary servers are unavailable."#,
+            ),
             &[("event.action", "other"), ("event.outcome", "failure"), ("user.name", "sato")],
         );
         check(
@@ -354,7 +363,9 @@ mod tests {
             &[("event.action", "login"), ("user.name", "sato")],
         );
         check(
-            line(r#"msg_id="0F01-0015" APT threat notified. Details='Policy Name: P Reason: r Source IP: 192.0.2.9 Source Port: 43130 Destination IP: 198.51.100.7 Destination Port: 443 Proxy Type: HTTP'"#),
+            line(
+                r#"msg_id="0F01-0015" APT threat notified. Details='Policy Name: P Reason: r Source IP: 192.0.2.9 Source Port: 43130 Destination IP: 198.51.100.7 Destination Port: 443 Proxy Type: HTTP'"#,
+            ),
             &[("event.category", "malware"), ("source.ip", "192.0.2.9"), ("destination.port", "443")],
         );
     }

@@ -177,9 +177,12 @@ fn tunnels() {
 
 #[test]
 fn the_firewall_inside_ios_xe() {
-    let platform = "<190>33: 34: Mar  3 2026 09:00:00.412 JST: %IOSXE-6-PLATFORM: R0/0: cpp_cp: QFP:0.0 Thread:001 TS:1";
+    let platform =
+        "<190>33: 34: Mar  3 2026 09:00:00.412 JST: %IOSXE-6-PLATFORM: R0/0: cpp_cp: QFP:0.0 Thread:001 TS:1";
     check(
-        format!("{platform} %FW-6-SESS_AUDIT_TRAIL: (target:class) (IN:OUT):Stop dns session: initiator (192.0.2.9:33207) sent 48 bytes -- responder (198.51.100.7:53) sent 40 bytes"),
+        format!(
+            "{platform} %FW-6-SESS_AUDIT_TRAIL: (target:class) (IN:OUT):Stop dns session: initiator (192.0.2.9:33207) sent 48 bytes -- responder (198.51.100.7:53) sent 40 bytes"
+        ),
         &[
             ("event.code", "SESS_AUDIT_TRAIL"),
             ("source.ip", "192.0.2.9"),
@@ -189,7 +192,9 @@ fn the_firewall_inside_ios_xe() {
         ],
     );
     check(
-        format!("{platform} %FW-6-DROP_PKT: Dropping tcp pkt from GigabitEthernet1 192.0.2.9:53836 => 198.51.100.7:80(target:class)-(IN:OUT) due to Policy drop"),
+        format!(
+            "{platform} %FW-6-DROP_PKT: Dropping tcp pkt from GigabitEthernet1 192.0.2.9:53836 => 198.51.100.7:80(target:class)-(IN:OUT) due to Policy drop"
+        ),
         &[("event.action", "deny"), ("source.port", "53836"), ("destination.ip", "198.51.100.7")],
     );
     check(
