@@ -11,11 +11,14 @@
 //!   refusal (113005, 113015) is the only word about a refused VPN login, so it is one.
 //! * `%FTD-6-430002` and its kin are `Key: value` pairs.
 
+mod pairs;
+
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, address};
 use super::scan::{address_and_port, behind, between, clock_duration_ns, port};
 use crate::header::Header;
+use pairs::connection_event;
 
 /// What a line says, by its id.
 struct Meaning {
@@ -402,44 +405,6 @@ fn reason(text: &str) -> &str {
         .or_else(|| behind(text, "closing connection: ", &[]));
     // 713050 goes on behind two blanks.
     named.unwrap_or("").trim().split("  ").next().unwrap_or("").trim_end_matches('.')
-}
-
-/// FTD 430001–430005: `Key: value, Key: value`. A comma inside a value is followed by no `Word: `.
-fn connection_event(text: &str, draft: &mut Draft<'_>) {
-    let mut rest = text;
-    while let Some((key, behind)) = rest.split_once(": ") {
-        let end = behind.match_indices(", ").map(|(at, _)| at).find(|at| behind.get(at + 2..).is_some_and(starts_pair));
-        let value = behind.get(..end.unwrap_or(behind.len())).unwrap_or(behind);
-        connection_key(key, value, draft);
-        draft.native(key, value);
-        let Some(next) = end.and_then(|at| behind.get(at + 2..)) else { break };
-        rest = next;
-    }
-}
-
-/// `Word: ` or `Two Words: ` at the start.
-fn starts_pair(text: &str) -> bool {
-    let length = text.bytes().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b' ').count();
-    length > 0 && text.get(length..).is_some_and(|rest| rest.starts_with(": "))
-}
-
-fn connection_key(key: &str, value: &str, draft: &mut Draft<'_>) {
-    let number = || value.parse::<i64>().ok().filter(|number| *number >= 0);
-    match key {
-        "SrcIP" => draft.source(value),
-        "DstIP" => draft.destination(value),
-        "SrcPort" => draft.event.source_port = number(),
-        "DstPort" => draft.event.destination_port = number(),
-        "InitiatorBytes" => draft.event.source_bytes = number(),
-        "ResponderBytes" => draft.event.destination_bytes = number(),
-        "ConnectionDuration" => draft.event.duration_ns = number().and_then(super::scan::seconds_ns),
-        "User" if !matches!(value, "Not Found" | "No Authentication Required" | "Unknown") => draft.user(value),
-        "URL" => {
-            let host = value.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
-            draft.event.destination_domain = host.map(str::to_owned);
-        }
-        _ => {}
-    }
 }
 
 fn meaning(code: &str, text: &str, draft: &Draft<'_>) -> Meaning {

@@ -38,6 +38,8 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some((who, message)) = rest.split_once("] - ").filter(|(who, _)| who.contains(")[")) else { return false };
     let (stamp, node) = before.rsplit_once(" - ").unwrap_or(("", before));
     let node = node.trim_start_matches("- ");
+    // A relay that took the header off leaves its `- - -` behind.
+    let stamp = stamp.trim_start_matches("- ");
     if address(source).is_none() || node.contains(' ') {
         return false;
     }
@@ -277,6 +279,7 @@ mod tests {
         for line in [
             "<134>Juniper: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
             "<134>Mar  3 02:14:08 ive1 PulseSecure: 2026-03-03 02:14:08 - default - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "- - - 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
             "2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
         ] {
             check(

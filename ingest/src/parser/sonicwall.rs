@@ -201,7 +201,7 @@ fn meaning(keys: &Keys<'_>) -> Meaning {
 fn traffic(keys: &Keys<'_>) -> Meaning {
     let denied = says(keys.action, &["drop", "deny", "block"])
         || says(keys.text, &["dropped", "denied", "blocked", "rejected", "discarded"]);
-    if says(keys.text, &["detection", "prevention", "attack", "virus", "possible port scan", "spoof"]) {
+    if says(keys.text, &["detection", "prevention", "attack", "virus", "scan detected", " flood on ", "spoof"]) {
         let outcome = if denied { Outcome::Failure } else { Outcome::Unknown };
         (Category::Network, Action::Detect, outcome)
     } else if denied {
