@@ -264,7 +264,10 @@ impl Cursor<'_> {
             (both / 100, both % 100)
         } else {
             let hours = i32::try_from(self.number(1, 2)?).ok()?;
-            let minutes = if self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
+            // `UTC+1: text`: a colon without two digits behind it is none of the offset's.
+            let has_minutes = matches!(self.0.as_bytes(), [b':', b'0'..=b'9', b'0'..=b'9', ..]);
+            let minutes =
+                if has_minutes && self.eat(b":").is_some() { i32::try_from(self.number(2, 2)?).ok()? } else { 0 };
             (hours, minutes)
         };
         (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
@@ -283,8 +286,8 @@ impl Cursor<'_> {
         }
         self.0 = before;
         match self.zone_word()? {
-            // `GMT+09:00`: Java's form.
-            Zone::East(0) if matches!(self.0.as_bytes(), [b'+' | b'-', b'0'..=b'9', b'0'..=b'9', ..]) => self.offset(),
+            // `GMT+09:00`, `UTC+9`: Java's form, and Cisco's.
+            Zone::East(0) if matches!(self.0.as_bytes(), [b'+' | b'-', b'0'..=b'9', ..]) => self.offset(),
             Zone::East(minutes) => Some(minutes * 60),
             Zone::Ambiguous => None,
         }
@@ -295,14 +298,26 @@ impl Cursor<'_> {
     fn zone_word(&mut self) -> Option<Zone> {
         let word_and_rest = self.0.strip_prefix(' ')?;
         let length = word_and_rest.bytes().take_while(u8::is_ascii_uppercase).count();
+        if length == 0 {
+            return self.small_zone_word();
+        }
         let zone = zone_of(word_and_rest.get(..length)?)?;
         let rest = word_and_rest.get(length..)?;
         let is_whole = rest.is_empty() || rest.starts_with([' ', ':', ',']);
-        let has_offset = matches!(rest.as_bytes(), [b'+' | b'-', b'0'..=b'9', b'0'..=b'9', ..]);
+        let has_offset = matches!(rest.as_bytes(), [b'+' | b'-', b'0'..=b'9', ..]);
         if !is_whole && !has_offset {
             return None;
         }
         self.0 = rest;
+        Some(zone)
+    }
+
+    /// ` jst:` as an administrator of IOS has called the zone; without the colon any short word would be one.
+    fn small_zone_word(&mut self) -> Option<Zone> {
+        let (word, _) = self.0.strip_prefix(' ')?.split_once(':').filter(|(word, _)| (3..=4).contains(&word.len()))?;
+        let is_small = word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let zone = is_small.then(|| zone_of(&word.to_ascii_uppercase())).flatten()?;
+        self.0 = self.0.get(word.len() + 1..)?;
         Some(zone)
     }
 

@@ -87,6 +87,11 @@ fn colon_fields<'a>(header: &Header<'a>) -> Option<Fields<'a>> {
     Some(Fields(fields))
 }
 
+/// R81's RFC 5424 form: `[Fields@1.3.6.1.4.1.2620 src="192.0.2.1" svc="443" …]`, the vendor's number of IANA.
+fn is_numbered(structured: &str) -> bool {
+    structured.split([' ', ']']).next().is_some_and(|id| id.ends_with("@1.3.6.1.4.1.2620") || id.ends_with("@2620"))
+}
+
 /// The place of the quote that no backslash escapes; the end of the text where it was cut off.
 fn quote_end(text: &str) -> usize {
     let mut escaped = false;
@@ -115,9 +120,9 @@ fn unescape(value: &str) -> Cow<'_, str> {
 
 /// RFC 5424 as it should be, of newer exporters.
 fn structured_fields<'a>(header: &Header<'a>) -> Option<Fields<'a>> {
-    let structured = header.structured.filter(|_| is_app(header))?;
+    let structured = header.structured.filter(|structured| is_app(header) || is_numbered(structured))?;
     let pairs = header::structured_parameters(structured).take(FIELDS_MAX);
-    Some(Fields(pairs.map(|(name, value)| (name, unescape(value))).collect()))
+    Some(Fields(pairs.map(|(name, value)| (canonical(name), unescape(value))).collect()))
 }
 
 /// `time=1772496000|hostname=fw|…|`, `loc=7|time=…|action=accept|orig=…`.
@@ -159,8 +164,9 @@ fn tracker_time(fields: &Fields<'_>) -> Option<PayloadTime> {
 fn canonical(key: &str) -> &str {
     match key {
         "act" => "action",
-        "spt" | "srcPort" => "s_port",
-        "dpt" | "dstPort" => "service",
+        "spt" | "srcPort" | "sport_svc" => "s_port",
+        "dpt" | "dstPort" | "svc" => "service",
+        "ProductName" => "product",
         "suser" | "usrName" => "user",
         "shost" => "src_machine_name",
         "dhost" => "dst_machine_name",
@@ -449,5 +455,20 @@ mod tests {
         ] {
             assert_ne!(parse(line.as_bytes()).module.as_deref(), Some("checkpoint"), "{line}");
         }
+    }
+
+    #[test]
+    fn the_numbered_fields_of_r81() {
+        check(
+            "<85>1 2026-03-03T12:10:16--5:00 192.0.2.3 CP-GW - Log [Fields@1.3.6.1.4.1.2620 inzone=\"DMZ\" service_id=\"https\" src=\"192.0.2.9\" dst=\"198.51.100.7\" proto=\"6\" user=\"sato\" ProductName=\"VPN-1 & FireWall-1\" svc=\"443\" sport_svc=\"56530\" ]",
+            &[
+                ("event.module", "checkpoint"),
+                ("observer.hostname", "192.0.2.3"),
+                ("source.ip", "192.0.2.9"),
+                ("source.port", "56530"),
+                ("destination.port", "443"),
+                ("user.name", "sato"),
+            ],
+        );
     }
 }

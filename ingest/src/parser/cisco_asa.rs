@@ -11,11 +11,14 @@
 //!   refusal (113005, 113015) is the only word about a refused VPN login, so it is one.
 //! * `%FTD-6-430002` and its kin are `Key: value` pairs.
 
+mod pairs;
+
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, address};
-use super::scan::{address_and_port, behind, between, clock_duration_ns};
+use super::scan::{address_and_port, behind, between, clock_duration_ns, port};
 use crate::header::Header;
+use pairs::connection_event;
 
 /// What a line says, by its id.
 struct Meaning {
@@ -92,7 +95,7 @@ fn find_message(body: &str) -> Option<Message<'_>> {
     let rest = body.get(at + 1..)?;
     let product = ["ASA", "FTD", "PIX", "FWSM"]
         .into_iter()
-        .find(|product| rest.strip_prefix(product).is_some_and(|behind| behind.starts_with('-')))?;
+        .find(|product| rest.strip_prefix(product).is_some_and(|behind| behind.starts_with(['-', '<'])))?;
     let end = rest.find([':', ' ']).unwrap_or(rest.len());
     let (mark, text) = (rest.get(..end)?, rest.get(end..)?);
     let code =
@@ -107,9 +110,8 @@ fn fill(code: &str, text: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
     if code.starts_with("4300") {
         connection_event(text, draft);
     } else if is_connection(code) {
-        if let Some(user) = identity_user(text) {
-            draft.user(user);
-        }
+        let named = [identity_user(text), behind(text, ", user ", &[' ']).filter(|_| code.starts_with("303"))];
+        named.into_iter().flatten().for_each(|user| draft.user(user));
         ends(text, draft);
         amounts(text, draft);
     } else {
@@ -151,6 +153,10 @@ fn people(code: &str, text: &str, draft: &mut Draft<'_>) {
         between(text, "User '", "'"),
         between(text, "user '", "'"),
         between(text, "client user ", ", IP"),
+        bare_session(text).map(|(_, user, _)| user),
+        between(text, "User ", " did NOT have"),
+        between(text, "(user= ", ")").filter(|name| address(name).is_none()),
+        behind(text, " for user ", &[' ', ',']).filter(|name| code.starts_with("1130") && !name.starts_with('"')),
         between(text, "User ", " executed "),
         behind(text, "user = ", &[' ', ':', ',']),
         behind(text, "User = ", &[' ', ':', ',']),
@@ -176,9 +182,21 @@ fn mapped_user(text: &str) -> Option<&str> {
     rest.split(' ').next()
 }
 
+/// `Group G1 User sato IP 192.0.2.9 text`, as releases before 8.3 wrote it: group, account, address.
+fn bare_session(text: &str) -> Option<(&str, &str, &str)> {
+    let (group, rest) = text.strip_prefix("Group ")?.split_once(" User ")?;
+    let (user, rest) = rest.split_once(" IP ")?;
+    let source = rest.split(' ').next().filter(|word| address(word).is_some())?;
+    (!group.starts_with(['<', '='])).then_some((group, user, source))
+}
+
 fn group(text: &str, draft: &mut Draft<'_>) {
-    let group = between(text, "TunnelGroup <", ">").or_else(|| between(text, "Group <", ">"));
-    let group = group.or_else(|| between(text, "Group = ", ",")).or_else(|| behind(text, "IKEv2 Group:", &[' ']));
+    let group = bare_session(text).map(|(group, ..)| group);
+    let group = group.or_else(|| between(text, "TunnelGroup <", ">"));
+    let group = group
+        .or_else(|| between(text, "Group <", ">"))
+        .or_else(|| between(text, "Group = ", ","))
+        .or_else(|| behind(text, "IKEv2 Group:", &[' ']));
     draft.event.vpn_group = group.filter(|group| !group.is_empty()).map(str::to_owned);
 }
 
@@ -192,8 +210,30 @@ fn native_text(name: &'static str, text: &str, mark: &str, draft: &mut Draft<'_>
 fn identity_user(text: &str) -> Option<&str> {
     text.split('(').skip(1).find_map(|inner| {
         let (inner, _) = inner.split_once(')')?;
+        // A security group may follow: `(LOCAL\sato, 17:staff)`.
+        let inner = inner.split(',').next().unwrap_or(inner);
         (inner.contains('\\') && !inner.contains(' ')).then_some(inner)
     })
+}
+
+/// 106100 to 106103: `access-list L1 denied tcp inside/192.0.2.9(40000) -> outside/192.0.2.7(443) …`; an account of the
+/// identity firewall may follow an end in parentheses.
+fn listed_ends(text: &str) -> Option<(&str, &str)> {
+    let (before, after) = text.strip_prefix("access-list ")?.split_once(" -> ")?;
+    // `192.0.2.9(40000)` without the name of its interface, which has no slash itself.
+    let behind_interface = |word: &'_ str| -> usize { word.find('/').map_or(0, |at| at + 1) };
+    let from = before.rsplit(' ').find(|word| word.contains('/'))?;
+    let to = after.split(' ').next()?;
+    Some((from.get(behind_interface(from)..)?, to.get(behind_interface(to)..)?))
+}
+
+/// 304001: `user@192.0.2.9 Accessed URL 192.0.2.7:http://…`.
+fn accessed_ends(text: &str) -> Option<(&str, &str)> {
+    let (before, after) = text.split_once(" Accessed ")?;
+    let (_, reached) = after.split_once("URL ")?;
+    let bare = |word: &'_ str| -> usize { word.rfind('@').map_or(0, |at| at + 1) };
+    let host = reached.get(..reached.find(":http").or_else(|| reached.find(':'))?)?;
+    Some((before.get(bare(before)..)?, host.get(bare(host)..)?))
 }
 
 /// Who speaks to whom: the forms that sessions, connections and refusals use.
@@ -203,6 +243,14 @@ fn ends(text: &str, draft: &mut Draft<'_>) {
         end(local, draft, false);
     } else if text.contains("faddr ") {
         address_ends(text, draft);
+    } else if let Some((first, second)) = listed_ends(text).or_else(|| accessed_ends(text)) {
+        end(first, draft, true);
+        end(second, draft, false);
+    } else if let Some((own, far)) = between(text, ") between ", " (").and_then(|pair| pair.split_once(" and ")) {
+        // 602303, 602304: the end that packets come from stands first, so the direction tells whose it is.
+        let (own, far) = if text.contains(" inbound ") { (far, own) } else { (own, far) };
+        end(far, draft, true);
+        end(own, draft, false);
     } else if let Some((first, second)) = two_ends(text) {
         let outbound = text.starts_with("Built outbound ") || text.contains("Built stub outbound ");
         let (source, destination) = if outbound { (second, first) } else { (first, second) };
@@ -230,7 +278,10 @@ fn session_ends(text: &str, draft: &mut Draft<'_>) {
         behind(text, "user IP = ", ENDS),
         behind(text, "IP address: ", ENDS),
         behind(text, "from IP ", ENDS),
-        between(text, ", IP ", " has been created"),
+        between(text, ", IP ", " has been "),
+        between(text, ", IPv4 ", " has been "),
+        between(text, ", IPv6 ", " has been "),
+        bare_session(text).map(|(.., source)| source),
         between(text, ", Addr ", ","),
         behind(text, "(from ", ENDS),
         behind(text, "IP-User mapping ", ENDS),
@@ -276,19 +327,23 @@ fn is_end(word: &str) -> bool {
 
 fn split_end(word: &str) -> Option<(&str, Option<i64>)> {
     let word = word.trim_end_matches('.');
+    if let Some((ip, rest)) = word.split_once('(') {
+        let number = rest.split_once(')').and_then(|(number, _)| port(number));
+        return address(ip).map(|_| (ip, number));
+    }
     address_and_port(word).or_else(|| word.split_once(':').and_then(|(_, rest)| address_and_port(rest)))
 }
 
 fn end(word: &str, draft: &mut Draft<'_>, is_source: bool) {
     let event = &mut draft.event;
     let slot = if is_source { &mut event.source_port } else { &mut event.destination_port };
-    match split_end(word) {
-        Some((ip, port)) => {
-            *slot = slot.or(port);
-            if is_source { draft.source(ip) } else { draft.destination(ip) }
-        }
+    if let Some((ip, number)) = split_end(word) {
+        *slot = slot.or(number);
+        if is_source { draft.source(ip) } else { draft.destination(ip) }
+    } else {
         // A name for the address: the port still stands in the line.
-        None => *slot = slot.or(word.rsplit([':', '/']).next().and_then(|port| port.parse().ok())),
+        let last = word.rsplit([':', '/', '(']).next();
+        *slot = slot.or(last.and_then(|number| port(number.trim_end_matches(')'))));
     }
 }
 
@@ -304,8 +359,16 @@ fn address_ends(text: &str, draft: &mut Draft<'_>) {
 
 /// One end only: `with client IFC:a/p`, `from a`, `local-host IFC:a`, `configuration: a reading`, `remote-peer = a`.
 fn one_end(text: &str, draft: &mut Draft<'_>) {
-    const MARKS: [&str; 7] =
-        [" client ", " from (", " from ", "local-host ", "configuration: ", "remote-peer = ", "Address "];
+    const MARKS: [&str; 8] = [
+        " client ",
+        " from (",
+        " from laddr ",
+        " from ",
+        "local-host ",
+        "configuration: ",
+        "remote-peer = ",
+        "Address ",
+    ];
     let found = MARKS.iter().find_map(|mark| {
         let (_, rest) = text.split_once(mark)?;
         first_end(rest).filter(|word| is_end(word))
@@ -344,44 +407,6 @@ fn reason(text: &str) -> &str {
     named.unwrap_or("").trim().split("  ").next().unwrap_or("").trim_end_matches('.')
 }
 
-/// FTD 430001–430005: `Key: value, Key: value`. A comma inside a value is followed by no `Word: `.
-fn connection_event(text: &str, draft: &mut Draft<'_>) {
-    let mut rest = text;
-    while let Some((key, behind)) = rest.split_once(": ") {
-        let end = behind.match_indices(", ").map(|(at, _)| at).find(|at| behind.get(at + 2..).is_some_and(starts_pair));
-        let value = behind.get(..end.unwrap_or(behind.len())).unwrap_or(behind);
-        connection_key(key, value, draft);
-        draft.native(key, value);
-        let Some(next) = end.and_then(|at| behind.get(at + 2..)) else { break };
-        rest = next;
-    }
-}
-
-/// `Word: ` or `Two Words: ` at the start.
-fn starts_pair(text: &str) -> bool {
-    let length = text.bytes().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b' ').count();
-    length > 0 && text.get(length..).is_some_and(|rest| rest.starts_with(": "))
-}
-
-fn connection_key(key: &str, value: &str, draft: &mut Draft<'_>) {
-    let number = || value.parse::<i64>().ok().filter(|number| *number >= 0);
-    match key {
-        "SrcIP" => draft.source(value),
-        "DstIP" => draft.destination(value),
-        "SrcPort" => draft.event.source_port = number(),
-        "DstPort" => draft.event.destination_port = number(),
-        "InitiatorBytes" => draft.event.source_bytes = number(),
-        "ResponderBytes" => draft.event.destination_bytes = number(),
-        "ConnectionDuration" => draft.event.duration_ns = number().and_then(super::scan::seconds_ns),
-        "User" if !matches!(value, "Not Found" | "No Authentication Required" | "Unknown") => draft.user(value),
-        "URL" => {
-            let host = value.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
-            draft.event.destination_domain = host.map(str::to_owned);
-        }
-        _ => {}
-    }
-}
-
 fn meaning(code: &str, text: &str, draft: &Draft<'_>) -> Meaning {
     vpn_meaning(code, text, draft).or_else(|| admin_meaning(code, text)).unwrap_or_else(|| network_meaning(code, text))
 }
@@ -403,6 +428,7 @@ fn vpn_meaning(code: &str, text: &str, draft: &Draft<'_>) -> Option<Meaning> {
         "750006" if has_user => (Session, Action::SessionStart, Outcome::Success, "ipsec"),
         "750007" if has_user => (Session, Action::SessionEnd, Outcome::Success, "ipsec"),
         "713228" | "751025" => (Session, Action::AddressAssigned, Outcome::Success, "ipsec"),
+        "602303" | "602304" => (Session, Action::Other, Outcome::Success, "ipsec"),
         "716038" => (Authentication, Action::Other, Outcome::Success, "ssl"),
         "113029" | "113038" => (Session, Action::Other, Outcome::Failure, "ssl"),
         _ if code.starts_with("722") || code.starts_with("716") => (Session, Action::Other, Outcome::Unknown, "ssl"),

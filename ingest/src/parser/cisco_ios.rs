@@ -50,11 +50,22 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 fn find(body: &str) -> Option<Message<'_>> {
     let bytes = body.as_bytes();
     let head = bytes.get(..BEFORE_BYTES_MAX).unwrap_or(bytes);
-    memchr::memchr_iter(b'%', head).find_map(|at| {
-        let before = body.get(..at)?;
-        is_frame(before).then_some(())?;
-        read_mark(body.get(at + 1..)?, before)
-    })
+    memchr::memchr_iter(b'%', head)
+        .find_map(|at| {
+            let before = body.get(..at)?;
+            is_frame(before).then_some(())?;
+            read_mark(body.get(at + 1..)?, before)
+        })
+        .map(|message| inner(&message).unwrap_or(message))
+}
+
+/// `%IOSXE-6-PLATFORM: R0/0: cpp_cp: QFP:0.0 … %FW-6-DROP_PKT: text`: the forwarding engine's own message in another's.
+fn inner<'a>(message: &Message<'a>) -> Option<Message<'a>> {
+    if message.mnemonic != "PLATFORM" {
+        return None;
+    }
+    let (_, rest) = message.text.split_once('%')?;
+    read_mark(rest, message.before)
 }
 
 fn read_mark<'a>(rest: &'a str, before: &'a str) -> Option<Message<'a>> {
@@ -142,10 +153,7 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     if message.mnemonic == "SYSTEM_MSG" && linux_line(text, draft) {
         return;
     }
-    if message.mnemonic.starts_with("IPACCESSLOG")
-        || message.mnemonic.starts_with("ACCESSLOG")
-        || message.facility == "ACLLOG"
-    {
+    if message.mnemonic.contains("ACCESSLOG") || message.facility == "ACLLOG" {
         access_list(text, draft);
         return;
     }
@@ -172,18 +180,41 @@ fn linux_line(text: &str, draft: &mut Draft<'_>) -> bool {
         draft.event.process_name = Some(name.to_owned());
         draft.event.process_pid = pid.parse().ok();
     }
+    if let Some(understood) = pam_line(line, draft) {
+        return understood;
+    }
     if sshd::read(line, draft) {
         draft.rule("cisco_ios.nxos_sshd");
         return true;
     }
-    if let Some(rest) = line.strip_prefix("pam_aaa:Authentication failed") {
-        draft.source(behind(rest, "from ", &[' ']).unwrap_or(""));
-        draft.user(behind(rest, "user ", &[' ']).unwrap_or(""));
-        draft.kind(Category::Authentication, Action::Login);
-        draft.event.outcome = Some(Outcome::Failure);
-        return true;
-    }
     false
+}
+
+/// `pam_aaa:Authentication failed for user sato from a`, which tells of the refusal once; `pam_unix(aaa:auth)` and `Login
+/// failed` repeat it; `sato : TTY=… ; USER=root ; COMMAND=…`.
+fn pam_line(line: &str, draft: &mut Draft<'_>) -> Option<bool> {
+    let (user, action) = if let Some(rest) = line.strip_prefix("pam_aaa:Authentication failed") {
+        draft.source(behind(rest, "from ", &[' ']).unwrap_or(""));
+        (behind(rest, "user ", &[' ']), Action::Login)
+    } else if line.starts_with("pam_unix(") && line.contains("authentication failure;") {
+        draft.source(behind(line, " rhost=", &[' ']).unwrap_or(""));
+        (behind(line, " user=", &[' ']), Action::Other)
+    } else if let Some(rest) = line.strip_prefix("Login failed for user ") {
+        (rest.split(' ').next(), Action::Other)
+    } else if let Some((user, rest)) = line.trim_start().split_once(" : TTY=") {
+        draft.user(user);
+        draft.target_user(behind(rest, "USER=", &[' ']).unwrap_or(""));
+        draft.event.process_command_line = behind(rest, "COMMAND=", &[]).map(str::to_owned);
+        draft.kind(Category::Process, Action::Elevate);
+        draft.event.outcome = Some(Outcome::Success);
+        return Some(true);
+    } else {
+        return None;
+    };
+    draft.user(user.unwrap_or(""));
+    draft.kind(Category::Authentication, action);
+    draft.event.outcome = Some(Outcome::Failure);
+    Some(true)
 }
 
 /// `list NAME denied tcp a(p) (if mac) -> b(p), 1 packet`; NX-OS `Src IP: a, Dst IP: b, Src Port: p, …`.
@@ -322,6 +353,11 @@ fn far_end(text: &str, draft: &mut Draft<'_>) {
             rest.strip_prefix("port ").and_then(|rest| rest.split(' ').next()).and_then(port);
         return;
     }
+    if let Some((from, to)) = inspected_ends(text) {
+        source_end(from, draft);
+        destination_end(to, draft);
+        return;
+    }
     if let Some((from, to)) = text.split_once('[').and_then(|(_, inner)| inner.split_once(" -> ")) {
         source_end(from, draft);
         destination_end(to.split(']').next().unwrap_or(""), draft);
@@ -338,6 +374,15 @@ fn far_end(text: &str, draft: &mut Draft<'_>) {
     }
     draft.event.destination_port = between(text, "[localport: ", "]").and_then(port);
     draft.event.source_mac = between(text, "client (", ")").filter(|mac| mac.contains('.')).map(str::to_owned);
+}
+
+/// The firewall of IOS-XE: `initiator (a:p) … responder (b:p)`, `from GigabitEthernet1 a:p => b:p(target:class)`.
+fn inspected_ends(text: &str) -> Option<(&str, &str)> {
+    if let Some(pair) = between(text, "initiator (", ")").zip(between(text, "responder (", ")")) {
+        return Some(pair);
+    }
+    let (before, after) = text.split_once(" => ")?;
+    Some((before.rsplit(' ').next()?, after.split([' ', '(']).next()?))
 }
 
 type Meaning = (Category, Action, Outcome);
@@ -358,7 +403,7 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
         "INFO_FAILURE" if message.facility.contains("SSHD") => (Authentication, Action::Login, Failure),
         "INFO_GENERAL" if text.contains("Failed authentication") => (Authentication, Action::Login, Failure),
         "AAA_AUTH_ADMIN_USER" => (Authentication, Action::Login, succeeded()),
-        "LOGOUT" | "INFO_USER_LOGOUT" => (Authentication, Action::Logout, Success),
+        "LOGOUT" | "LOGOUT_C6K" | "INFO_USER_LOGOUT" => (Authentication, Action::Logout, Success),
         "SSH2_USERAUTH" | "SSH_USERAUTH" => (Authentication, Action::Other, succeeded()),
         "SSH2_CLOSE" | "SSH_CLOSE" | "TTY_EXPIRE_TIMER" => (Authentication, Action::Other, Unknown),
         // So many failures that logins are closed for a while.
@@ -380,6 +425,8 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
         "SUCCESS" if matches!(message.facility, "DOT1X" | "MAB" | "AUTHMGR" | "SESSION_MGR") => {
             (Authentication, Action::Other, Success)
         }
+        _ if message.facility == "FW" && text.contains("Drop") => (Network, Action::Deny, Failure),
+        _ if message.facility == "FW" => (Network, Action::Other, Unknown),
         "SIGNATURE" if message.facility == "IPS" => (Network, Action::Detect, Unknown),
         "SESSION_STATUS" | "IKEV2_SESSION_STATUS" | "VPN_TUNNEL_STATUS" if text.contains(" is UP") => {
             (Session, Action::SessionStart, Success)

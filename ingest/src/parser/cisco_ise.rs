@@ -13,7 +13,8 @@
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime, address};
-use super::scan::{count, known, port, word};
+use super::gateway::says;
+use super::scan::{behind, count, known, port, word};
 use crate::header::Header;
 use crate::stamp;
 
@@ -127,19 +128,22 @@ fn pairs(text: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
-    const SOURCES: [&str; 8] = [
+    const SOURCES: [&str; 9] = [
         "Calling-Station-ID",
         "Remote-Address",
         "AdminIPAddress",
         "EndpointIPAddress",
+        "IpAddress",
         "Device IP Address",
         "NAS-IP-Address",
         "Network device IP",
         "NAS IP Address",
     ];
     for name in ["AdminName", "UserName", "User", "User-Name", "Admin"] {
-        draft.user(fields.get(name));
+        // ISE writes this word for a name that it does not know.
+        draft.user(Some(fields.get(name)).filter(|name| *name != "INVALID").unwrap_or(""));
     }
+    shell_login(message.code, fields.get("OperationMessageText"), draft);
     for name in SOURCES {
         draft.source(fields.get(name));
     }
@@ -161,16 +165,33 @@ fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
     draft.event.outcome = Some(outcome);
 }
 
+/// 60080 to 60082: what its sshd wrote, `Failed password for sato from 192.0.2.9 port 40000 ssh2`.
+fn shell_login(code: &str, text: &str, draft: &mut Draft<'_>) {
+    if matches!(code, "60080" | "60081" | "60082") {
+        let user = behind(text, " for invalid user ", &[' ']).or_else(|| behind(text, " for ", &[' ']));
+        draft.user(user.unwrap_or(""));
+        draft.source(behind(text, " from ", &[' ']).unwrap_or(""));
+    }
+}
+
 type Meaning = (Category, Action, Outcome);
 
 fn meaning(message: &Message<'_>, fields: &Fields<'_, '_>) -> Meaning {
     use Category::{Authentication, Configuration, Host, Session};
-    let failed = message.title.contains("fail") || message.title.contains("reject") || message.title.contains("denied");
+    let failed = says(message.title, &["fail", "reject", "denied", "unsuccessful", "locked out"]);
     let outcome = if failed { Outcome::Failure } else { Outcome::Success };
     match (message.code, message.class) {
         ("51001", _) => (Authentication, Action::Login, Outcome::Success),
         ("51000", _) => (Authentication, Action::Login, Outcome::Failure),
-        ("51002" | "51003", _) => (Authentication, Action::Logout, Outcome::Success),
+        // Each cause of a refusal has its own number.
+        (code, "Administrator-Login") if code.starts_with("510") && failed => {
+            (Authentication, Action::Login, Outcome::Failure)
+        }
+        // 60080 is sshd's word for what 60115 tells of the command line; a refusal has the former alone.
+        ("60113" | "60115" | "60078" | "5231", _) => (Authentication, Action::Login, Outcome::Success),
+        ("60081" | "60082" | "60077" | "5418", _) => (Authentication, Action::Login, Outcome::Failure),
+        ("60084", _) => (Category::Iam, Action::AccountChange, outcome),
+        ("51002" | "51003" | "60114" | "60116" | "61077", _) => (Authentication, Action::Logout, Outcome::Success),
         (_, "Configuration-Changes") => (Configuration, Action::ConfigChange, outcome),
         (_, "Passed-Authentication") => (Authentication, login(fields), Outcome::Success),
         (_, "Failed-Attempt") => (Authentication, login(fields), Outcome::Failure),
@@ -217,6 +238,67 @@ mod tests {
         check(
             "INFO: Configuration Changed: Admin=sato; Object Type=EPPurgeScheduler; Object Name=x",
             &[("event.action", "config-change"), ("user.name", "sato")],
+        );
+    }
+
+    #[test]
+    fn each_door_of_the_box() {
+        let line = |code: &str, text: &str| {
+            format!(
+                "<181>Mar  3 09:00:00 ise1 CISE_Administrative_and_Operational_Audit 0000116901 1 0 2026-03-03 09:00:00.654 +09:00 0000116968 {code} NOTICE {text},"
+            )
+        };
+        for (code, text, action, outcome) in [
+            (
+                "51021",
+                "Administrator-Login: Administrator authentication failed. Wrong password., AdminIPAddress=192.0.2.9, AdminName=sato",
+                "login",
+                "failure",
+            ),
+            (
+                "60081",
+                "Administrator-Login: A SSH CLI user has attempted unsuccessfully to login, OperationMessageText=Failed password for sato from 192.0.2.9 port 36953 ssh2",
+                "login",
+                "failure",
+            ),
+            (
+                "60080",
+                "Administrator-Login: A SSH CLI user has successfully logged in, OperationMessageText=Accepted password for sato from 192.0.2.9 port 36953 ssh2",
+                "other",
+                "success",
+            ),
+            (
+                "60115",
+                "Administrator-Login: A CLI user has logged in from SSH, AdminIPAddress=192.0.2.9, AdminName=sato",
+                "login",
+                "success",
+            ),
+            (
+                "60116",
+                "Administrator-Login: A CLI user has logged out from SSH, AdminIPAddress=192.0.2.9, AdminName=sato",
+                "logout",
+                "success",
+            ),
+            (
+                "60077",
+                "MyDevices: MyDevices user authentication has failed, UserName=sato, IpAddress=192.0.2.9",
+                "login",
+                "failure",
+            ),
+        ] {
+            check(
+                line(code, text),
+                &[
+                    ("event.action", action),
+                    ("event.outcome", outcome),
+                    ("user.name", "sato"),
+                    ("source.ip", "192.0.2.9"),
+                ],
+            );
+        }
+        check(
+            line("5418", "Guest: Guest Authentication Failed, UserName=INVALID, IpAddress=192.0.2.9"),
+            &[("user.name", "-"), ("event.outcome", "failure"), ("source.ip", "192.0.2.9")],
         );
     }
 

@@ -177,9 +177,21 @@ fn event(code: &str, text: &str, draft: &mut Draft<'_>) {
         source_end(value(text, "peer_contact=").unwrap_or(""), draft);
         draft.event.vpn_type = Some("ipsec".to_owned());
         set(draft, Category::Session, Action::Other, Outcome::Unknown);
+    } else if let Some((own, far)) = tunnel_ends(text) {
+        draft.source(far);
+        draft.destination(own);
+        draft.event.vpn_type = Some("ipsec".to_owned());
+        set(draft, Category::Session, Action::Other, Outcome::Unknown);
     } else {
+        draft.source(value(text, "ip_src=").unwrap_or(""));
         set(draft, Category::Host, Action::Other, Outcome::Unknown);
     }
+}
+
+/// `IKE_SA name[7] established between a[id]...b[id]`: own end, far end.
+fn tunnel_ends(text: &str) -> Option<(&str, &str)> {
+    let (own, far) = behind(text, "IKE_SA ", &[])?.split_once(" between ")?.1.split_once("...")?;
+    Some((own.split('[').next()?, far.split('[').next()?))
 }
 
 fn remote_access(code: &str, text: &str, draft: &mut Draft<'_>) {
@@ -190,6 +202,7 @@ fn remote_access(code: &str, text: &str, draft: &mut Draft<'_>) {
     draft.source(behind(text, "connected from ", ends).unwrap_or(""));
     draft.source(behind(text, "Peer IP=", &[' ', ',', '\'']).unwrap_or("").trim_end_matches(':'));
     draft.assigned(behind(text, "local ip ", ends).unwrap_or(""));
+    draft.assigned(behind(text, "assigned IP ", ends).unwrap_or(""));
     draft.destination(behind(text, "Server IP=", &[' ', ',', '\'']).unwrap_or(""));
     draft.event.source_port = behind(text, "Peer port=", ends).and_then(port);
     draft.event.destination_port = behind(text, "Server port=", ends).and_then(port);
@@ -296,5 +309,17 @@ mod tests {
         {
             assert_eq!(parse(line.as_bytes()).module, None, "{line}");
         }
+    }
+
+    #[test]
+    fn tunnels_between_sites_and_clients_of_an_access_point() {
+        check(
+            "<134>1 1772496000.8 mx1 events Site-to-Site VPN: <net-1|241> IKE_SA net-1[241] established between 198.51.100.1[198.51.100.1]...203.0.113.9[192.168.1.2]",
+            &[("source.ip", "203.0.113.9"), ("destination.ip", "198.51.100.1"), ("vpn.type", "ipsec")],
+        );
+        check(
+            "<134>1 1772496000.8 ap1 events type=disassociation radio='1' client_mac='00:00:5E:00:53:01' ip_src='192.0.2.9' dhcp_server='192.0.2.1'",
+            &[("source.ip", "192.0.2.9"), ("destination.ip", "-")],
+        );
     }
 }

@@ -1,18 +1,57 @@
-//! `CyberArk` Digital Vault and Privileged Threat Analytics, as CEF.
+//! `CyberArk` Digital Vault and Privileged Threat Analytics, as CEF, and the Vault as JSON.
 //!
 //! Format: `CyberArk`, *Vault audit action codes* and the shipped XSL translators. Quirks this file owns:
 //! * The vendor is `Cyber-Ark` in the Vault's translator, `CyberArk` in PTA; values may stand in quotes.
 //! * The Vault writes the person's address into `shost`, the machine that is reached into `dhost`, and the account
 //!   that is used into `duser`.
+//! * A translator for Elastic writes `{"format":"elastic", … "syslog":{"audit_record":{"MessageID":"7","Issuer":"sato",
+//!   "Station":"192.0.2.9",…}}}`; `raw` repeats the record as XML and is passed over. Behind a gateway `Station` is still
+//!   the person's address.
 //! * The signature is the action's code; the name of the action never changes with the language.
 
 use monban_event::{Action, Category, Outcome};
 
 use super::cef;
-use super::draft::{Draft, address};
+use super::draft::{Draft, PayloadTime, address};
+use super::json;
+use super::scan::known;
 use crate::header::Header;
+use crate::stamp;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    as_json(header, draft) || as_cef(header, draft)
+}
+
+/// Where the members of a record stand in the object.
+const RECORD: &str = "syslog.audit_record.";
+
+fn as_json(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    let body = header.body.trim_start();
+    if !body.starts_with('{') || memchr::memmem::find(body.as_bytes(), b"\"audit_record\"").is_none() {
+        return false;
+    }
+    let Some(members) = json::members(body) else { return false };
+    let get = |name: &str| members.get(&format!("{RECORD}{name}")).unwrap_or("");
+    if !matches!(get("Vendor"), "Cyber-Ark" | "CyberArk") {
+        return false;
+    }
+    draft.product("cyberark", "cyberark.vault", "CyberArk", "Vault");
+    draft.rule("cyberark.json");
+    draft.event.code = known(get("MessageID"));
+    draft.event.observer_hostname = header.host.map(str::to_owned).or_else(|| known(get("Hostname")));
+    draft.time = stamp::read(get("IsoTimestamp")).map(|(stamp, _)| PayloadTime::Stamp(stamp));
+    draft.user(get("Issuer"));
+    draft.target_user(get("TargetUser"));
+    draft.source(get("Station"));
+    draft.reason(get("Reason"));
+    for (name, value) in members.iter().filter_map(|(name, value)| Some((name.strip_prefix(RECORD)?, value))) {
+        draft.native(name, value);
+    }
+    classify(get("MessageID"), get("Desc"), draft);
+    true
+}
+
+fn as_cef(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(record) = cef::find(header.body).filter(|record| {
         record.vendor.eq_ignore_ascii_case("Cyber-Ark") || record.vendor.eq_ignore_ascii_case("CyberArk")
     }) else {
@@ -108,5 +147,23 @@ mod tests {
             "<5>Mar  3 09:00:00 pta1 CEF:0|CyberArk|PTA|12.6|20|Privileged account anomaly|8|suser=yamada start=1700000000000",
             &[("event.action", "detect"), ("user.name", "yamada"), ("@timestamp", "2026-03-03T00:00:00.000000Z")],
         );
+    }
+
+    #[test]
+    fn the_vault_as_json() {
+        check(
+            r#"<5>1 2026-03-03T00:00:01Z VAULT {"format":"elastic","version":"1.0","raw":"<syslog/>","syslog":{"audit_record":{"IsoTimestamp":"2026-03-03T00:00:00Z","Hostname":"VAULT","Vendor":"Cyber-Ark","Product":"Vault","MessageID":"7","Desc":"Logon","Issuer":"vendor01","TargetUser":"","Station":"203.0.113.9","GatewayStation":"10.0.1.20"}}}"#,
+            &[
+                ("event.module", "cyberark"),
+                ("event.code", "7"),
+                ("event.action", "login"),
+                ("user.name", "vendor01"),
+                ("user.target.name", "-"),
+                ("source.ip", "203.0.113.9"),
+                ("observer.hostname", "VAULT"),
+                ("@timestamp", "2026-03-03T00:00:00.000000Z"),
+            ],
+        );
+        check(r#"{"audit_record":{"Vendor":"Other"}}"#, &[("observer.vendor", "-")]);
     }
 }

@@ -175,10 +175,12 @@ impl<'a> Keys<'a> {
             "xauthuser" => &mut self.xauthuser,
             "unauthuser" => &mut self.unauthuser,
             "group" => &mut self.group,
-            "ui" => &mut self.ui,
+            "ui" | "userfrom" => &mut self.ui,
             "remip" => &mut self.remip,
             "userip" => &mut self.userip,
             "srcip" | "src" => &mut self.srcip,
+            // Of FortiClient connections; elsewhere `ip` is the device's or anything.
+            "ip" if self.subtype == "endpoint" => &mut self.srcip,
             "srcport" | "src_port" => &mut self.srcport,
             "dstip" | "dst" => &mut self.dstip,
             "dstport" | "dst_port" => &mut self.dstport,
@@ -337,6 +339,11 @@ fn classify(keys: &Keys<'_>, draft: &mut Draft<'_>) {
         ("event", subtype) if subtype.starts_with("vpn") => classify_vpn(keys, draft),
         ("event", subtype) if subtype.starts_with("system") => classify_system(keys, draft),
         ("event", subtype) if subtype.starts_with("user") => classify_user(keys, draft),
+        // A manager's own: an object of its database was added, changed or taken away.
+        ("event", "objcfg") => {
+            draft.kind(Category::Configuration, Action::ConfigChange);
+            draft.event.outcome = Some(Outcome::Success);
+        }
         ("traffic", _) => classify_traffic(keys, draft),
         ("utm" | "virus" | "ips" | "anomaly" | "webfilter" | "dns" | "app-ctrl", _) => classify_utm(keys, draft),
         _ => classify_other(keys, draft),

@@ -39,7 +39,7 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         return false;
     }
     let (mut date, mut time, mut kind, mut action, mut status, mut message) = ("", "", "", "", "", "");
-    let mut device = "";
+    let (mut device, mut zone) = ("", "");
     for (key, value) in kv::pairs(line) {
         match key {
             "date" => date = value,
@@ -49,9 +49,13 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "status" => status = value,
             "msg" => message = value,
             "device_id" => device = value,
+            "tz" => zone = value,
+            "devname" => draft.event.observer_hostname = text(value),
+            // The managers say `operation` for what the others call `action`.
+            "operation" if action.is_empty() => action = value,
             "log_id" => draft.event.code = text(value),
             "user" if value != "mail" => draft.user(value),
-            "ui" => draft.source(between(value, "(", ")").unwrap_or("")),
+            "ui" | "userfrom" => draft.source(between(value, "(", ")").unwrap_or("")),
             "client_ip" | "src" => draft.source(value),
             "dst_ip" | "dst" => draft.destination(value),
             "reason" if value != "none" => draft.reason(value),
@@ -62,7 +66,7 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let (dataset, product) = product_of(device);
     draft.product("fortinet", dataset, "Fortinet", product);
     draft.rule("fortinet.fortimail");
-    draft.time = local_time(&format!("{date} {time}"), "");
+    draft.time = local_time(&format!("{date} {time}"), zone);
     relay(message, draft);
     mean(draft, mail_meaning(kind, action, status, message));
     true
@@ -242,5 +246,26 @@ mod tests {
             ],
         );
         check("date=2026-03-03 time=02:14:08 x=1", &[("observer.product", "-")]);
+    }
+
+    #[test]
+    fn managers_of_the_family() {
+        let line = |operation: &str| {
+            format!(
+                r#"<134>date=2026-03-03 time=09:00:00 tz="+0900" devname=fmg1 device_id=FMGVMSTM26000100 log_id=0001010018 type=event subtype=system pri=information desc="User login/logout successful" user="yamada" userfrom="GUI(192.0.2.9)" msg="user 'yamada' done" operation="{operation}""#
+            )
+        };
+        check(
+            line("login"),
+            &[
+                ("event.dataset", "fortinet.fortimanager"),
+                ("observer.hostname", "fmg1"),
+                ("event.action", "login"),
+                ("user.name", "yamada"),
+                ("source.ip", "192.0.2.9"),
+                ("@timestamp", "2026-03-03T00:00:00.000000Z"),
+            ],
+        );
+        check(line("logout"), &[("event.action", "logout")]);
     }
 }

@@ -25,10 +25,6 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     };
     if understood {
         on_host(header, draft, "ftp.log");
-        // A relayed line of the file has two stamps, and the tag between them looks like a host.
-        if is_own_file && header.host == Some("vsftpd") {
-            draft.event.host_name = header.relay.map(str::to_owned);
-        }
     }
     understood
 }

@@ -10,7 +10,7 @@
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
-use super::scan::{behind, between, known, source_end};
+use super::scan::{behind, between, known, port, source_end};
 use crate::header::Header;
 
 /// How far into a body the mark is looked for: a stack's role may stand before it.
@@ -58,8 +58,9 @@ fn read(text: &str) -> Option<(&str, Message<'_>)> {
 fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let text = message.text;
     for name in ["UserName", "User", "USER", "user"] {
-        draft.user(value(text, name).unwrap_or(""));
+        draft.user(value(text, name).unwrap_or("").trim_matches('"'));
     }
+    traffic_ends(text, draft);
     let users = [
         between(text, "SSH user ", " "),
         between(text, "for user ", " "),
@@ -79,6 +80,22 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let (category, action, outcome) = meaning(message);
     draft.kind(category, action);
     draft.event.outcome = Some(outcome);
+}
+
+/// Huawei's USG firewalls: `SrcIp=…, SrcPort=…`, `source-ip=…, source-port=…` or `SourceIP=…,SourcePort=…`.
+fn traffic_ends(text: &str, draft: &mut Draft<'_>) {
+    const FORMS: [[&str; 4]; 3] = [
+        ["SrcIp", "SrcPort", "DstIp", "DstPort"],
+        ["source-ip", "source-port", "destination-ip", "destination-port"],
+        ["SourceIP", "SourcePort", "DestinationIP", "DestinationPort"],
+    ];
+    let Some([from, from_port, to, to_port]) = FORMS.into_iter().find(|[_, _, to, _]| value(text, to).is_some()) else {
+        return;
+    };
+    draft.source(value(text, from).unwrap_or(""));
+    draft.destination(value(text, to).unwrap_or(""));
+    draft.event.source_port = value(text, from_port).and_then(port);
+    draft.event.destination_port = value(text, to_port).and_then(port);
 }
 
 /// `-Key=value` up to the next `-Key=` or `;`; `Key=value` of VRP up to `,` or `)`.
@@ -119,10 +136,21 @@ fn meaning(message: &Message<'_>) -> (Category, Action, Outcome) {
             (Configuration, Action::ConfigChange, outcome)
         }
         "SHELL_CMD" | "CMD" | "CMDRECORD" | "SHELL_CMDDENY" => (Configuration, Action::Other, outcome),
+        "POLICYPERMIT" | "POLICYDENY" | "SESSION_TEARDOWN" | "FILTER" => traffic(message),
         _ if message.module == "LOCAL" || message.mnemonic.contains("USER_ADD") => {
             (Iam, Action::AccountChange, outcome)
         }
         _ => (Host, Action::Other, Outcome::Unknown),
+    }
+}
+
+/// What a firewall let through or stopped.
+fn traffic(message: &Message<'_>) -> (Category, Action, Outcome) {
+    let blocks = value(message.text, "Action").is_some_and(|word| word.starts_with("Block"));
+    if blocks || message.mnemonic == "POLICYDENY" {
+        (Category::Network, Action::Deny, Outcome::Failure)
+    } else {
+        (Category::Network, Action::Allow, Outcome::Success)
     }
 }
 
@@ -168,6 +196,14 @@ mod tests {
                 ("user.name", "sato"),
                 ("source.ip", "192.0.2.7"),
             ],
+        );
+        check(
+            "Mar  3 2026 09:00:00 usg1 %%01POLICY/6/POLICYDENY(l):vsys=public, protocol=17, source-ip=203.0.113.9, source-port=2426, destination-ip=192.0.2.7, destination-port=3389, rule-name=default.",
+            &[("event.action", "deny"), ("source.ip", "203.0.113.9"), ("destination.port", "3389")],
+        );
+        check(
+            r#"2026/03/03 09:00:00 usg1 %%01URL/4/FILTER(l): The URL filtering policy was matched. (SyslogId=1, SrcIp=192.0.2.9, DstIp=198.51.100.7, SrcPort=5702, DstPort=80, User="unknown", Protocol=TCP, Action=Alert)"#,
+            &[("source.port", "5702"), ("destination.ip", "198.51.100.7"), ("user.name", "-")],
         );
         for line in ["100%% sure", "%%1", r#"{"a":"%%1793","b":"11/8/2021 10:09: x"}"#, "%%10A/9/B: x", "%%10//5/x"] {
             assert_eq!(parse(line.as_bytes()).module, None, "{line}");

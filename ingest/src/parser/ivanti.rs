@@ -38,6 +38,8 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some((who, message)) = rest.split_once("] - ").filter(|(who, _)| who.contains(")[")) else { return false };
     let (stamp, node) = before.rsplit_once(" - ").unwrap_or(("", before));
     let node = node.trim_start_matches("- ");
+    // A relay that took the header off leaves its `- - -` behind.
+    let stamp = stamp.trim_start_matches("- ");
     if address(source).is_none() || node.contains(' ') {
         return false;
     }
@@ -153,7 +155,9 @@ fn message_text(message: &str, draft: &mut Draft<'_>) {
     draft.event.vpn_type = Some("ssl".to_owned()).filter(|_| !code.starts_with("ADM"));
     let meaning = meaning(&code, message, draft);
     if meaning == ACCOUNT {
-        let target = behind(message, "username ", &[' ', '.', ',']).or_else(|| between(message, "user '", "'"));
+        // A name may hold dots; the one that ends the sentence is none of its.
+        let target = behind(message, "username ", &[' ', ',']).map(|name| name.trim_end_matches('.'));
+        let target = target.or_else(|| between(message, "user '", "'"));
         draft.target_user(target.unwrap_or(""));
     }
     if matches!(meaning, CONFIG | ACCOUNT | HOST) {
@@ -274,7 +278,8 @@ mod tests {
     fn older_boxes_have_a_tag_and_no_header() {
         for line in [
             "<134>Juniper: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
-            "<134>Mar  3 02:14:08 pcs9 PulseSecure: 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "<134>Mar  3 02:14:08 ive1 PulseSecure: 2026-03-03 02:14:08 - default - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
+            "- - - 2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
             "2026-03-03 02:14:08 - ive1 - [203.0.113.9] sato(Users)[R] - Login succeeded for sato/Users from 203.0.113.9.",
         ] {
             check(

@@ -20,7 +20,8 @@ use crate::stamp;
 const BEFORE_BYTES_MAX: usize = 256;
 
 /// What codes begin with; nobody else writes these.
-const PREFIXES: [&str; 36] = [
+const PREFIXES: [&str; 37] = [
+    "DOT1XD_",
     "RT_",
     "UI_",
     "SSHD_LOGIN",
@@ -131,14 +132,53 @@ fn uncoded<'a>(header: &Header<'a>) -> Option<Message<'a>> {
     let text = header.message;
     let is_shell = header.app == Some("rshd") && text.contains(" as ") && text.contains(": cmd='");
     let is_routing = header.app == Some("rpd") && text.starts_with("EVENT <");
-    (is_shell || is_routing).then_some(Message { code: "", text, structured: "", time: None, host: None })
+    let is_exchange = header.app == Some("kmd") && is_exchange(text);
+    if let Some(text) = filter_line(header) {
+        return Some(Message { code: "PFE_FW_SYSLOG_IP", text, structured: "", time: None, host: None });
+    }
+    (is_shell || is_routing || is_exchange).then_some(Message {
+        code: "",
+        text,
+        structured: "",
+        time: None,
+        host: None,
+    })
+}
+
+/// `FW: ge-0/0/0.0 D tcp a b 1024 80 (1 packets)`, from the routing engine's kernel without a code, or behind the name of
+/// the card with one.
+fn filter_line<'a>(header: &Header<'a>) -> Option<&'a str> {
+    let text = header.message;
+    let coded = || text.split_once(" PFE_FW_SYSLOG_IP: ").filter(|(card, _)| !card.contains(' ')).map(|(_, text)| text);
+    let filter = Some(text).filter(|text| text.starts_with("FW: ")).or_else(coded)?;
+    let mut words = filter.split_ascii_whitespace().skip(2);
+    let is_verb = matches!(words.next(), Some("A" | "D" | "R"));
+    is_verb.then(|| words.nth(1).and_then(super::draft::address)).flatten().map(|_| filter)
+}
+
+fn is_exchange(text: &str) -> bool {
+    text.starts_with("IKE negotiation ") || text.starts_with("IPSec negotiation ")
+}
+
+/// `IKE negotiation failed with error: text. … Local: a/p, Remote: b/p, …`
+fn exchange(text: &str, draft: &mut Draft<'_>) {
+    let end = |mark: &str| behind(text, mark, &[',', ' '])?.split_once('/');
+    if let Some((ip, number)) = end(" Remote: ") {
+        draft.source(ip);
+        draft.event.source_port = port(number);
+    }
+    if let Some((ip, number)) = end(" Local: ") {
+        draft.destination(ip);
+        draft.event.destination_port = port(number);
+    }
+    draft.reason(between(text, "with error: ", ". ").unwrap_or(""));
 }
 
 fn parameter(name: &str, value: &str, draft: &mut Draft<'_>) {
     let event = &mut draft.event;
     match name {
         "source-address" | "client-ip" | "client-address" | "remote-address" | "peer-address" => draft.source(value),
-        "destination-address" => draft.destination(value),
+        "destination-address" | "local-address" => draft.destination(value),
         "source-port" => event.source_port = port(value),
         "destination-port" => event.destination_port = port(value),
         "username" | "user-name" | "user" => draft.user(value),
@@ -183,6 +223,9 @@ fn text_form(message: &Message<'_>, draft: &mut Draft<'_>) {
     }
     connection(between(text, "ssh-connection '", "'").unwrap_or(""), draft);
     flow_ends(text, draft);
+    if is_exchange(text) {
+        exchange(text, draft);
+    }
     filter_ends(message.code, text, draft);
     for mark in
         ["from host '", "from host ", "Remote gateway: ", "source: ", "sender ip/mac ", "client-ip ", "VPN ", "@"]
@@ -245,6 +288,12 @@ type Meaning = (Category, Action, Outcome);
 
 fn meaning(message: &Message<'_>, draft: &mut Draft<'_>) -> Meaning {
     let code = message.code;
+    if is_exchange(message.text) && code.is_empty() {
+        draft.event.vpn_type = Some("ipsec".to_owned());
+        let failed = message.text.contains(" failed ");
+        let outcome = if failed { Outcome::Failure } else { Outcome::Success };
+        return (Category::Session, Action::Other, outcome);
+    }
     if code.starts_with("DYNAMIC_VPN_") || code.starts_with("KMD_") {
         return tunnel(message, draft);
     }
@@ -317,8 +366,11 @@ fn traffic(message: &Message<'_>, draft: &Draft<'_>) -> Meaning {
         let denies = matches!(verb, "D" | "R");
         let outcome = if denies { Outcome::Failure } else { Outcome::Success };
         (Network, if denies { Action::Deny } else { Action::Allow }, outcome)
-    } else if is(&["FWAUTH_"]) {
-        let failed = code.contains("FAIL") || code.contains("REJECT");
+    } else if is(&["FWAUTH_", "DOT1XD_"]) {
+        if code.starts_with("DOT1XD_") && !code.contains("AUTH") {
+            return (Host, Action::Other, Outcome::Unknown);
+        }
+        let failed = ["FAIL", "REJECT", "DEAUTH", "NOT_"].iter().any(|word| code.contains(word));
         (Category::Authentication, Action::Other, if failed { Outcome::Failure } else { Outcome::Success })
     } else {
         (Host, Action::Other, Outcome::Unknown)
@@ -435,5 +487,39 @@ mod tests {
         ] {
             assert_ne!(parse(line.as_bytes()).module.as_deref(), Some("juniper"), "{line}");
         }
+    }
+
+    #[test]
+    fn exchanges_and_filters_without_a_code() {
+        check(
+            "<27>1 2026-03-03T09:00:00.984+09:00 srx1 kmd 9159 - - IKE negotiation failed with error: Timed out. IKE Version: 1, VPN: V1 Gateway: G1, Local: 198.51.100.1/500, Remote: 203.0.113.9/4500, Local IKE-ID: Not-Available, Remote IKE-ID: Not-Available, VR-ID: 5: Role: Initiator",
+            &[
+                ("source.ip", "203.0.113.9"),
+                ("source.port", "4500"),
+                ("destination.ip", "198.51.100.1"),
+                ("event.outcome", "failure"),
+                ("event.reason", "Timed out"),
+                ("vpn.type", "ipsec"),
+            ],
+        );
+        for line in [
+            "<158>1 2026-03-03T09:00:00.102+09:00 srx1 kernel - - - FW: ge-0/0/0.14 D udp 203.0.113.9 192.0.2.7 49153 53 ",
+            "<158>1 2026-03-03T09:00:00.102+09:00 srx1 - - - - node1.fpc0 PFE_FW_SYSLOG_IP: FW: reth5.175 D udp 203.0.113.9 192.0.2.7 49153 53 (1 packets)",
+        ] {
+            check(
+                line,
+                &[
+                    ("event.code", "PFE_FW_SYSLOG_IP"),
+                    ("source.ip", "203.0.113.9"),
+                    ("destination.port", "53"),
+                    ("event.action", "deny"),
+                ],
+            );
+        }
+        check("<6>Mar  3 09:00:00 pc1 kernel: FW: something else entirely", &[("event.module", "-")]);
+        check(
+            "<30>1 2026-03-03T09:00:00.731+09:00 sw1 dot1xd 15960 DOT1XD_USR_AUTHENTICATED [junos@2636.1.1.1.2.18 username=\"sato\" interface-name=\"ge-0/0/1.0\"]",
+            &[("user.name", "sato"), ("event.outcome", "success"), ("event.category", "authentication")],
+        );
     }
 }

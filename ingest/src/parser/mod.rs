@@ -76,6 +76,7 @@ mod sonicwall;
 mod sophos;
 mod squid;
 mod sshd;
+mod stormshield;
 mod symantec;
 mod synology;
 #[cfg(test)]
@@ -216,6 +217,7 @@ const PARSERS: &[Parser] = &[
     ubiquiti::parse,
     hpe_comware::parse,
     sonicwall::parse,
+    stormshield::parse,
     watchguard::parse,
     sophos::parse,
     ivanti::parse,

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use monban_event::{Action, Category, Outcome};
 
-use super::draft::{Draft, PayloadTime};
+use super::draft::{Draft, PayloadTime, address};
 use super::gateway::{
     ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, STEP, count, failed,
     mean, port, says, text,
@@ -30,6 +30,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if found {
         draft.product("citrix", "citrix.netscaler", "Citrix", "NetScaler");
         draft.event.observer_hostname = draft.event.observer_hostname.take().or(header.host.map(str::to_owned));
+        // A box without a name leaves its place empty, and the packet engine slides into it.
+        draft.event.observer_hostname.take_if(|host| host.contains("-PPE-"));
     }
     found
 }
@@ -127,7 +129,8 @@ fn message(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         // An SDX puts the instance behind its own tag.
         draft.event.observer_hostname = text(word(header.message).0);
     }
-    if header.host.is_none() && draft.time.is_none() {
+    let is_unnamed = header.host.is_none_or(|host| address(host).is_some());
+    if is_unnamed && draft.time.is_none() {
         own_header(found.before, draft);
     }
     draft.event.code = Some(found.event.to_owned());
@@ -155,7 +158,7 @@ fn fill(feature: &str, found: &Message<'_>, draft: &mut Draft<'_>) {
     let mut command = "";
     let mut status = "";
     for part in parts(found.text) {
-        let (key, value) = key_of(part);
+        let (key, value) = key_of(without_labels(part));
         match key {
             "Command" => command = value,
             "Status" => status = value,
@@ -201,6 +204,15 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     .take(monban_event::limits::NATIVE_FIELDS_MAX)
 }
 
+/// `[TECHSUPPORT][LAUNCH] User sato`: newer releases put labels before a pair.
+fn without_labels(part: &str) -> &str {
+    let mut rest = part;
+    while let Some((_, behind)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        rest = behind.trim_start();
+    }
+    if rest.is_empty() { part } else { rest }
+}
+
 /// `Start Time 03/03/2026:…`, `SessionId: 77`, `Client_ip 203.0.113.9`, `Failure_reason "…"`.
 fn key_of(part: &str) -> (&str, &str) {
     for key in ["Start Time", "End Time", "Delink Time"] {
@@ -232,6 +244,8 @@ fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
                 draft.event.destination_port = number;
             }
         }
+        "VserverServiceIP" => draft.destination(value),
+        "VserverServicePort" => draft.event.destination_port = port(value),
         "Intranet_ip" | "IntranetIP" | "Assigned_ip" => draft.assigned(value),
         "Total_bytes_send" => draft.event.source_bytes = count(value),
         "Total_bytes_recv" => draft.event.destination_bytes = count(value),

@@ -226,6 +226,13 @@ fn control(text: &str, draft: &mut Draft<'_>) -> Meaning {
 fn login(text: &str, draft: &mut Draft<'_>) -> Meaning {
     let quoted_name = between(text, "username '", "'").or_else(|| between(text, "user '", "'"));
     draft.user(quoted_name.unwrap_or(""));
+    // `TLS Error: cannot locate HMAC in incoming packet from [AF_INET]203.0.113.9:1194`: no session yet names the sender.
+    if text.starts_with("TLS Error: ")
+        && let Some((ip, number)) = behind(text, " from [AF_INET]", &[' ', ',']).and_then(address_and_port)
+    {
+        draft.source(ip);
+        draft.event.source_port = draft.event.source_port.or(number);
+    }
     if text.starts_with("TLS Auth Error") {
         draft.reason(text.split_once(": ").map_or("", |(_, reason)| reason));
         LOGIN_REFUSED

@@ -110,12 +110,15 @@ fn is_vendor(vendor: &str) -> bool {
 fn read_csv(body: &str) -> Option<Row<'_>> {
     let body = body.trim_start_matches([':', ' ']);
     let (number, rest) = body.split_once(',')?;
-    if number.len() > 2 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+    // A firewall writes 1; the logging service a number of the tenant's, and its times in RFC 3339.
+    if number.len() > 20 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let mut fronts = rest.splitn(4, ',');
     let (received, _, kind) = (fronts.next()?, fronts.next()?, fronts.next()?);
-    let (front, back) = columns(kind).filter(|_| received.contains('/') && received.contains(':'))?;
+    let (front, back) = columns(kind).filter(|_| {
+        received.contains(':') && (number.len() <= 2 && received.contains('/') || received.contains('T'))
+    })?;
     let mut values = csv::values(fronts.next()?, b',');
     let subtype = values.next().unwrap_or_default();
     let (_, generated) = (values.next(), values.next().unwrap_or_default());

@@ -44,10 +44,10 @@ fn parse_pairs(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-/// `id=` bare, and the three keys that every line of the reference has.
+/// `id=` bare, and keys that every line of the reference has; a few of its messages have no number.
 fn is_ours(line: &str) -> bool {
     let has = |key: &str| memchr::memmem::find(line.as_bytes(), key.as_bytes()).is_some();
-    line.starts_with("id=") && !line.starts_with("id=\"") && has(" sn=") && has(" fw=") && has(" m=")
+    line.starts_with("id=") && !line.starts_with("id=\"") && has(" sn=") && has(" fw=") && (has(" m=") || has(" msg="))
 }
 
 /// The values that decide something.
@@ -126,7 +126,9 @@ fn fill(keys: &Keys<'_>, draft: &mut Draft<'_>) {
     let (dataset, product) = if is_gateway { ("sonicwall.sma", "SMA") } else { ("sonicwall.firewall", "SonicOS") };
     draft.product("sonicwall", dataset, "SonicWall", product);
     draft.event.code = Some(keys.code.to_owned()).filter(|code| !code.is_empty());
-    draft.user(keys.user.trim_matches('"'));
+    // `Unknown (SSO failed)` and its like say that nobody was named.
+    let user = Some(keys.user.trim_matches('"')).filter(|user| !user.starts_with("Unknown ("));
+    draft.user(user.unwrap_or(""));
     draft.event.source_port = end(keys.src, keys.src_v6, draft, true).or_else(|| port(keys.src_port));
     draft.event.destination_port = end(keys.dst, keys.dst_v6, draft, false).or_else(|| port(keys.dst_port));
     draft.assigned(keys.assigned);
@@ -199,7 +201,7 @@ fn meaning(keys: &Keys<'_>) -> Meaning {
 fn traffic(keys: &Keys<'_>) -> Meaning {
     let denied = says(keys.action, &["drop", "deny", "block"])
         || says(keys.text, &["dropped", "denied", "blocked", "rejected", "discarded"]);
-    if says(keys.text, &["detection", "prevention", "attack", "virus", "possible port scan", "spoof"]) {
+    if says(keys.text, &["detection", "prevention", "attack", "virus", "scan detected", " flood on ", "spoof"]) {
         let outcome = if denied { Outcome::Failure } else { Outcome::Unknown };
         (Category::Network, Action::Detect, outcome)
     } else if denied {
@@ -322,5 +324,17 @@ mod tests {
         for line in [r#"id="2001" severity="info" sn=1 fw=2 m=3"#, "id=1 a=2"] {
             check(line, &[("observer.product", "-")]);
         }
+    }
+
+    #[test]
+    fn nobody_and_no_number() {
+        check(
+            r#"<134> id=firewall sn=18B1 time="2026-03-03 09:00:00" fw=192.0.2.1 pri=6 m=98 msg="Connection Opened" src=192.0.2.9:52379:X0 dst=198.51.100.7:443:X1 usr="Unknown (SSO failed)""#,
+            &[("user.name", "-"), ("source.ip", "192.0.2.9")],
+        );
+        check(
+            r#"id=firewall sn=18B1 time="2026-03-03 09:00:00" fw=192.0.2.1 pri=5 msg="Unhandled link-local packet dropped" srcV6=2001:db8::9 dstV6=2001:db8::7 proto=udp/65535"#,
+            &[("event.module", "sonicwall"), ("event.code", "-"), ("source.ip", "2001:db8::9")],
+        );
     }
 }

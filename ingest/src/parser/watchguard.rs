@@ -15,7 +15,7 @@ use monban_event::{Action, Category, Outcome};
 use super::draft::{Draft, PayloadTime, address};
 use super::gateway::{
     ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION_END, SESSION_START,
-    STEP, count, head, mean, name_device, port, says,
+    STEP, STEP_REFUSED, count, head, mean, name_device, port, says,
 };
 use super::scan::{behind, between, seconds_ns};
 use crate::header::Header;
@@ -159,9 +159,29 @@ fn prose(id: &str, text: &str, draft: &mut Draft<'_>) {
         .or_else(|| between(text, "WSM User ", " from "))
         .or_else(|| between(text, " user ", " from "))
         .or_else(|| between(text, "User ", " from "))
-        .or_else(|| between(text, " by ", " from "));
+        .or_else(|| between(text, " by ", " from "))
+        .or_else(|| behind(text, " by user ", &[' ']))
+        .or_else(|| between(text, ": user ", " "))
+        .or_else(|| between(text, "Management user ", " "))
+        // `yamada added feature key '…'`
+        .or_else(|| {
+            ["added", "removed"]
+                .iter()
+                .find_map(|verb| text.split_once(&format!(" {verb} feature key")))
+                .map(|(name, _)| name)
+        });
     if let Some(name) = named.filter(|name| !name.contains(' ')) {
         person(name, draft);
+    }
+    // `User sato is locked out`: a lock is done to somebody.
+    if let Some(name) = between(text, "User ", " is locked out").or_else(|| between(text, "User ", " is unlocked")) {
+        draft.target_user(name);
+    }
+    if let Some(ip) = behind(text, "Source IP: ", &[' ']) {
+        draft.source(ip);
+        draft.destination(behind(text, "Destination IP: ", &[' ']).unwrap_or(""));
+        draft.event.source_port = behind(text, "Source Port: ", &[' ']).and_then(port);
+        draft.event.destination_port = behind(text, "Destination Port: ", &[' ']).and_then(port);
     }
     for mark in [
         " from ",
@@ -203,6 +223,13 @@ fn meaning(id: &str, text: &str, is_remote: bool) -> Meaning {
         "11000004" if is_remote => STEP,
         "11000004" => LOGIN,
         "11000005" => LOGIN_REFUSED,
+        "11000007" => (Category::Authentication, Action::Detect, Outcome::Unknown),
+        "1100000C" | "1100000D" | "1100000E" => STEP_REFUSED,
+        // An administrator's own change to the configuration, and keys that switch functions on.
+        "01010001" | "01010002" | "01020001" | "01020002" | "15000000" => CONFIG,
+        _ if says(text, &["apt threat", "malware", "virus detected"]) => {
+            (Category::Malware, Action::Detect, Outcome::Unknown)
+        }
         _ if says(text, &["rejected", "login failed"]) && says(text, &["log in", "login", "authentication"]) => {
             LOGIN_REFUSED
         }
@@ -305,6 +332,41 @@ mod tests {
         check(
             r#"<142>Mar  3 11:14:08 fb1 80BE (2026-03-03T02:14:08) sessiond[1]: msg_id="3E00-0002" Management user yamada@Firebox-DB from 192.0.2.9 logged in"#,
             &[("event.action", "login"), ("vpn.type", "-"), ("user.name", "yamada"), ("source.ip", "192.0.2.9")],
+        );
+    }
+
+    #[test]
+    fn who_changed_and_who_was_locked() {
+        let line = |text: &str| format!("<142>Mar  3 11:14:08 fb1 80BE (2026-03-03T02:14:08) sessiond[1]: {text}");
+        check(
+            line(
+                r#"msg_id="0101-0001" Management user yamada@Firebox-DB from 192.0.2.9 modified Blocked Sites Exceptions"#,
+            ),
+            &[("event.action", "config-change"), ("user.name", "yamada"), ("source.ip", "192.0.2.9")],
+        );
+        check(
+            line(r#"msg_id="0102-0001" yamada added feature key 'AAAA'"#),
+            &[("event.action", "config-change"), ("user.name", "yamada")],
+        );
+        check(
+            line(r#"msg_id="1100-0007" User sato is locked out briefly after 3 login failures"#),
+            &[("event.action", "detect"), ("user.name", "-"), ("user.target.name", "sato")],
+        );
+        check(
+            line(
+                r#"msg_id="1100-000D" Authentication of user [sato@radius] failed. Both primary and secondary servers are unavailable."#,
+            ),
+            &[("event.action", "other"), ("event.outcome", "failure"), ("user.name", "sato")],
+        );
+        check(
+            line(r#"msg_id="7001-0002" Mobile device 1-2: user sato logged in."#),
+            &[("event.action", "login"), ("user.name", "sato")],
+        );
+        check(
+            line(
+                r#"msg_id="0F01-0015" APT threat notified. Details='Policy Name: P Reason: r Source IP: 192.0.2.9 Source Port: 43130 Destination IP: 198.51.100.7 Destination Port: 443 Proxy Type: HTTP'"#,
+            ),
+            &[("event.category", "malware"), ("source.ip", "192.0.2.9"), ("destination.port", "443")],
         );
     }
 

@@ -174,3 +174,47 @@ fn tunnels() {
         &[("event.action", "session-start"), ("vpn.type", "ssl"), ("user.name", "vendor01")],
     );
 }
+
+#[test]
+fn the_firewall_inside_ios_xe() {
+    let platform =
+        "<190>33: 34: Mar  3 2026 09:00:00.412 JST: %IOSXE-6-PLATFORM: R0/0: cpp_cp: QFP:0.0 Thread:001 TS:1";
+    check(
+        format!(
+            "{platform} %FW-6-SESS_AUDIT_TRAIL: (target:class) (IN:OUT):Stop dns session: initiator (192.0.2.9:33207) sent 48 bytes -- responder (198.51.100.7:53) sent 40 bytes"
+        ),
+        &[
+            ("event.code", "SESS_AUDIT_TRAIL"),
+            ("source.ip", "192.0.2.9"),
+            ("source.port", "33207"),
+            ("destination.ip", "198.51.100.7"),
+            ("destination.port", "53"),
+        ],
+    );
+    check(
+        format!(
+            "{platform} %FW-6-DROP_PKT: Dropping tcp pkt from GigabitEthernet1 192.0.2.9:53836 => 198.51.100.7:80(target:class)-(IN:OUT) due to Policy drop"
+        ),
+        &[("event.action", "deny"), ("source.port", "53836"), ("destination.ip", "198.51.100.7")],
+    );
+    check(
+        "<182>5: Mar  3 09:00:00: %FMANFP-6-IPV6ACCESSLOGP: R0/0: fman_fp_image: list A1 denied udp 2001:db8::9(38370) -> 2001:db8::7(3370), 1 packet",
+        &[("event.action", "deny"), ("source.ip", "2001:db8::9"), ("destination.port", "3370")],
+    );
+}
+
+#[test]
+fn lines_of_the_linux_below_nxos() {
+    check(
+        "<187>n9k1: 2026 Mar  3 09:00:00 JST: %AUTHPRIV-3-SYSTEM_MSG: pam_aaa:Authentication failed for user sato from 192.0.2.9 - sshd[10021]",
+        &[("event.action", "login"), ("event.outcome", "failure"), ("user.name", "sato"), ("source.ip", "192.0.2.9")],
+    );
+    check(
+        "<187>n9k1: 2026 Mar  3 09:00:00 JST: %AUTHPRIV-5-SYSTEM_MSG: pam_unix(aaa:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=sato - aaad",
+        &[("event.action", "other"), ("event.outcome", "failure"), ("user.name", "sato"), ("source.ip", "-")],
+    );
+    check(
+        "<187>n9k1: 2026 Mar  3 09:00:00 JST: %AUTHPRIV-5-SYSTEM_MSG:    sato : TTY=pts/0 ; PWD=/var ; USER=root ; COMMAND=/bin/ls - sudo",
+        &[("event.action", "elevate"), ("user.name", "sato"), ("user.target.name", "root")],
+    );
+}
