@@ -67,6 +67,15 @@ fn is_ours(text: &str) -> bool {
     begins
         && MARKS.iter().any(|mark| text.starts_with(mark))
         && (!text.starts_with("LAN") || matches!(text.as_bytes().get(4), Some(b'(' | b':' | b' ')))
+        && (!text.starts_with("Log") || is_by_method(text))
+}
+
+/// `Login failed for SSH: …`, `Logout from Serial`: what is named is a way in, in capitals; elsewhere it is an account.
+fn is_by_method(text: &str) -> bool {
+    let behind = text.split_once(" for ").or_else(|| text.split_once(" from ")).map_or("", |(_, behind)| behind);
+    let method = behind.split([':', ' ']).next().unwrap_or("");
+    method == "Serial"
+        || (!method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()))
 }
 
 fn read(text: &str, draft: &mut Draft<'_>) {
