@@ -90,7 +90,8 @@ impl<'a> Keys<'a> {
             let value = value.trim_matches('"');
             let slot = match key.to_ascii_lowercase().as_str() {
                 "src" | "srcip" | "src_ip" | "sourceip" | "source_ip" | "source.ip" | "client_ip" | "clientip"
-                | "remote_ip" | "remip" | "src_addr" | "srcaddr" | "source_address" => &mut keys.source,
+                | "remote_ip" | "remip" | "remote_addr" | "remoteaddr" | "client.ip" | "src_addr" | "srcaddr"
+                | "source_address" => &mut keys.source,
                 "srcport" | "src_port" | "spt" | "sport" | "source_port" | "source.port" => &mut keys.source_port,
                 "dst" | "dstip" | "dst_ip" | "destip" | "dest_ip" | "destinationip" | "destination_ip"
                 | "destination.ip" | "dst_addr" | "dstaddr" => &mut keys.destination,

@@ -10,7 +10,7 @@
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
-use super::scan::{behind, between, known, source_end};
+use super::scan::{behind, between, known, port, source_end};
 use crate::header::Header;
 
 /// How far into a body the mark is looked for: a stack's role may stand before it.
@@ -58,7 +58,7 @@ fn read(text: &str) -> Option<(&str, Message<'_>)> {
 fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let text = message.text;
     for name in ["UserName", "User", "USER", "user"] {
-        draft.user(value(text, name).unwrap_or(""));
+        draft.user(value(text, name).unwrap_or("").trim_matches('"'));
     }
     let users = [
         between(text, "SSH user ", " "),
@@ -70,6 +70,7 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     for name in ["IPAddr", "Ip", "IP", "UserIP", "SourceIP"] {
         draft.source(value(text, name).unwrap_or(""));
     }
+    ends(message, draft);
     for mark in ["IP: ", " from "] {
         source_end(behind(text, mark, &[' ', ')', ',']).unwrap_or("").trim_end_matches('.'), draft);
     }
@@ -79,6 +80,24 @@ fn fill(message: &Message<'_>, draft: &mut Draft<'_>) {
     let (category, action, outcome) = meaning(message);
     draft.kind(category, action);
     draft.event.outcome = Some(outcome);
+}
+
+/// The ends of a firewall's session (USG): three spellings, by module. `POLICYPERMIT` and `POLICYDENY` are verdicts.
+fn ends(message: &Message<'_>, draft: &mut Draft<'_>) {
+    let first = |names: [&str; 3]| names.iter().find_map(|name| plain(message.text, name)).unwrap_or("");
+    draft.source(first(["SrcIp", "source-ip", "SourceIP"]));
+    draft.destination(first(["DstIp", "destination-ip", "DestinationIP"]));
+    if draft.event.destination_ip.is_some() {
+        draft.event.source_port = port(first(["SrcPort", "source-port", "SourcePort"]));
+        draft.event.destination_port = port(first(["DstPort", "destination-port", "DestinationPort"]));
+    }
+}
+
+/// `Key=value` where keys themselves may hold `-`.
+fn plain<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split([',', '('])
+        .find_map(|pair| pair.trim_start().strip_prefix(name)?.strip_prefix('='))
+        .map(|value| value.trim_end_matches(['.', ')']).trim_matches('"'))
 }
 
 /// `-Key=value` up to the next `-Key=` or `;`; `Key=value` of VRP up to `,` or `)`.
@@ -118,6 +137,8 @@ fn meaning(message: &Message<'_>) -> (Category, Action, Outcome) {
         "CFGMAN_CFGCHANGED" | "CFG_CHANGED" | "CFGCHANGED" | "CFG_SAVE_SUCCESS" => {
             (Configuration, Action::ConfigChange, outcome)
         }
+        "POLICYPERMIT" => (Category::Network, Action::Allow, Outcome::Success),
+        "POLICYDENY" => (Category::Network, Action::Deny, Outcome::Failure),
         "SHELL_CMD" | "CMD" | "CMDRECORD" | "SHELL_CMDDENY" => (Configuration, Action::Other, outcome),
         _ if message.module == "LOCAL" || message.mnemonic.contains("USER_ADD") => {
             (Iam, Action::AccountChange, outcome)
@@ -129,6 +150,29 @@ fn meaning(message: &Message<'_>) -> (Category, Action, Outcome) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{check, parse};
+
+    #[test]
+    fn firewalls() {
+        let ends = [
+            ("source.ip", "203.0.113.9"),
+            ("source.port", "2426"),
+            ("destination.ip", "192.0.2.1"),
+            ("destination.port", "443"),
+            ("user.name", "-"),
+            ("observer.hostname", "fw9"),
+        ];
+        for text in [
+            "%%01POLICY/6/POLICYDENY(l):vsys=public, protocol=6, source-ip=203.0.113.9, source-port=2426, \
+             destination-ip=192.0.2.1, destination-port=443, time=2026/3/3 9:00:00, source-zone=untrust, rule-name=a b.",
+            "%%01SECLOG/6/SESSION_TEARDOWN(l):IPVer=4,Protocol=tcp,SourceIP=203.0.113.9,DestinationIP=192.0.2.1,\
+             SourcePort=2426,DestinationPort=443,BeginTime=1772496000,PolicyName=a.",
+            "%%01URL/4/FILTER(l): The URL filtering policy was matched. (SyslogId=1, SrcIp=203.0.113.9, DstIp=192.0.2.1, \
+             SrcPort=2426, DstPort=443, User=\"unknown\", Action=Alert)",
+        ] {
+            check(format!("2026-03-03 09:00:00 fw9 {text}"), &ends);
+        }
+        check("2026-03-03 09:00:00 fw9 %%01POLICY/6/POLICYDENY(l):source-ip=203.0.113.9", &[("event.action", "deny")]);
+    }
 
     #[test]
     fn comware() {
