@@ -87,6 +87,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod thales;
+mod trellix;
 mod trendmicro;
 mod ubiquiti;
 mod veeam;
@@ -242,6 +243,7 @@ const PARSERS: &[Parser] = &[
     ossec::parse,
     buffalo::parse,
     qnap::parse,
+    trellix::parse,
     trendmicro::parse,
     cyberark::parse,
     kaspersky::parse,
