@@ -6,7 +6,7 @@
 //!   `Error: 18456, Severity: 14, State: 8.`, which is the same attempt and no second login.
 //! * A Japanese server writes `ユーザー 'sa' はログインできませんでした。` and `[クライアント: 192.0.2.9]`.
 //! * The client is an address, `<local machine>` or `<named pipe>`; 18452 names no account, `''`.
-//! * Quotes in a name are not doubled: it ends at `'.` or `' `, never inside.
+//! * A name ends at its quote: one inside is not doubled, and what would follow it is lost.
 
 use memchr::memmem;
 use monban_event::{Action, Category, Outcome};
@@ -15,48 +15,41 @@ use super::draft::Draft;
 use super::scan::between;
 use crate::header::Header;
 
-/// What stands around the account, whether the sentence tells a success, and the mark before the client.
+/// What stands before the account, and the words that tell how the attempt ended.
 struct Sentence {
     before: &'static str,
-    after: &'static str,
     told: &'static str,
     outcome: Outcome,
 }
 
 const SENTENCES: [Sentence; 4] = [
-    Sentence {
-        before: "Login failed for user '",
-        after: "'",
-        told: "Login failed for user '",
-        outcome: Outcome::Failure,
-    },
-    Sentence {
-        before: "Login succeeded for user '",
-        after: "'",
-        told: "Login succeeded for user '",
-        outcome: Outcome::Success,
-    },
-    Sentence {
-        before: "ユーザー '", after: "'", told: "ログインできませんでした", outcome: Outcome::Failure
-    },
-    Sentence {
-        before: "ユーザー '", after: "'", told: "ログインに成功しました", outcome: Outcome::Success
-    },
+    Sentence { before: "Login failed for user '", told: "Login failed for user '", outcome: Outcome::Failure },
+    Sentence { before: "Login succeeded for user '", told: "Login succeeded for user '", outcome: Outcome::Success },
+    Sentence { before: "ユーザー '", told: "ログインできませんでした", outcome: Outcome::Failure },
+    Sentence { before: "ユーザー '", told: "ログインに成功しました", outcome: Outcome::Success },
 ];
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    let text = header.after_time;
+    if !read(header.after_time, draft) {
+        return false;
+    }
+    draft.product("microsoft", "microsoft.sqlserver", "Microsoft", "SQL Server");
+    draft.rule("mssql.login");
+    draft.process(header);
+    // The error log's second column.
+    draft.event.host_name = header.host.filter(|host| *host != "Logon").map(str::to_owned);
+    true
+}
+
+/// What the sentence says; `false`, and nothing written, where there is none. Agents that send a Windows record's text alone
+/// have it too.
+pub(super) fn read(text: &str, draft: &mut Draft<'_>) -> bool {
     let has = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
     let Some(client) = between(text, "[CLIENT: ", "]").or_else(|| between(text, "[クライアント: ", "]")) else {
         return false;
     };
     let Some(sentence) = SENTENCES.iter().find(|sentence| has(sentence.told)) else { return false };
-    draft.product("microsoft", "microsoft.sqlserver", "Microsoft", "SQL Server");
-    draft.rule("mssql.login");
-    draft.process(header);
-    // The error log's second column, or the tag of a collector.
-    draft.event.host_name = header.host.filter(|host| *host != "Logon").map(str::to_owned);
-    draft.user(between(text, sentence.before, sentence.after).unwrap_or(""));
+    draft.user(between(text, sentence.before, "'").unwrap_or(""));
     draft.source(client);
     draft.kind(Category::Authentication, Action::Login);
     draft.event.outcome = Some(sentence.outcome);
@@ -103,6 +96,15 @@ mod tests {
         check(
             "2026-03-03 09:00:00.07 ログオン    ユーザー 'sa' はログインできませんでした。 理由: 指定されたログインのパスワードと一致しません。 [クライアント: 192.0.2.9]",
             &[("user.name", "sa"), ("source.ip", "192.0.2.9"), ("event.outcome", "failure")],
+        );
+    }
+
+    #[test]
+    fn texts_of_windows_agents() {
+        check(
+            "<14>1 2026-03-03T00:00:00Z db1 MSSQLSERVER - - [NXLOG@14506 EventID=\"18456\" SourceName=\"MSSQLSERVER\" \
+             Channel=\"Application\"] Login failed for user 'sa'. Reason: Password did not match. [CLIENT: 192.0.2.9]",
+            &[("user.name", "sa"), ("source.ip", "192.0.2.9"), ("event.code", "18456"), ("event.action", "login")],
         );
     }
 

@@ -45,7 +45,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 
 fn host_of(before: &str) -> Option<&str> {
     let before = before.trim();
-    let host = before.strip_prefix("Message forwarded from ").map_or_else(|| word(before).0, |host| host);
+    let host = before.strip_prefix("Message forwarded from ").unwrap_or_else(|| word(before).0);
     Some(host.trim_end_matches(':')).filter(|host| !host.is_empty() && *host != "journal")
 }
 

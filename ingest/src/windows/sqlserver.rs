@@ -88,7 +88,7 @@ mod tests {
     fn database(number: u64, provider: &str, data: &Value) -> Value {
         let told = told(&parse(&json!({"Event": {
             "System": {
-                "Provider": {"#attributes": {"Name": provider}}, "EventID": number, "Keywords": "0x90000000000000",
+                "Provider": {"#attributes": {"Name": provider}}, "EventID": number, "Keywords": "0x80000000000000",
                 "TimeCreated": {"#attributes": {"SystemTime": "2026-10-25T03:04:05.6Z"}},
                 "Channel": "Application", "Computer": "DB01.hospital.example",
             },
