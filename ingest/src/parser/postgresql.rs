@@ -31,8 +31,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let is_ours = program(header).starts_with("postgres");
     // In a file, a reader of headers may take words of the prefix for host and tag.
     let text = if is_ours { header.message } else { header.after_time };
-    let Some((prefix, level, message)) = parts(text) else { return false };
-    if !is_connection(message) {
+    let Some((prefix, level, message)) = parts(text, is_ours) else { return false };
+    if !is_connection(message, level) {
         return false;
     }
     connection(message, level, draft);
@@ -50,8 +50,8 @@ fn finish(header: &Header<'_>, is_syslog: bool, draft: &mut Draft<'_>) {
     }
 }
 
-/// What stands before the level, the level, and the message.
-fn parts(text: &str) -> Option<(&str, &'static str, &str)> {
+/// What stands before the level, the level, and the message. Other programs write one blank behind a level.
+fn parts(text: &str, is_ours: bool) -> Option<(&str, &'static str, &str)> {
     let start = text.get(..text.floor_char_boundary(PREFIX_BYTES_MAX))?;
     let (at, level) = LEVELS
         .iter()
@@ -59,40 +59,35 @@ fn parts(text: &str) -> Option<(&str, &'static str, &str)> {
         .min_by_key(|(at, _)| *at)?;
     let message = text.get(at + level.len()..)?;
     let stands_alone = text.get(..at)?.chars().next_back().is_none_or(|before| matches!(before, ' ' | ':' | ']' | ','));
-    (stands_alone && message.starts_with(' ')).then(|| (text.get(..at).unwrap_or(""), level, message.trim()))
+    (stands_alone && message.starts_with(if is_ours { " " } else { "  " }))
+        .then(|| (text.get(..at).unwrap_or(""), level, message.trim()))
 }
 
 /// The beginnings and words of the messages that speak of a connection.
-fn is_connection(message: &str) -> bool {
+fn is_connection(message: &str, level: &str) -> bool {
     message.starts_with("connection authorized: user=")
         || message.starts_with("replication connection authorized: user=")
         || message.starts_with("connection received: host=")
         || message.starts_with("disconnection: session time: ")
-        || is_refusal(message)
+        || is_refusal(message, level)
 }
 
-fn is_refusal(message: &str) -> bool {
-    message.contains("authentication failed for user \"")
-        || message.contains("pg_hba.conf entry for ")
-        || message.starts_with("pg_hba.conf rejects ")
-        || (message.starts_with("role \"") && message.ends_with("\" does not exist"))
-        || (message.starts_with("role \"") && message.ends_with("\" is not permitted to log in"))
-        || (message.contains("ユーザー\"") && message.contains("認証に失敗しました"))
+/// A refusal ends the connection: the same words under another level are of a statement.
+fn is_refusal(message: &str, level: &str) -> bool {
+    level == "FATAL:"
+        && (message.contains("authentication failed for user \"")
+            || message.contains("pg_hba.conf entry for ")
+            || message.starts_with("pg_hba.conf rejects ")
+            || (message.starts_with("role \"") && message.ends_with("\" does not exist"))
+            || (message.starts_with("role \"") && message.ends_with("\" is not permitted to log in"))
+            || (message.contains("ユーザー\"") && message.contains("認証に失敗しました")))
 }
 
 fn connection(message: &str, level: &str, draft: &mut Draft<'_>) {
-    if is_refusal(message) {
-        // `role "x" does not exist` is also what a statement about accounts is told.
-        let is_attempt = level == "FATAL:";
-        draft.kind(
-            if is_attempt { Category::Authentication } else { Category::Host },
-            if is_attempt { Action::Login } else { Action::Other },
-        );
+    if is_refusal(message, level) {
+        draft.kind(Category::Authentication, Action::Login);
         draft.event.outcome = Some(Outcome::Failure);
-        if is_attempt {
-            refused(message, draft);
-        }
-        return;
+        return refused(message, draft);
     }
     draft.user(behind(message, " user=", &[' ']).unwrap_or(""));
     draft.native("database", behind(message, " database=", &[' ']).unwrap_or(""));
@@ -159,7 +154,7 @@ fn structured(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(members) = json::members(header.message) else { return false };
     let get = |name: &str| members.get(name).unwrap_or("");
     let level = LEVELS.iter().find(|level| level.trim_end_matches(':') == get("error_severity"));
-    let Some(level) = level.filter(|_| is_connection(get("message"))) else { return false };
+    let Some(level) = level.filter(|level| is_connection(get("message"), level)) else { return false };
     connection(get("message"), level, draft);
     draft.user(get("user"));
     source_with_port(get("remote_host"), draft);
@@ -244,10 +239,12 @@ mod tests {
     #[test]
     fn other_lines() {
         check("<14>Mar  3 09:00:00 db1 postgres[9]: [1-1] LOG:  checkpoint starting: time", &[("event.dataset", "-")]);
-        check(
-            "<14>Mar  3 09:00:00 db1 postgres[9]: [1-1] sato@emr ERROR:  role \"x\" does not exist",
-            &[("event.action", "other"), ("user.name", "sato")],
-        );
+        for text in
+            ["ERROR:  role \"x\" does not exist", "LOG:  statement: select 'authentication failed for user \"x\"'"]
+        {
+            check(format!("<14>Mar  3 09:00:00 db1 postgres[9]: [1-1] sato@emr {text}"), &[("event.dataset", "-")]);
+        }
+        check("<14>Mar  3 09:00:00 x app[9]: LOG: connection authorized: user=sato", &[("event.dataset", "-")]);
         check("<14>Mar  3 09:00:00 x app: FATAL: password wrong", &[("event.dataset", "-")]);
     }
 }
