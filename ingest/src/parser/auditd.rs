@@ -81,7 +81,11 @@ fn read(kind: &str, text: &str, draft: &mut Draft<'_>) {
     match action {
         Action::AccountChange | Action::Elevate => {
             draft.user(somebody(enriched));
-            draft.target_user(somebody(account));
+            // The account that changes is a number, `id=1006`, and named only where the log is enriched.
+            let changed = between(text, " ID=\"", "\"").or_else(|| between(text, "\u{1d}ID=\"", "\"")).unwrap_or("");
+            let is_group = kind.contains("GROUP") || kind.starts_with("GRP_");
+            let changed = if is_group { "" } else { changed };
+            draft.target_user(somebody(if account.is_empty() { changed } else { account }));
         }
         _ => {
             draft.user(somebody(account));
@@ -180,6 +184,18 @@ fn kind_of(kind: &str) -> (Category, Action) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
+
+    #[test]
+    fn changed_accounts_of_enriched_logs() {
+        let line = |kind: &str| {
+            format!(
+                "type={kind} msg=audit(1772496000.250:891): pid=9 uid=0 auid=1006 ses=1 msg='op=adding user id=500 \
+                 exe=\"/usr/sbin/useradd\" hostname=h addr=? terminal=pts/1 res=success'\u{1d}UID=\"root\" AUID=\"yamada\" ID=\"sato\""
+            )
+        };
+        check(line("ADD_USER"), &[("user.name", "yamada"), ("user.target.name", "sato")]);
+        check(line("ADD_GROUP"), &[("user.name", "yamada"), ("user.target.name", "-")]);
+    }
 
     #[test]
     fn logins_in_every_frame() {

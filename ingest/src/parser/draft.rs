@@ -197,10 +197,12 @@ fn header_has_offset(header: &Header<'_>) -> bool {
     header.time.as_ref().is_some_and(HeaderTime::has_offset)
 }
 
-/// An address that means a machine: not `0.0.0.0` and not `::`, which devices write for none.
+/// An address that means a machine: not `0.0.0.0` and not `::`, which devices write for none. `::ffff:192.0.2.9` is what a
+/// socket for both families calls 192.0.2.9.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let plausible = (2..=45).contains(&text.len()) && text.bytes().any(|byte| matches!(byte, b'.' | b':'));
     let ip: IpAddr = plausible.then(|| text.parse().ok())??;
+    let ip = ip.to_canonical();
     (!ip.is_unspecified()).then_some(ip)
 }

@@ -90,7 +90,8 @@ impl<'a> Keys<'a> {
             let value = value.trim_matches('"');
             let slot = match key.to_ascii_lowercase().as_str() {
                 "src" | "srcip" | "src_ip" | "sourceip" | "source_ip" | "source.ip" | "client_ip" | "clientip"
-                | "remote_ip" | "remip" | "src_addr" | "srcaddr" | "source_address" => &mut keys.source,
+                | "remote_ip" | "remip" | "remote_addr" | "remoteaddr" | "client.ip" | "src_addr" | "srcaddr"
+                | "source_address" => &mut keys.source,
                 "srcport" | "src_port" | "spt" | "sport" | "source_port" | "source.port" => &mut keys.source_port,
                 "dst" | "dstip" | "dst_ip" | "destip" | "dest_ip" | "destinationip" | "destination_ip"
                 | "destination.ip" | "dst_addr" | "dstaddr" => &mut keys.destination,
@@ -171,7 +172,7 @@ mod tests {
     }
 
     /// Pieces that the parsers of servers and of endpoint protection look for.
-    const PIECES: [&str; 46] = [
+    const PIECES: [&str; 55] = [
         "<13>Mar  3 09:00:00 h ",
         "CEF:0|Trend Micro|Deep Security Manager|1|600|n|3|",
         "CEF:0|Cyber-Ark|Vault|1|7|Logon|5|",
@@ -217,6 +218,15 @@ mod tests {
         "haproxy: ",
         "[client ",
         "su: sato to root on ",
+        "Oracle Audit[9]: COMMENT$TEXT:[9] \"",
+        "(ADDRESS=(HOST=",
+        "(CONNECT_DATA=(USER=sato)) * ",
+        "postgres[9]: ",
+        " FATAL:  no pg_hba.conf entry for host \"",
+        "Access denied for user 'sato'@'",
+        "Login failed for user 'sato'. [CLIENT: ",
+        "<EPOevent><MachineInfo><IPAddress>",
+        "%%01POLICY/6/POLICYDENY(l):source-ip=",
         "\"",
     ];
 
@@ -271,6 +281,14 @@ mod tests {
             ("slapd: conn=1 ", "dn=\""),
             ("1,,,,,,pass,in,4,", "192.0.2.9,"),
             ("su: ", " to "),
+            ("Oracle Audit[9]: ", "A:[1] \"b\" "),
+            ("Oracle Audit[9]: A:[99999] \"", "b"),
+            ("postgres[9]: x LOG:  connection authorized: user=", "ab "),
+            ("a,b,1,2,CONNECT,", "1,"),
+            ("<EPOevent><MachineInfo>", "<a>"),
+            ("{\"audit_record\":\"Cyber-Ark\"", ",\"a\":1"),
+            ("%%01A/6/B(l):", "User-a="),
+            ("[CLIENT: ]Login failed for user '", "' "),
         ] {
             let line = format!("{start}{}", unit.repeat(LENGTH / unit.len()));
             assert!(parse(line.as_bytes()).parse_status.is_some(), "{start}{unit}");

@@ -1,15 +1,18 @@
-//! Logins to mail servers: dovecot and Postfix's SASL.
+//! Logins to mail servers: dovecot, Postfix's SASL and Exim.
 //!
 //! Formats: dovecot `login_log_format`; Postfix `smtpd`. Quirks this file owns:
 //! * dovecot: `imap-login: Login: user=<sato>, method=PLAIN, rip=192.0.2.9, lip=…`; a refusal is `… (auth failed, 2
 //!   attempts …)` behind `Disconnected` or `Aborted login`. Without attempt nobody tried (`no auth attempts`).
+//! * dovecot's `auth` process names the back end and in brackets the account and the address, `auth-worker(9): sql(sato,
+//!   192.0.2.9,<x>): unknown user`; the login's own line follows, so this is a step of it.
+//! * Exim: `login authenticator failed for host (helo) [192.0.2.9]:5: 535 Incorrect authentication data (set_id=sato)`.
 //! * Postfix tells a success where it names the client: `client=name[192.0.2.9], sasl_method=LOGIN, sasl_username=sato`.
 
 use monban_event::{Action, Category, Outcome};
 
 use super::daemon::{on_host, program};
 use super::draft::{Draft, address};
-use super::scan::{behind, between};
+use super::scan::{behind, between, port};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -19,7 +22,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     } else if app.starts_with("postfix") && program(header) == "smtpd" {
         postfix(header.message, draft)
     } else {
-        false
+        exim(header.after_time, draft)
     };
     if understood {
         on_host(header, draft, "mail.log");
@@ -28,7 +31,9 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 fn dovecot(text: &str, draft: &mut Draft<'_>) -> bool {
-    let Some((service, rest)) = text.split_once("-login: ") else { return session(text, draft) };
+    let Some((service, rest)) = text.split_once("-login: ") else {
+        return session(text, draft) || back_end(text, draft);
+    };
     draft.native("service", service);
     draft.user(between(rest, "user=<", ">").unwrap_or(""));
     draft.source(behind(rest, "rip=", &[',', ' ']).unwrap_or(""));
@@ -65,6 +70,45 @@ fn session(text: &str, draft: &mut Draft<'_>) -> bool {
     true
 }
 
+/// `auth-worker(9): sql(sato,192.0.2.9,<x>): unknown user`, `auth(default): pam(sato,192.0.2.9): … failed: …`.
+fn back_end(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((_, rest)) = text.split_once(": ").filter(|(process, _)| process.starts_with("auth")) else {
+        return false;
+    };
+    let Some((end, (who, told))) = rest.split_once('(').and_then(|(end, rest)| Some((end, rest.split_once("): ")?)))
+    else {
+        return false;
+    };
+    let mut parts = who.split(',');
+    let (Some(user), Some(ip)) = (parts.next(), parts.next()) else { return false };
+    if end.contains(' ') || address(ip).is_none() {
+        return false;
+    }
+    draft.user(user);
+    draft.source(ip);
+    let told_failure = ["unknown user", "mismatch", "failed", "not found"].iter().any(|word| told.contains(word));
+    draft.event.outcome = told_failure.then_some(Outcome::Failure);
+    draft.reason(told);
+    draft.kind(Category::Authentication, Action::Other);
+    true
+}
+
+fn exim(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((_, rest)) = text.split_once(" authenticator failed for ") else { return false };
+    let Some((ends, code)) = rest.split_once(": 535 ") else { return false };
+    let Some((name, ip)) = ends.rsplit_once('[') else { return false };
+    let (ip, number) = ip.split_once(']').unwrap_or((ip, ""));
+    draft.source(ip);
+    draft.event.source_port = number.strip_prefix(':').and_then(port);
+    draft.event.source_domain =
+        name.split(' ').next().filter(|name| !name.is_empty() && !name.starts_with('(')).map(str::to_owned);
+    draft.user(between(code, "(set_id=", ")").unwrap_or(""));
+    draft.reason(code.split(" (").next().unwrap_or(code));
+    draft.kind(Category::Authentication, Action::Login);
+    draft.event.outcome = Some(Outcome::Failure);
+    true
+}
+
 fn postfix(text: &str, draft: &mut Draft<'_>) -> bool {
     let failed = text.contains("SASL ") && text.contains(" authentication failed");
     let client = if failed {
@@ -92,6 +136,25 @@ fn postfix(text: &str, draft: &mut Draft<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
+
+    #[test]
+    fn back_ends_and_exim() {
+        let who = [("user.name", "sato"), ("source.ip", "203.0.113.9"), ("event.outcome", "failure")];
+        for text in [
+            "auth-worker(9): sql(sato,203.0.113.9,<x>): unknown user",
+            "auth(default): pam(sato,203.0.113.9): x failed: y",
+        ] {
+            check(format!("<22>Mar  3 09:00:00 mx1 dovecot: {text}"), &who);
+            check(format!("<22>Mar  3 09:00:00 mx1 dovecot: {text}"), &[("event.action", "other")]);
+        }
+        let text = "login authenticator failed for c.example (pc) [203.0.113.9]:5001: 535 Incorrect authentication data (set_id=sato)";
+        check(format!("2026-03-03 09:00:00 {text}"), &who);
+        check(
+            format!("<22>Mar  3 09:00:00 mx1 exim[9]: 2026-03-03 09:00:00 {text}"),
+            &[("event.action", "login"), ("source.port", "5001")],
+        );
+        check("<22>Mar  3 09:00:00 mx1 app: x authenticator failed for all", &[("event.dataset", "-")]);
+    }
 
     #[test]
     fn dovecot_logins() {

@@ -52,17 +52,21 @@ mod mail;
 mod manageengine;
 mod mikrotik;
 mod ms_nps;
+mod mssql;
+mod mysql;
 mod netapp;
 mod netfilter;
 mod netmotion;
 mod netscaler;
 mod netwrix;
 mod openvpn;
+mod oracle_db;
 mod ossec;
 mod paloalto;
 mod panda;
 mod payload;
 mod pfsense;
+mod postgresql;
 mod pppd;
 mod qnap;
 mod ricoh;
@@ -84,6 +88,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod thales;
+mod trellix;
 mod trendmicro;
 mod ubiquiti;
 mod veeam;
@@ -240,6 +245,7 @@ const PARSERS: &[Parser] = &[
     ossec::parse,
     buffalo::parse,
     qnap::parse,
+    trellix::parse,
     trendmicro::parse,
     cyberark::parse,
     kaspersky::parse,
@@ -253,6 +259,10 @@ const PARSERS: &[Parser] = &[
     auditd::parse,
     netfilter::parse,
     pfsense::parse,
+    oracle_db::parse,
+    mssql::parse,
+    mysql::parse,
+    postgresql::parse,
     // Told by the program's name or by the words of the text.
     yamaha::parse,
     openvpn::parse,

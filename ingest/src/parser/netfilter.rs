@@ -54,6 +54,14 @@ fn read_keys(text: &str, draft: &mut Draft<'_>) {
 
 /// The first word of the prefix that is a verdict, whatever stands around it: `[UFW BLOCK]`, `SFW2-INext-DROP-DEFLT`.
 fn verdict(prefix: &str) -> Option<bool> {
+    // `[WAN_LOCAL-default-D]`: `VyOS` and EdgeOS end the rule's name with the first letter of the verdict.
+    if let Some(rule) = prefix.trim_end().strip_suffix(']').filter(|rule| rule.contains('[')) {
+        match rule.rsplit_once('-').map(|(_, letter)| letter) {
+            Some("D" | "R") => return Some(true),
+            Some("A") => return Some(false),
+            _ => {}
+        }
+    }
     prefix.split(|character: char| !character.is_ascii_alphabetic()).find_map(|word| match word {
         "DROP" | "REJECT" | "BLOCK" | "DENY" | "DROPPED" | "REJECTED" | "BLOCKED" | "DENIED" => Some(true),
         "ACCEPT" | "ALLOW" | "PASS" | "ACCEPTED" | "ALLOWED" => Some(false),
@@ -64,6 +72,17 @@ fn verdict(prefix: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
+
+    #[test]
+    fn letters_behind_rules() {
+        for (prefix, action) in
+            [("[WAN_LOCAL-default-D]", "deny"), ("[WAN_IN-20-A]", "allow"), ("[WAN_IN-20-X]", "other")]
+        {
+            let line =
+                format!("<4>Mar  3 09:00:00 gw1 kernel: {prefix}IN=eth0 OUT= SRC=203.0.113.9 DST=192.0.2.1 PROTO=TCP");
+            check(line, &[("event.action", action), ("source.ip", "203.0.113.9")]);
+        }
+    }
 
     #[test]
     fn verdicts_of_prefixes() {

@@ -1,4 +1,4 @@
-//! Services of Linux hosts that write one line for each attempt: Webmin, Proxmox VE, xrdp, xinetd, TCP wrappers, polkit.
+//! Services of Linux hosts that write one line for each attempt: Webmin, Proxmox VE, xrdp, xinetd, TCP wrappers, polkit, and screen sharing of macOS.
 //!
 //! Formats: the programs' sources. Quirks this file owns:
 //! * Webmin: `Successful login as root from 192.0.2.9`, `Invalid login as root from …`, `Non-existent login as x from …`.
@@ -20,6 +20,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         "pvedaemon" | "pveproxy" | "pvestatd" | "proxmox-backup-proxy" | "proxmox-backup-api" => proxmox(text, draft),
         "xrdp-sesman" => xrdp(text, draft),
         "xinetd" => xinetd(text, draft),
+        "screensharingd" => screen_sharing(text, draft),
         "polkitd" | "polkit-agent-helper-1" => polkit(text, draft),
         "" => false,
         _ => wrapped(text, draft),
@@ -69,6 +70,19 @@ fn xrdp(text: &str, draft: &mut Draft<'_>) -> bool {
     draft.kind(Category::Session, Action::SessionStart);
     draft.event.outcome = Some(Outcome::Success);
     true
+}
+
+/// `Authentication: FAILED :: User Name: sato :: Viewer Address: 192.0.2.9 :: Type: DH`.
+fn screen_sharing(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some(rest) = text.strip_prefix("Authentication: ") else { return false };
+    let outcome = match rest.split(' ').next() {
+        Some("SUCCEEDED") => Outcome::Success,
+        Some("FAILED") => Outcome::Failure,
+        _ => return false,
+    };
+    draft.user(behind(rest, "User Name: ", &[]).and_then(|user| user.split(" :: ").next()).unwrap_or(""));
+    draft.source(behind(rest, "Viewer Address: ", &[' ']).unwrap_or(""));
+    login(outcome, draft)
 }
 
 /// `START: telnet pid=9 from=192.0.2.9`, `FAIL: telnet address from=192.0.2.9`.
@@ -127,6 +141,13 @@ mod tests {
         check(line("webmin", "Invalid login as root from 192.0.2.9"), &failed);
         check(line("pvedaemon", "authentication failure; rhost=192.0.2.9 user=root@pam msg=no such user"), &failed);
         check(line("xrdp-sesman", "[INFO ] AUTHFAIL: user=root ip=192.0.2.9 time=1772496000"), &failed);
+        check(
+            line(
+                "screensharingd",
+                "Authentication: FAILED :: User Name: root :: Viewer Address: 192.0.2.9 :: Type: DH",
+            ),
+            &failed,
+        );
         check(
             line("webmin", "Successful login as root from 192.0.2.9"),
             &[("event.outcome", "success"), ("host.name", "srv1")],

@@ -29,6 +29,8 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         event_stream(text, draft)
     } else if has("[auditlogger] {") {
         single_sign_on(text, draft)
+    } else if has("@6876 subject=\"") {
+        audit_record(text, draft)
     } else if has("[Originator@") || has("[vSAN@") {
         service(text, draft)
     } else if has("[vob.") {
@@ -61,6 +63,21 @@ fn finish(header: &Header<'_>, draft: &mut Draft<'_>) {
     if draft.event.parse_rule.is_none() {
         draft.rule("vmware.service");
     }
+}
+
+/// `ESXi`'s audit record: `[shell.cmd@6876 subject="root" object="shell" command="…" result="success"]`. What is done by name is
+/// told by the services too, so it is no login.
+fn audit_record(text: &str, draft: &mut Draft<'_>) -> bool {
+    let Some((before, rest)) = text.split_once("@6876 subject=\"") else { return false };
+    let Some(kind) = before.rsplit('[').next().filter(|kind| !kind.contains(' ')) else { return false };
+    draft.event.code = Some(kind.to_owned());
+    draft.user(rest.split('"').next().unwrap_or(""));
+    draft.native("object", between(rest, "object=\"", "\"").unwrap_or(""));
+    draft.native("command", between(rest, "command=\"", "\"").unwrap_or(""));
+    draft.event.outcome = between(rest, "result=\"", "\"").and_then(super::daemon::outcome);
+    draft.kind(if kind.starts_with("shell.") { Category::Process } else { Category::Host }, Action::Other);
+    draft.rule("vmware.audit");
+    true
 }
 
 /// `Event [id] [n-m] [time] [type] [severity] [user] [datacenter] [chain] [text`; a long text is cut before its bracket.
@@ -378,6 +395,21 @@ fn cron(text: &str, draft: &mut Draft<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{check, parse};
+
+    #[test]
+    fn audit_records() {
+        check(
+            "<110>2026-03-03T00:00:00.186Z esx1 shell[1231448]: [shell.cmd@6876 subject=\"root\" object=\"shell\" \
+             command=\"ls\" result=\"success\" status=\"0\"]",
+            &[
+                ("user.name", "root"),
+                ("event.code", "shell.cmd"),
+                ("native.command", "ls"),
+                ("event.outcome", "success"),
+                ("host.name", "esx1"),
+            ],
+        );
+    }
 
     #[test]
     fn a_persons_login_is_one_event() {

@@ -13,7 +13,7 @@
 use serde_json::{Map, Value};
 
 use super::draft::{Draft, PayloadTime};
-use super::windows_agents as agents;
+use super::{mssql, windows_agents as agents};
 use crate::header::{self, Header, HeaderTime};
 use crate::stamp;
 use crate::windows::flatten::WindowsFields;
@@ -33,10 +33,23 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         fields.push_system("Computer", host);
     }
     windows::tell(&mut draft.event, &fields);
+    database_login(header.body, draft);
     draft.event.native = fields.fields;
     draft.event.message = message;
     draft.rule(rule);
     true
+}
+
+/// Agents that name no data leave the account and the client of a database server's login in its text.
+fn database_login(text: &str, draft: &mut Draft<'_>) {
+    let is_database = draft.event.winlog_provider.as_deref().is_some_and(|provider| provider.starts_with("MSSQL"));
+    if is_database && draft.event.source_ip.is_none() {
+        // Whoever wrote the record is not who tried.
+        let writer = draft.event.user_name.take();
+        if !mssql::read(text, draft) {
+            draft.event.user_name = writer;
+        }
+    }
 }
 
 fn read(header: &Header<'_>) -> Option<(&'static str, Reading)> {

@@ -67,6 +67,17 @@ fn is_ours(text: &str) -> bool {
     begins
         && MARKS.iter().any(|mark| text.starts_with(mark))
         && (!text.starts_with("LAN") || matches!(text.as_bytes().get(4), Some(b'(' | b':' | b' ')))
+        && (!text.starts_with("Log") || is_by_method(text))
+        // Others save into files; a router's slot has no path.
+        && !text.starts_with("Configuration saved in \"/")
+}
+
+/// `Login failed for SSH: …`, `Logout from Serial`: what is named is a way in, in capitals; elsewhere it is an account.
+fn is_by_method(text: &str) -> bool {
+    let behind = text.split_once(" for ").or_else(|| text.split_once(" from ")).map_or("", |(_, behind)| behind);
+    let method = behind.split([':', ' ']).next().unwrap_or("");
+    method == "Serial"
+        || (!method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()))
 }
 
 fn read(text: &str, draft: &mut Draft<'_>) {
@@ -254,6 +265,17 @@ fn starts_ignoring_case(text: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::check;
+
+    #[test]
+    fn lines_of_others() {
+        for line in [
+            "2026-03-03 09:00:00.07 Logon       Login failed for user 'sato'. Reason: x.",
+            "<14>Login failed for admin: wrong password",
+            "2026-03-03 09:00:00 app Configuration saved in \"/etc/x\" by admin(root)",
+        ] {
+            check(line, &[("event.module", "-"), ("user.name", "-")]);
+        }
+    }
 
     #[test]
     fn a_dial_in_ends_in_several_lines() {

@@ -14,6 +14,7 @@ pub(crate) mod prose;
 mod sample;
 mod security;
 mod services;
+mod sqlserver;
 mod sysmon;
 mod terminal;
 pub(crate) mod xml;
@@ -130,6 +131,10 @@ fn dataset(channel: &str) -> &'static str {
 /// What the event says happened, by log and number.
 fn describe(event: &mut Event, windows: &WindowsFields) {
     let number = event.winlog_event_id.unwrap_or_default();
+    // Its audit may write into the Security log.
+    if event.winlog_provider.as_deref().is_some_and(sqlserver::is_own) {
+        return sqlserver::describe(event, windows, number);
+    }
     match event.dataset.as_deref() {
         Some("windows.security") => security::describe(event, windows, number),
         Some("windows.terminalservices") => terminal::describe(event, windows, number),
