@@ -69,7 +69,7 @@ pub fn decode(bytes: &[u8], set: Option<Charset>) -> Decoded<'_> {
 /// those that came as they are become blanks, and only line feeds and tabs stay. The record keeps all of them.
 pub(crate) fn readable(text: &str) -> Cow<'_, str> {
     let text = unescaped(text);
-    if !text.bytes().any(is_control) {
+    if !has_control(text.as_bytes()) {
         return text;
     }
     let shown = text.replace("\r\n", "\n");
@@ -81,15 +81,21 @@ pub(crate) fn readable(text: &str) -> Cow<'_, str> {
     )
 }
 
+/// Whole chunks without a way out in between, which a processor reads many bytes at a time.
+fn has_control(bytes: &[u8]) -> bool {
+    const CHUNK_BYTES: usize = 64;
+    bytes.chunks(CHUNK_BYTES).any(|chunk| chunk.iter().fold(false, |found, byte| found | is_control(*byte)))
+}
+
 fn is_control(byte: u8) -> bool {
-    byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f
+    (byte < b' ') & (byte != b'\n') & (byte != b'\t') | (byte == 0x7f)
 }
 
 /// One `#012` may be a number that a person wrote; two are a relay's.
 fn unescaped(text: &str) -> Cow<'_, str> {
     const ESCAPES: [(&str, &str); 3] = [("#015", ""), ("#012", "\n"), ("#011", "\t")];
     let is_escape = |at: usize| ESCAPES.iter().any(|(escape, _)| text.get(at..at + 4) == Some(*escape));
-    let escapes = memchr::memmem::find_iter(text.as_bytes(), "#01").filter(|at| is_escape(*at));
+    let escapes = memchr::memchr_iter(b'#', text.as_bytes()).filter(|at| is_escape(*at));
     if escapes.take(2).count() < 2 {
         return Cow::Borrowed(text);
     }

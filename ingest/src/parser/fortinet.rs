@@ -34,8 +34,8 @@ fn has(line: &str, key: &str) -> bool {
 fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
     let begins = line.starts_with("date=") || line.starts_with("time=");
-    let is_ours = ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
-    if !begins || !is_ours || has(line, " vd=") || has(line, ",vd=") {
+    let is_ours = || ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
+    if !begins || !is_ours() || has(line, " vd=") || has(line, ",vd=") {
         return false;
     }
     let (mut date, mut time, mut kind, mut action, mut status, mut message) = ("", "", "", "", "", "");
@@ -106,7 +106,7 @@ fn mail_meaning(kind: &str, action: &str, status: &str, message: &str) -> Meanin
 
 fn authenticator(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.message;
-    if !has(line, "category=\"") || !has(line, " subcategory=\"") || !has(line, " typeid=") {
+    if !has(line, " typeid=") || !has(line, "category=\"") || !has(line, " subcategory=\"") {
         return false;
     }
     // The last quote ends the pairs; what follows is text.
@@ -155,7 +155,7 @@ fn authenticator_meaning(subcategory: &str, action: &str, status: &str, message:
 
 fn ddos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
-    if !has(line, "devid=") || !has(line, " evecode=") || !has(line, " spp=") {
+    if !has(line, " evecode=") || !has(line, "devid=") || !has(line, " spp=") {
         return false;
     }
     let (mut date, mut time) = ("", "");

@@ -20,7 +20,7 @@ use crate::stamp;
 const BEFORE_BYTES_MAX: usize = 256;
 
 /// What codes begin with; nobody else writes these.
-const PREFIXES: [&str; 36] = [
+pub(super) const PREFIXES: [&str; 36] = [
     "RT_",
     "UI_",
     "SSHD_LOGIN",

@@ -21,6 +21,8 @@ pub(crate) mod xml;
 use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, Outcome, ParseStatus, Record, TimeRule};
 
+pub(crate) use labels::TITLE_STARTS;
+
 use flatten::WindowsFields;
 pub(crate) use json::try_json;
 
