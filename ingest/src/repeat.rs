@@ -3,7 +3,9 @@
 //! repeated N times`) say nothing by themselves and are left to their parsers.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use monban_event::limits::LOGIN_REPEATS_MAX;
 use monban_event::{Action, Category, Event, EventId};
 
@@ -21,7 +23,8 @@ pub(crate) fn unwrap(text: Cow<'_, str>) -> (Cow<'_, str>, Option<u32>) {
 }
 
 fn opened(text: &str) -> Option<(String, u32)> {
-    let at = memchr::memmem::find(text.as_bytes(), MARK.as_bytes())?;
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
+    let at = FINDER.find(text.as_bytes())?;
     let (count, inner) = text.get(at + MARK.len()..)?.split_once(" times: [")?;
     // A number too large to read is as large as can be.
     let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());

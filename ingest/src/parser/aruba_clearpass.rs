@@ -23,17 +23,8 @@ const NAME_BYTES_MAX: usize = 128;
 const PAIRS_MAX: usize = monban_event::limits::NATIVE_FIELDS_MAX;
 
 /// What the pairs of an export begin with.
-pub(super) const FIRST_KEYS: [&str; 9] = [
-    "Common.",
-    "RADIUS.",
-    "TACACS.",
-    "WEBAUTH.",
-    "CppmNode.",
-    "Timestamp=",
-    "event_source=",
-    "session_id=",
-    "Source=",
-];
+pub(super) const FIRST_KEYS: [&str; 9] =
+    ["Common.", "RADIUS.", "TACACS.", "WEBAUTH.", "CppmNode.", "Timestamp=", "event_source=", "session_id=", "Source="];
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let (rule, code, pairs) = if let Some((name, pairs)) = find_export(header.body) {

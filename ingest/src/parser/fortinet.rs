@@ -9,6 +9,9 @@
 //!   text. `nas` is the device that asked.
 //! * `FortiDDoS`: `devid=… spp=… evecode=… sip=… dip=… dropcount=…`; the zone is a word that may mean several.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
@@ -20,6 +23,9 @@ use super::scan::{behind, between};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    if memchr::memchr(b'=', header.body.as_bytes()).is_none() {
+        return false;
+    }
     let found = mail(header, draft) || authenticator(header, draft) || ddos(header, draft);
     if found {
         draft.event.observer_hostname = draft.event.observer_hostname.take().or(header.host.map(str::to_owned));
@@ -106,7 +112,8 @@ fn mail_meaning(kind: &str, action: &str, status: &str, message: &str) -> Meanin
 
 fn authenticator(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.message;
-    if !has(line, " typeid=") || !has(line, "category=\"") || !has(line, " subcategory=\"") {
+    static TYPE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" typeid="));
+    if TYPE_ID.find(line.as_bytes()).is_none() || !has(line, "category=\"") || !has(line, " subcategory=\"") {
         return false;
     }
     // The last quote ends the pairs; what follows is text.
@@ -155,7 +162,8 @@ fn authenticator_meaning(subcategory: &str, action: &str, status: &str, message:
 
 fn ddos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
-    if !has(line, " evecode=") || !has(line, "devid=") || !has(line, " spp=") {
+    static EVENT_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" evecode="));
+    if EVENT_CODE.find(line.as_bytes()).is_none() || !has(line, "devid=") || !has(line, " spp=") {
         return false;
     }
     let (mut date, mut time) = ("", "");

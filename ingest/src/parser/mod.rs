@@ -186,7 +186,11 @@ fn parse_line(
     if let Some(count) = line.repeated {
         draft.native(repeat::REPEATED, &count.to_string());
     }
-    let status = if parse_body(Some(&line.text), header, &mut draft) { ParseStatus::Full } else { parse_header_only(header, &mut draft) };
+    let status = if parse_body(Some(&line.text), header, &mut draft) {
+        ParseStatus::Full
+    } else {
+        parse_header_only(header, &mut draft)
+    };
     if let Some(vendor) = source.and_then(|source| source.vendor).filter(|_| draft.event.module.is_none()) {
         draft.event.module = Some(vendor.to_owned());
         draft.event.observer_vendor = sources::vendor_name(vendor).map(str::to_owned);
@@ -237,7 +241,10 @@ const PARSERS: &[Format] = &[
     marked(qnap::parse, &[&["conn log: ", "event log: "]]),
     marked(trendmicro::parse, &[CEF, LEEF]),
     marked(cyberark::parse, &[CEF]),
-    marked(kaspersky::parse, &[CEF, LEEF, &["[event@23668", "Component: ", "Object type: ", "Object: ", "Object name: "]]),
+    marked(
+        kaspersky::parse,
+        &[CEF, LEEF, &["[event@23668", "Component: ", "Object type: ", "Object: ", "Object name: "]],
+    ),
     marked(eset::parse, &[CEF, LEEF, &["\"event_type\""]]),
     marked(panda::parse, &[LEEF]),
     marked(beyondtrust::parse, &[&["\"jump_group\"", "BG"]]),
@@ -247,7 +254,10 @@ const PARSERS: &[Format] = &[
     marked(symantec::parse, &[SYMANTEC]),
     marked(auditd::parse, &[&["audit"]]),
     marked(netfilter::parse, &[&[" PROTO="]]),
-    marked(pfsense::parse, &[&[",in,", ",out,", "rule ", "php", "audit", "webConfigurator", "configd.py", "sshlockout"]]),
+    marked(
+        pfsense::parse,
+        &[&[",in,", ",out,", "rule ", "php", "audit", "webConfigurator", "configd.py", "sshlockout"]],
+    ),
     // Told by the program's name or by the words of the text.
     always(yamaha::parse),
     always(openvpn::parse),

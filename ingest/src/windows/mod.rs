@@ -21,10 +21,9 @@ pub(crate) mod xml;
 use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, Outcome, ParseStatus, Record, TimeRule};
 
-pub(crate) use labels::TITLE_STARTS;
-
 use flatten::WindowsFields;
 pub(crate) use json::try_json;
+pub(crate) use labels::TITLE_STARTS;
 
 /// What is known of a record beside its fields.
 pub(crate) struct Described<'a> {
