@@ -88,7 +88,7 @@ fn has_control(bytes: &[u8]) -> bool {
 }
 
 fn is_control(byte: u8) -> bool {
-    (byte < b' ') & (byte != b'\n') & (byte != b'\t') | (byte == 0x7f)
+    byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f
 }
 
 /// One `#012` may be a number that a person wrote; two are a relay's.

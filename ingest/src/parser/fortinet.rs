@@ -22,6 +22,10 @@ use super::kv;
 use super::scan::{behind, between};
 use crate::header::Header;
 
+/// The rarest keys of two products, looked for in every line that has pairs.
+static TYPE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" typeid="));
+static EVENT_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" evecode="));
+
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if memchr::memchr(b'=', header.body.as_bytes()).is_none() {
         return false;
@@ -112,7 +116,6 @@ fn mail_meaning(kind: &str, action: &str, status: &str, message: &str) -> Meanin
 
 fn authenticator(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.message;
-    static TYPE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" typeid="));
     if TYPE_ID.find(line.as_bytes()).is_none() || !has(line, "category=\"") || !has(line, " subcategory=\"") {
         return false;
     }
@@ -162,7 +165,6 @@ fn authenticator_meaning(subcategory: &str, action: &str, status: &str, message:
 
 fn ddos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
-    static EVENT_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" evecode="));
     if EVENT_CODE.find(line.as_bytes()).is_none() || !has(line, "devid=") || !has(line, " spp=") {
         return false;
     }

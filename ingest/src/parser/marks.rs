@@ -64,12 +64,12 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
             unmarked |= owner;
         }
         for mark in format.marks.iter().copied().flatten() {
-            match marks.iter().position(|known| known == mark).and_then(|place| owners.get_mut(place)) {
-                Some(known) => *known |= owner,
-                None => {
-                    marks.push(mark);
-                    owners.push(owner);
-                }
+            let known = marks.iter().position(|known| known == mark);
+            if let Some(owners) = known.and_then(|place| owners.get_mut(place)) {
+                *owners |= owner;
+            } else {
+                marks.push(mark);
+                owners.push(owner);
             }
         }
     }

@@ -163,6 +163,7 @@ pub(super) const LABELS: &[(&str, &str, Label)] = &[
 ];
 
 /// What the titles begin with, in both languages: enough to tell that a line may hold one.
+#[expect(clippy::indexing_slicing, reason = "counted by the compiler, which would refuse a place that is not there")]
 pub(crate) const TITLE_STARTS: [&str; TITLES.len() * 2] = {
     let mut starts = [""; TITLES.len() * 2];
     let mut at = 0;
