@@ -27,6 +27,12 @@ impl NativeFields {
         self.entries.push((length(name), length(value)));
     }
 
+    /// Makes room for about so many fields and bytes, so that they need not be moved as more come.
+    pub fn reserve(&mut self, fields: usize, bytes: usize) {
+        self.entries.reserve(fields);
+        self.buffer.reserve(bytes);
+    }
+
     /// The value of the first field of that name; names compare exactly.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find_map(|(candidate, value)| (candidate == name).then_some(value))

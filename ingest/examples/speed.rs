@@ -9,7 +9,7 @@ use monban_ingest::{TextSettings, parse_syslog};
 /// Long enough that the clock's grain and the first, cold lines do not show.
 const RUN: Duration = Duration::from_secs(2);
 
-const SAMPLES: [(&str, &str); 5] = [
+const SAMPLES: [(&str, &str); 7] = [
     (
         "fortigate traffic",
         concat!(
@@ -41,6 +41,21 @@ const SAMPLES: [(&str, &str); 5] = [
     (
         "sshd",
         "<38>Mar  3 09:00:00 db01 sshd[2477]: Failed password for invalid user sato from 192.0.2.9 port 5022 ssh2",
+    ),
+    (
+        "windows json",
+        concat!(
+            r#"<13>Mar  3 09:00:00 dc01 {"EventTime":"2026-03-03 09:00:00","Hostname":"dc01.hospital.example","#,
+            r#""EventID":4625,"Channel":"Security","SourceName":"Microsoft-Windows-Security-Auditing","#,
+            r#""SubjectUserSid":"S-1-0-0","SubjectUserName":"-","TargetUserName":"sato","TargetDomainName":"HOSP","#,
+            r#""Status":"0xc000006d","SubStatus":"0xc000006a","LogonType":3,"WorkstationName":"PC-017","#,
+            r#""IpAddress":"192.0.2.17","IpPort":"50022","LogonProcessName":"NtLmSsp","#,
+            r#""AuthenticationPackageName":"NTLM"}"#,
+        ),
+    ),
+    (
+        "unknown",
+        "<30>Mar  3 09:00:00 printer03 spoold[311]: queue 4 is empty again after 118 pages, next check in 30 minutes",
     ),
 ];
 

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-
 use monban_event::limits::LOGIN_REPEATS_MAX;
 use monban_event::{Action, Category, Event, EventId};
 

@@ -22,6 +22,10 @@ const NAME_BYTES_MAX: usize = 128;
 /// Most pairs read of one line.
 const PAIRS_MAX: usize = monban_event::limits::NATIVE_FIELDS_MAX;
 
+/// What the pairs of an export begin with.
+pub(super) const FIRST_KEYS: [&str; 9] =
+    ["Common.", "RADIUS.", "TACACS.", "WEBAUTH.", "CppmNode.", "Timestamp=", "event_source=", "session_id=", "Source="];
+
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let (rule, code, pairs) = if let Some((name, pairs)) = find_export(header.body) {
         draft.native("filter", name);
@@ -54,17 +58,6 @@ fn is_ours(vendor: &str, product: &str) -> bool {
 
 /// The filter's name and the pairs.
 fn find_export(body: &str) -> Option<(&str, &str)> {
-    const FIRST_KEYS: [&str; 9] = [
-        "Common.",
-        "RADIUS.",
-        "TACACS.",
-        "WEBAUTH.",
-        "CppmNode.",
-        "Timestamp=",
-        "event_source=",
-        "session_id=",
-        "Source=",
-    ];
     let head = body.get(..body.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or(body);
     let at = head.find('=').and_then(|equals| head.get(..equals)?.rfind(' '))?;
     let (before, pairs) = (body.get(..at)?, body.get(at + 1..)?);

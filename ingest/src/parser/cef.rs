@@ -8,7 +8,9 @@
 //! and may lie long before the record: they serve where neither `rt` nor a header tells the time.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use monban_event::{Action, Category, account};
 
 use super::daemon::{is_denied, moment, outcome, port, traffic};
@@ -30,7 +32,8 @@ pub(super) struct Cef<'a> {
 
 /// Finds the CEF record in a body, wherever a header or a tag left it. `0|Vendor|…` without `CEF:` counts at the start.
 pub(super) fn find(body: &str) -> Option<Cef<'_>> {
-    let start = match memchr::memmem::find(body.as_bytes(), b"CEF:") {
+    static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("CEF:"));
+    let start = match MARK.find(body.as_bytes()) {
         Some(at) => unmarked(body.get(at..)?),
         None if body.starts_with("0|") || body.starts_with("1|") => body,
         None => return None,

@@ -67,7 +67,9 @@ impl<'a> Fields<'a, '_> {
 
 fn find(body: &str) -> Option<Message<'_>> {
     let head = body.get(..body.floor_char_boundary(BEFORE_BYTES_MAX)).unwrap_or(body);
-    let at = ["CISE_", "CSCOacs_"].iter().find_map(|mark| head.find(mark)).filter(|at| is_word_start(body, *at));
+    let may_be = memchr::memchr(b'_', head.as_bytes()).is_some();
+    let marks: &[&str] = if may_be { &["CISE_", "CSCOacs_"] } else { &[] };
+    let at = marks.iter().find_map(|mark| head.find(mark)).filter(|at| is_word_start(body, *at));
     let (before, category, rest) = match at {
         Some(at) => {
             let (category, rest) = word(body.get(at..)?);
@@ -113,6 +115,9 @@ fn segment(text: &str) -> Option<Message<'_>> {
 /// `INFO: Configuration Changed: Admin=…; Object Type=…`.
 fn alarm(text: &str) -> Option<Message<'_>> {
     const MARKS: [&str; 4] = ["; Object Type=", "Network device IP=", "NAS IP Address=", "; Object Name="];
+    if !text.starts_with(['I', 'W', 'C']) {
+        return None;
+    }
     let (level, rest) = text.split_once(": ")?;
     if !matches!(level, "INFO" | "WARN" | "WARNING" | "CRITICAL") || !MARKS.iter().any(|mark| rest.contains(mark)) {
         return None;

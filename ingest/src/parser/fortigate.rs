@@ -12,6 +12,9 @@
 //! * `FortiOS` 4 says `device_id`, `log_id`, `src`, `dst`, `sent`, `rcvd`, `status`, and pads `time=12: 26:24`.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use monban_event::{Action, Category, Outcome, account};
 
@@ -24,6 +27,18 @@ use crate::stamp;
 
 /// How far into a body the first key is looked for: a relay may have left a host or a tag in front.
 const START_BYTES_MAX: usize = 512;
+
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" type="));
+static COMMA_TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(",type="));
+static SUBTYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("subtype="));
+static VD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("vd="));
+static DEVID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("devid="));
+static LOGID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("logid="));
+static DEVICE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("device_id="));
+static LOG_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("log_id="));
+
+/// How many keys the longer lines have.
+const FIELDS_USUAL: usize = 64;
 
 /// The values that decide something, by their key=value names.
 #[derive(Default)]
@@ -77,6 +92,7 @@ struct Keys<'a> {
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if let Some(start) = key_value_start(header.body) {
         let mut keys = Keys::default();
+        draft.event.native.reserve(FIELDS_USUAL, start.len());
         for (key, value) in kv::pairs(start) {
             keys.set(key, value);
             draft.native(key, value);
@@ -226,6 +242,8 @@ fn contains_ignoring_case(text: &str, word: &str) -> bool {
 /// Where the pairs begin, if this is a `FortiOS` line at all: a first key of the known ones, and `type` with `subtype` or
 /// a device's id. Four `memmem` searches at most, all of them on lines that already begin right.
 fn key_value_start(body: &str) -> Option<&str> {
+    // Lines of other devices pass here too: most have no pair at all.
+    memchr::memchr(b'=', body.as_bytes())?;
     let start = if begins_with_known_key(body) {
         body
     } else {
@@ -234,10 +252,10 @@ fn key_value_start(body: &str) -> Option<&str> {
         body.get(at + 1..)?
     };
     let bytes = start.as_bytes();
-    let has = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
-    let names_type = start.starts_with("type=") || has(" type=") || has(",type=");
-    let is_current = has("subtype=") && (has("vd=") || has("devid=") || has("logid="));
-    (names_type && (is_current || (has("device_id=") && has("log_id=") && has("vd=")))).then_some(start)
+    let has = |needle: &LazyLock<Finder<'static>>| needle.find(bytes).is_some();
+    let names_type = start.starts_with("type=") || has(&TYPE) || has(&COMMA_TYPE);
+    let is_current = has(&SUBTYPE) && (has(&VD) || has(&DEVID) || has(&LOGID));
+    (names_type && (is_current || (has(&DEVICE_ID) && has(&LOG_ID) && has(&VD)))).then_some(start)
 }
 
 fn begins_with_known_key(body: &str) -> bool {

@@ -9,6 +9,9 @@
 //!   text. `nas` is the device that asked.
 //! * `FortiDDoS`: `devid=… spp=… evecode=… sip=… dip=… dropcount=…`; the zone is a word that may mean several.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
@@ -19,7 +22,14 @@ use super::kv;
 use super::scan::{behind, between};
 use crate::header::Header;
 
+/// The rarest keys of two products, looked for in every line that has pairs.
+static TYPE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" typeid="));
+static EVENT_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" evecode="));
+
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    if memchr::memchr(b'=', header.body.as_bytes()).is_none() {
+        return false;
+    }
     let found = mail(header, draft) || authenticator(header, draft) || ddos(header, draft);
     if found {
         draft.event.observer_hostname = draft.event.observer_hostname.take().or(header.host.map(str::to_owned));
@@ -34,8 +44,8 @@ fn has(line: &str, key: &str) -> bool {
 fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
     let begins = line.starts_with("date=") || line.starts_with("time=");
-    let is_ours = ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
-    if !begins || !is_ours || has(line, " vd=") || has(line, ",vd=") {
+    let is_ours = || ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
+    if !begins || !is_ours() || has(line, " vd=") || has(line, ",vd=") {
         return false;
     }
     let (mut date, mut time, mut kind, mut action, mut status, mut message) = ("", "", "", "", "", "");
@@ -110,7 +120,7 @@ fn mail_meaning(kind: &str, action: &str, status: &str, message: &str) -> Meanin
 
 fn authenticator(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.message;
-    if !has(line, "category=\"") || !has(line, " subcategory=\"") || !has(line, " typeid=") {
+    if TYPE_ID.find(line.as_bytes()).is_none() || !has(line, "category=\"") || !has(line, " subcategory=\"") {
         return false;
     }
     // The last quote ends the pairs; what follows is text.
@@ -159,7 +169,7 @@ fn authenticator_meaning(subcategory: &str, action: &str, status: &str, message:
 
 fn ddos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
-    if !has(line, "devid=") || !has(line, " evecode=") || !has(line, " spp=") {
+    if EVENT_CODE.find(line.as_bytes()).is_none() || !has(line, "devid=") || !has(line, " spp=") {
         return false;
     }
     let (mut date, mut time) = ("", "");

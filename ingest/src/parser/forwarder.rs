@@ -52,7 +52,7 @@ fn inner_line(members: &Members, draft: &mut Draft<'_>) -> bool {
             (inner.app, inner.pid) = (some(&PROGRAMS), some(&PIDS));
         }
         inner.host = inner.host.or_else(|| some(&HOSTS));
-        if super::parse_body(&inner, draft) {
+        if super::parse_body(None, &inner, draft) {
             set_sender(&inner, draft);
             return true;
         }

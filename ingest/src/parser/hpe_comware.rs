@@ -159,6 +159,29 @@ mod tests {
     use super::super::testing::{check, parse};
 
     #[test]
+    fn firewalls() {
+        let ends = [
+            ("source.ip", "203.0.113.9"),
+            ("source.port", "2426"),
+            ("destination.ip", "192.0.2.1"),
+            ("destination.port", "443"),
+            ("user.name", "-"),
+            ("observer.hostname", "fw9"),
+        ];
+        for text in [
+            "%%01POLICY/6/POLICYDENY(l):vsys=public, protocol=6, source-ip=203.0.113.9, source-port=2426, \
+             destination-ip=192.0.2.1, destination-port=443, time=2026/3/3 9:00:00, source-zone=untrust, rule-name=a b.",
+            "%%01SECLOG/6/SESSION_TEARDOWN(l):IPVer=4,Protocol=tcp,SourceIP=203.0.113.9,DestinationIP=192.0.2.1,\
+             SourcePort=2426,DestinationPort=443,BeginTime=1772496000,PolicyName=a.",
+            "%%01URL/4/FILTER(l): The URL filtering policy was matched. (SyslogId=1, SrcIp=203.0.113.9, DstIp=192.0.2.1, \
+             SrcPort=2426, DstPort=443, User=\"unknown\", Action=Alert)",
+        ] {
+            check(format!("2026-03-03 09:00:00 fw9 {text}"), &ends);
+        }
+        check("2026-03-03 09:00:00 fw9 %%01POLICY/6/POLICYDENY(l):source-ip=203.0.113.9", &[("event.action", "deny")]);
+    }
+
+    #[test]
     fn comware() {
         check(
             "<189>Mar  3 09:00:00 2026 sw1 (Stack) %%10SHELL/5/SHELL_LOGIN(l): sato logged in from 192.0.2.7.",

@@ -76,9 +76,12 @@ fn legacy(body: &str) -> Option<Message<'_>> {
     let is_id = first.len() == 5 && first.bytes().all(|byte| byte.is_ascii_digit());
     let (id, rest) = if is_id { (first, rest.trim_start()) } else { ("", body) };
     let (subsystem, text) = rest.split_once(':')?;
+    let is_known = SUBSYSTEMS.contains(&subsystem);
+    if !is_id && !is_known {
+        return None;
+    }
     let text = text.strip_prefix(' ')?.trim_start();
     let member = text.split_once(": ").filter(|(member, _)| is_member(member));
-    let is_known = SUBSYSTEMS.contains(&subsystem);
     let named = subsystem.len() <= 16 && !subsystem.contains(' ') && !subsystem.is_empty();
     let ours = (is_id && named) || (is_known && (member.is_some() || is_phrase(text)));
     ours.then_some(Message { id, subsystem, text: member.map_or(text, |(_, text)| text) })

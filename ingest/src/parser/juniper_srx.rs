@@ -20,7 +20,7 @@ use crate::stamp;
 const BEFORE_BYTES_MAX: usize = 256;
 
 /// What codes begin with; nobody else writes these.
-const PREFIXES: [&str; 37] = [
+pub(super) const PREFIXES: [&str; 37] = [
     "DOT1XD_",
     "RT_",
     "UI_",

@@ -27,11 +27,15 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let text = self.rest.trim_start_matches([' ', ',', '\t', char::from(self.separator)]);
-            let equals = memchr::memchr(b'=', text.as_bytes())?;
+            let separates = |byte: &u8| matches!(byte, b' ' | b',') || *byte == self.separator;
+            let start = self.rest.bytes().position(|byte| !separates(&byte) && byte != b'\t')?;
+            let text = self.rest.get(start..)?;
+            // Keys are a few bytes long: a search made for long texts costs more than it saves.
+            let equals = text.bytes().position(|byte| byte == b'=')?;
             let (before, behind) = (text.get(..equals)?, text.get(equals + 1..)?);
             // Stray words before a key (a damaged or hand-made line) are passed over.
-            let key = before.rsplit([' ', ',', char::from(self.separator)]).next().unwrap_or(before);
+            let key_start = before.bytes().rposition(|byte| separates(&byte)).map_or(0, |at| at + 1);
+            let key = before.get(key_start..)?;
             let (value, rest) = self.value(behind);
             self.rest = rest;
             if !key.is_empty() {

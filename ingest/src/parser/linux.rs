@@ -29,7 +29,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     if !understood && !repeats {
         return false;
     }
-    if let Some(count) = behind(text, "repeated ", &[' ']).filter(|_| repeats) {
+    if let Some(count) = repeats.then(|| behind(text, "repeated ", &[' '])).flatten() {
         draft.native("repeated", count);
     }
     finish(program, header, draft);

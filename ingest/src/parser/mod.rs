@@ -50,6 +50,7 @@ mod leef;
 mod linux;
 mod mail;
 mod manageengine;
+mod marks;
 mod mikrotik;
 mod ms_nps;
 mod mssql;
@@ -111,8 +112,10 @@ use monban_event::{Event, ParseStatus, Record, RecordId};
 use crate::header::{self, Header};
 use crate::sources::{self, SourceSettings, SourceTable};
 use crate::text::{self, Charset, Decoded};
+use crate::windows::TITLE_STARTS;
 use crate::{hints, repeat};
 use draft::Draft;
+use marks::{Format, Parser, always, marked};
 
 /// Settings of reading text.
 #[derive(Clone, Debug)]
@@ -189,7 +192,11 @@ fn parse_line(
     if let Some(count) = line.repeated {
         draft.native(repeat::REPEATED, &count.to_string());
     }
-    let status = if parse_body(header, &mut draft) { ParseStatus::Full } else { parse_header_only(header, &mut draft) };
+    let status = if parse_body(Some(&line.text), header, &mut draft) {
+        ParseStatus::Full
+    } else {
+        parse_header_only(header, &mut draft)
+    };
     if let Some(vendor) = source.and_then(|source| source.vendor).filter(|_| draft.event.module.is_none()) {
         draft.event.module = Some(vendor.to_owned());
         draft.event.observer_vendor = sources::vendor_name(vendor).map(str::to_owned);
@@ -199,103 +206,193 @@ fn parse_line(
     draft.finish(header, status, zone)
 }
 
-/// Fills the draft when the body is of its format, and says whether it was; a format that is not there leaves the draft
-/// as it found it.
-type Parser = fn(&Header<'_>, &mut Draft<'_>) -> bool;
-
-/// Every format, in the order in which they are asked. Each begins with a test of a few bytes; those that have an
-/// unmistakable mark stand before those that are told by their words, and the general forms stand last.
-const PARSERS: &[Parser] = &[
+/// Every format but the first, in the order in which they are asked. Each begins with a test of a few bytes; those that
+/// have an unmistakable mark stand before those that are told by their words, and the general forms stand last. A format
+/// names the marks without one of which its parser would say no; those that are told by the header alone name none.
+const PARSERS: &[Format] = &[
     // Marked: a prefix, a code or keys that nobody else writes.
-    fortinet::parse,
-    fortigate::parse,
-    cisco_asa::parse,
-    cisco_ios::parse,
-    cisco_ise::parse,
-    cisco_meraki::parse,
-    paloalto::parse,
-    checkpoint::parse,
-    juniper_srx::parse,
-    juniper_netscreen::parse,
-    aruba::parse,
-    aruba_clearpass::parse,
-    ubiquiti::parse,
-    hpe_comware::parse,
-    sonicwall::parse,
-    stormshield::parse,
-    watchguard::parse,
-    sophos::parse,
-    ivanti::parse,
-    softether::parse,
-    freeradius::parse,
-    ms_nps::parse,
-    netscaler::parse,
-    rsa::parse,
-    f5::parse,
-    windows_event::parse,
-    vmware_view::parse,
-    vmware_nsx::parse,
-    ricoh::parse,
-    hpe_ilo::parse,
-    dell_idrac::parse,
-    veeam::parse,
-    netapp::parse,
-    manageengine::parse,
-    netwrix::parse,
-    ossec::parse,
-    buffalo::parse,
-    qnap::parse,
-    trellix::parse,
-    trendmicro::parse,
-    cyberark::parse,
-    kaspersky::parse,
-    eset::parse,
-    panda::parse,
-    beyondtrust::parse,
-    thales::parse,
-    epic::parse,
-    netmotion::parse,
-    symantec::parse,
-    auditd::parse,
-    netfilter::parse,
-    pfsense::parse,
-    oracle_db::parse,
-    mssql::parse,
-    mysql::parse,
-    postgresql::parse,
+    always(cisco_ios::parse),
+    always(cisco_ise::parse),
+    always(cisco_meraki::parse),
+    marked(paloalto::parse, &[CEF, LEEF, PALOALTO]),
+    marked(checkpoint::parse, &[CEF, LEEF, &[":\"", "=\"", "|product=", "|orig=", "|loguid=", "\" \""]]),
+    marked(juniper_srx::parse, &[&juniper_srx::PREFIXES, &["[junos@", ": cmd='", "EVENT <", "negotiation ", "FW: "]]),
+    marked(juniper_netscreen::parse, &[&["NetScreen "]]),
+    always(aruba::parse),
+    marked(aruba_clearpass::parse, &[CEF, LEEF, &["CPPM_"], &aruba_clearpass::FIRST_KEYS]),
+    marked(ubiquiti::parse, &[CEF, &[",v"]]),
+    marked(hpe_comware::parse, &[&["%%"]]),
+    marked(sonicwall::parse, &[CEF, &[" fw="]]),
+    marked(stormshield::parse, &[&[" startime=\""]]),
+    marked(watchguard::parse, &[&["msg_id=\"", "|WatchGuard|"]]),
+    marked(sophos::parse, &[&["log_component=\"", "\" sys=\"", " localip=\"", " meth=", "\"Event::"]]),
+    marked(ivanti::parse, &[&[" - [", "id=firewall ", " | "]]),
+    marked(softether::parse, &[&["\"CID-", "\"SID-", "On the TCP Listener (Port ", "TCP リスナー (ポート "]]),
+    marked(freeradius::parse, &[&["Login OK: [", "Login incorrect", "Invalid user", "Ignoring request to "]]),
+    marked(ms_nps::parse, &[&["\"IAS\",", "\"RAS\",", ",IAS,", ",RAS,", "<Packet-Type "]]),
+    marked(netscaler::parse, &[&[" : ", "default ", " shell_command=\"", " -> "], &netscaler::FEATURES]),
+    marked(rsa::parse, &[&["audit.admin.", "audit.runtime.", "system."]]),
+    marked(f5::parse, &[F5]),
+    marked(windows_event::parse, &[WINDOWS, &TITLE_STARTS]),
+    marked(vmware_view::parse, &[&["[View@"]]),
+    marked(vmware_nsx::parse, &[&["FIREWALL-PKTLOG", "[nsx@6876"]]),
+    always(ricoh::parse),
+    always(hpe_ilo::parse),
+    marked(dell_idrac::parse, &[&["MessageID: ", "{ MessageID } "]]),
+    marked(veeam::parse, &[&["[categoryId="]]),
+    marked(netapp::parse, &[&["[kern_audit"]]),
+    marked(manageengine::parse, &[&["|ManageEngine|ADAudit"]]),
+    marked(netwrix::parse, &[&["|Netwrix|Logon Activity|", "[Log ID] "]]),
+    marked(ossec::parse, &[&["Alert Level: "]]),
+    marked(buffalo::parse, &[&["[User:"]]),
+    marked(qnap::parse, &[&["conn log: ", "event log: "]]),
+    marked(trellix::parse, &[&["<MachineInfo>"]]),
+    marked(trendmicro::parse, &[CEF, LEEF]),
+    marked(cyberark::parse, &[CEF, &["audit_record"]]),
+    marked(
+        kaspersky::parse,
+        &[CEF, LEEF, &["[event@23668", "Component: ", "Object type: ", "Object: ", "Object name: "]],
+    ),
+    marked(eset::parse, &[CEF, LEEF, &["\"event_type\""]]),
+    marked(panda::parse, &[LEEF]),
+    marked(beyondtrust::parse, &[&["\"jump_group\"", "BG"]]),
+    marked(thales::parse, &[&["\"originatingAddress\""]]),
+    marked(epic::parse, &[&["<EventLog>"]]),
+    marked(netmotion::parse, &[&["[nm_"]]),
+    marked(symantec::parse, &[SYMANTEC]),
+    marked(auditd::parse, &[&["audit"]]),
+    marked(netfilter::parse, &[&[" PROTO="]]),
+    marked(
+        pfsense::parse,
+        &[&[",in,", ",out,", "rule ", "php", "audit", "webConfigurator", "configd.py", "sshlockout"]],
+    ),
+    always(oracle_db::parse),
+    always(mssql::parse),
+    marked(mysql::parse, &[&["Access denied for user '", "CONNECT,", "\"audit_record\"", "<AUDIT_RECORD"]]),
+    always(postgresql::parse),
     // Told by the program's name or by the words of the text.
-    yamaha::parse,
-    openvpn::parse,
-    charon::parse,
-    pppd::parse,
-    hpe_switch::parse,
-    mikrotik::parse,
-    brocade::parse,
-    alcatel::parse,
-    alliedware::parse,
-    a10::parse,
-    dns::parse,
-    dhcpd::parse,
-    slapd::parse,
-    ftpd::parse,
-    mail::parse,
-    haproxy::parse,
-    synology::parse,
-    samba::parse,
-    vmware::parse,
-    linux::parse,
-    services::parse,
-    squid::parse,
-    web_error::parse,
+    always(yamaha::parse),
+    always(openvpn::parse),
+    always(charon::parse),
+    always(pppd::parse),
+    always(hpe_switch::parse),
+    marked(mikrotik::parse, &[CEF, &[",", " logged ", "login failure for user ", ": in:"]]),
+    marked(brocade::parse, &[&["],", "Security: ", "STP: ", "System: "]]),
+    always(alcatel::parse),
+    always(alliedware::parse),
+    always(a10::parse),
+    always(dns::parse),
+    always(dhcpd::parse),
+    marked(slapd::parse, &[&["conn="]]),
+    always(ftpd::parse),
+    always(mail::parse),
+    always(haproxy::parse),
+    marked(synology::parse, &[&[" Event: ", "User [", "Host ["]]),
+    marked(samba::parse, &[&["smbd", "samba", "winbindd", "auth_audit"]]),
+    marked(vmware::parse, &[VMWARE]),
+    always(linux::parse),
+    always(services::parse),
+    marked(squid::parse, &[&["TCP_", "UDP_", "NONE", "ERR_", "TAG_", "] \""]]),
+    marked(web_error::parse, &[&["[client ", ", client: "]]),
     // General forms that many products share.
-    cef::parse,
-    leef::parse,
-    forwarder::parse,
-    generic::parse,
+    marked(cef::parse, &[CEF]),
+    marked(leef::parse, &[LEEF]),
+    marked(forwarder::parse, &[&["{"]]),
+    always(generic::parse),
 ];
 
-fn parse_body(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
-    PARSERS.iter().any(|parse| parse(header, draft))
+/// The commonest senders, whose own tests cost less than looking for marks. They are asked before all others.
+const FIRST: [Parser; 3] = [fortinet::parse, fortigate::parse, cisco_asa::parse];
+
+const CEF: &[&str] = &["CEF:", "0|", "1|"];
+const LEEF: &[&str] = &["LEEF:", "1.0|", "2.0|"];
+const PALOALTO: &[&str] = &[
+    "\"LogType\"",
+    ",TRAFFIC,",
+    ",START,",
+    ",END,",
+    ",TUNNEL,",
+    ",THREAT,",
+    ",URL,",
+    ",DATA,",
+    ",WILDFIRE,",
+    ",DECRYPTION,",
+    ",GTP,",
+    ",SCTP,",
+    ",SYSTEM,",
+    ",CONFIG,",
+    ",USERID,",
+    ",GLOBALPROTECT,",
+    ",HIPMATCH,",
+    ",HIP-MATCH,",
+    ",AUTH,",
+    ",AUTHENTICATION,",
+    ",IPTAG,",
+    ",CORRELATION,",
+];
+/// A session's line begins with the path of its policy; a code ends in its severity, `:5:`.
+const F5: &[&str] = &[
+    "/",
+    ":0:",
+    ":1:",
+    ":2:",
+    ":3:",
+    ":4:",
+    ":5:",
+    ":6:",
+    ":7:",
+    "[F5@12276",
+    "\"telemetryEventCategory\"",
+    "f5_",
+    " partition=[",
+    "pam_bigip_authz: ",
+    "[ssl_acc] ",
+    "[ssl_req]",
+];
+const WINDOWS: &[&str] = &[
+    "\"_EventID\"",
+    "\"EventID\"",
+    "\"winlog\"",
+    "\"win\"",
+    "\"System\"",
+    "\"event_id\"",
+    "\"EventId\"",
+    " EventID=\"",
+    "MSWinEventLog",
+    "<Event",
+    "|Microsoft|",
+    "%NICWIN-",
+    "EvntSLog",
+    "WinEvtLog: ",
+    "AgentDevice=WindowsLog",
+    "EventCode",
+    "Security-Auditing",
+    "S-1-",
+];
+const SYMANTEC: &[&str] =
+    &["SymantecServer", ",Server Name: ", ",End Time: ", ",Event time: ", ",Actual action: ", ",Remote Host IP: "];
+const VMWARE: &[&str] = &[
+    "Event [",
+    "[auditlogger] {",
+    "[Originator@",
+    "[vSAN@",
+    "[vob.",
+    "ha-eventmgr",
+    "com.vmware.",
+    "tomcat-http--",
+    "running command '",
+    "shell[",
+    "USER ",
+];
+
+/// Asks the formats in their order until one knows the line. `text` is what all of the header came from; where a header
+/// was put together from elsewhere, nothing can be said of its marks and every format is asked.
+fn parse_body(text: Option<&str>, header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
+    if FIRST.iter().any(|parse| parse(header, draft)) {
+        return true;
+    }
+    let asked = text.map_or(marks::ALL, marks::formats_in);
+    asked.iter().any(|format| (format.parse)(header, draft))
 }
 
 fn parse_header_only(header: &Header<'_>, draft: &mut Draft<'_>) -> ParseStatus {

@@ -25,6 +25,32 @@ use crate::stamp;
 /// How far into a body the mark of the message is looked for.
 const MARK_BYTES_MAX: usize = 192;
 
+/// The first word of a message.
+pub(super) const FEATURES: [&str; 22] = [
+    "SSLVPN",
+    "AAA",
+    "AAATM",
+    "TCP",
+    "UDP",
+    "SSLLOG",
+    "APPFW",
+    "GUI",
+    "CLI",
+    "API",
+    "EVENT",
+    "SNMP",
+    "ACL",
+    "ROUTING",
+    "LSN",
+    "ICA",
+    "RESPONDER",
+    "REWRITE",
+    "BOT",
+    "NS_ACL",
+    "IPFIX",
+    "AUTHN",
+];
+
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let found = message(header, draft) || shell(header.body, draft) || web(header.body, draft);
     if found {
@@ -81,30 +107,6 @@ fn is_place(before: &str) -> bool {
 }
 
 fn is_feature(word: &str) -> bool {
-    const FEATURES: [&str; 22] = [
-        "SSLVPN",
-        "AAA",
-        "AAATM",
-        "TCP",
-        "UDP",
-        "SSLLOG",
-        "APPFW",
-        "GUI",
-        "CLI",
-        "API",
-        "EVENT",
-        "SNMP",
-        "ACL",
-        "ROUTING",
-        "LSN",
-        "ICA",
-        "RESPONDER",
-        "REWRITE",
-        "BOT",
-        "NS_ACL",
-        "IPFIX",
-        "AUTHN",
-    ];
     FEATURES.contains(&word)
 }
 

@@ -162,8 +162,8 @@ fn begins_unmistakable(text: &str) -> bool {
 
 fn is_access_server(text: &str) -> bool {
     let head = text.get(..text.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(text);
-    head.contains("AUTH SUCCESS {'")
-        || head.contains("AUTH FAILED {'")
+    let has_brace = memchr::memchr(b'{', head.as_bytes()).is_some();
+    (has_brace && (head.contains("AUTH SUCCESS {'") || head.contains("AUTH FAILED {'")))
         || (head.starts_with('[') && head.contains("OVPN ") && head.contains("OUT: "))
 }
 

@@ -162,6 +162,31 @@ pub(super) const LABELS: &[(&str, &str, Label)] = &[
     ("Transaction ID", "トランザクション ID", Label::Skip),
 ];
 
+/// What the titles begin with, in both languages: enough to tell that a line may hold one.
+#[expect(clippy::indexing_slicing, reason = "counted by the compiler, which would refuse a place that is not there")]
+pub(crate) const TITLE_STARTS: [&str; TITLES.len() * 2] = {
+    let mut starts = [""; TITLES.len() * 2];
+    let mut at = 0;
+    while at < TITLES.len() {
+        starts[at * 2] = start_of(TITLES[at].0);
+        starts[at * 2 + 1] = start_of(TITLES[at].1);
+        at += 1;
+    }
+    starts
+};
+
+/// Five or six characters of Japanese, two or three words of English.
+const fn start_of(title: &str) -> &str {
+    const START_BYTES: usize = 18;
+    match title.as_bytes().split_at_checked(START_BYTES) {
+        Some((start, _)) => match std::str::from_utf8(start) {
+            Ok(start) => start,
+            Err(_) => title,
+        },
+        None => title,
+    }
+}
+
 /// Titles of the commonest events, for agents that send the text without the number.
 pub(super) const TITLES: &[(&str, &str, i64)] = &[
     ("An account was successfully logged on.", "アカウントが正常にログオンしました。", 4624),

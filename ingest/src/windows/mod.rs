@@ -24,6 +24,7 @@ use monban_event::{Event, EventId, Outcome, ParseStatus, Record, TimeRule};
 
 use flatten::WindowsFields;
 pub(crate) use json::try_json;
+pub(crate) use labels::TITLE_STARTS;
 
 /// What is known of a record beside its fields.
 pub(crate) struct Described<'a> {
