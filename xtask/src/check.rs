@@ -31,13 +31,13 @@ const CLIENTS: [(&str, &str); 3] = [
     ("elasticsearch9", "elasticsearch==9.5.1"),
     ("opensearch2", "opensearch-py==2.8.0"),
 ];
-/// Parsers that are measured, and what they must reach on lines of others.
-const SYSLOG_BAR: &str =
-    "--only fortinet_fortigate yamaha cisco_asa linux_sshd --min-right 92 --max-wrong 2 --max-invented 5";
+/// What the parsers must reach on lines of others. Of the wrong ones most are the truth's: it takes the far end of a
+/// tunnel for the near one, the time of insertion for the time of the event, or a year that lies ahead of receipt.
+const SYSLOG_BAR: &str = "--min-right 95 --max-wrong 1.7 --max-invented 10";
 /// The version whose configuration deny.toml is written for.
 const CARGO_DENY: &str = "0.20.2";
 /// Of 202 pairs 172 say how often the rule must match.
-const SIGMA_BAR: &str = "--min-found 190 --min-exact 165";
+const SIGMA_BAR: &str = "--min-found 200 --min-exact 165";
 
 pub(crate) struct Options {
     install: bool,

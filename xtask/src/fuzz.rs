@@ -39,7 +39,7 @@ impl Options {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--seconds" => {
-                    options.seconds = value(word, &mut words)?.parse().context("--seconds wants a number")?
+                    options.seconds = value(word, &mut words)?.parse().context("--seconds wants a number")?;
                 }
                 "--only" => options.only = Some(value(word, &mut words)?.to_owned()),
                 "--no-install" => options.install = false,
