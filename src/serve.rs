@@ -1,5 +1,6 @@
 //! `monban serve`: receivers, pages and the control socket on one data directory, until it is told to stop.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use monban_ingest::syslog::{
     ListenerStatus, ListenerWatch, Loss, SOCKET_BUFFER_BYTES, SyslogListeners, SyslogSettings,
 };
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::certificate;
@@ -84,6 +86,7 @@ pub(crate) fn run_until_stopped(node: &Arc<Node>, config: &Config) -> anyhow::Re
 }
 
 async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("終了の合図を受け取る準備ができません")?;
     let (stop, mut stopped) = watch::channel(false);
     let stop = Arc::new(stop);
     let sink: Arc<dyn RecordSink> = node.journal.clone();
@@ -103,7 +106,7 @@ async fn serve(node: &Arc<Node>, config: &Config) -> anyhow::Result<()> {
     announce(config, &listeners, pages.as_ref().map(|(address, _)| *address), secret.as_deref());
     tokio::select! {
         _ = stopped.wait_for(|stop| *stop) => {}
-        () = signalled() => {}
+        () = signals.received() => {}
     }
     eprintln!("終了しています。受け取った記録を書き終えるまでお待ちください。");
     stop.send_replace(true);
@@ -301,15 +304,22 @@ async fn report_loss(node: &Arc<Node>, loss: Loss) {
     }
 }
 
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// What asks the program to stop. Heard from the first moment: whoever reads that the program has started may stop it.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
