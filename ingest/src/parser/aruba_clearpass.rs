@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime};
-use super::scan::{known, leef};
+use super::leef;
+use super::scan::known;
 use super::{cef, kv};
 use crate::header::Header;
 use crate::stamp;
@@ -30,7 +31,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let (rule, code, pairs) = if let Some((name, pairs)) = find_export(header.body) {
         draft.native("filter", name);
         ("aruba_clearpass", None, owned(kv::separated(pairs, b',')))
-    } else if let Some(record) = leef(header.body).filter(|record| is_ours(record.vendor, record.product)) {
+    } else if let Some(record) = leef::find(header.body).filter(|record| is_ours(record.vendor, record.product)) {
         ("aruba_clearpass.leef", known(record.event_id), owned(record.pairs()))
     } else if let Some(record) = cef::find(header.body).filter(|record| is_ours(record.vendor, record.product)) {
         ("aruba_clearpass.cef", known(record.signature), cef::pairs(record.extension).collect())
@@ -48,7 +49,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn owned(pairs: kv::Pairs<'_>) -> Vec<(&str, Cow<'_, str>)> {
+fn owned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, Cow<'a, str>)> {
     pairs.take(PAIRS_MAX).map(|(name, value)| (name, Cow::Borrowed(value))).collect()
 }
 

@@ -8,10 +8,11 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, outcome, source_with_port};
+use super::daemon::{moment, outcome};
 use super::draft::{Draft, address};
 use super::json::{self, Members};
 use super::kv;
+use super::scan::source_end;
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -134,8 +135,8 @@ fn fill_session(members: &Members, draft: &mut Draft<'_>) {
         draft.user(person);
     }
     draft.user(get("data.requesting_user").split(" (").next().unwrap_or(""));
-    source_with_port(get("data.public_ip"), draft);
-    source_with_port(get("data.private_ip"), draft);
+    source_end(get("data.public_ip"), draft);
+    source_end(get("data.private_ip"), draft);
     let (category, action) = match kind {
         "Session Start" => (Category::Session, Action::SessionStart),
         "Session End" => (Category::Session, Action::SessionEnd),

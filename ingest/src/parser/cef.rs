@@ -13,8 +13,9 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use monban_event::{Action, Category, account};
 
-use super::daemon::{is_denied, moment, outcome, port, traffic};
+use super::daemon::{is_denied, moment, outcome, traffic};
 use super::draft::{Draft, PayloadTime};
+use super::scan::port;
 use crate::header::Header;
 
 /// Most extension keys read of one line; a hostile line has no end.

@@ -9,9 +9,9 @@
 
 use super::draft::{Draft, address};
 use super::gateway::{
-    ADDRESS, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, STEP_REFUSED, failed, mean, port,
+    ADDRESS, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, STEP_REFUSED, failed, mean,
 };
-use super::scan::{behind, between};
+use super::scan::{behind, between, port};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -15,7 +15,8 @@ use std::borrow::Cow;
 use monban_event::{Action, Category, Outcome, account};
 
 use super::draft::{Draft, PayloadTime};
-use super::scan::{count, known, leef, port};
+use super::leef;
+use super::scan::{count, known, port};
 use super::{cef, csv, kv};
 use crate::header::{self, Header};
 use crate::stamp;
@@ -42,7 +43,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         let fields = cef::pairs(record.extension).map(|(key, value)| (canonical(key), value)).collect();
         draft.event.code = known(record.signature);
         fill(&Fields(fields), "checkpoint.cef", header, draft);
-    } else if let Some(record) = leef(body).filter(|record| is_vendor(record.vendor)) {
+    } else if let Some(record) = leef::find(body).filter(|record| is_vendor(record.vendor)) {
         let fields = record.pairs().map(|(key, value)| (canonical(key), Cow::Borrowed(value))).collect();
         fill(&Fields(fields), "checkpoint.leef", header, draft);
     } else if let Some(fields) = colon_fields(header).or_else(|| structured_fields(header)) {

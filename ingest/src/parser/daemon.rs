@@ -4,7 +4,7 @@
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime};
-use super::scan::{address_and_port, word};
+use super::scan::word;
 use crate::header::Header;
 use crate::stamp::{self, Stamp};
 
@@ -27,25 +27,6 @@ pub(super) fn on_host(header: &Header<'_>, draft: &mut Draft<'_>, dataset: &str)
     draft.rule(dataset);
     if draft.event.category.is_none() {
         draft.kind(Category::Host, Action::Other);
-    }
-}
-
-pub(super) fn port(text: &str) -> Option<i64> {
-    text.trim().parse().ok().filter(|port| (0..=65_535).contains(port))
-}
-
-/// `192.0.2.9:5`, `[2001:db8::1]:5`: the acting side.
-pub(super) fn source_with_port(text: &str, draft: &mut Draft<'_>) {
-    if let Some((ip, port)) = address_and_port(text) {
-        draft.source(ip);
-        draft.event.source_port = draft.event.source_port.or(port);
-    }
-}
-
-pub(super) fn destination_with_port(text: &str, draft: &mut Draft<'_>) {
-    if let Some((ip, port)) = address_and_port(text) {
-        draft.destination(ip);
-        draft.event.destination_port = draft.event.destination_port.or(port);
     }
 }
 

@@ -7,9 +7,9 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{on_host, port, program};
+use super::daemon::{on_host, program};
 use super::draft::Draft;
-use super::scan::{between, word};
+use super::scan::{between, port, word};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

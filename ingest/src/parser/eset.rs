@@ -8,10 +8,10 @@
 
 use monban_event::{Action, Category, Outcome, account};
 
-use super::daemon::{in_utc, is_denied, moment, outcome, port};
+use super::daemon::{in_utc, is_denied, moment, outcome};
 use super::draft::Draft;
 use super::json::{self, Members};
-use super::scan::between;
+use super::scan::{between, port};
 use super::{cef, leef};
 use crate::header::Header;
 

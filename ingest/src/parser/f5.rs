@@ -15,11 +15,11 @@ use super::cef;
 use super::draft::Draft;
 use super::gateway::{
     ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
-    SESSION_START, STEP, STEP_REFUSED, count, failed, head, mean, port, says, text,
+    SESSION_START, STEP, STEP_REFUSED, failed, head, mean, says,
 };
 use super::json;
 use super::kv;
-use super::scan::{address_and_port, behind, between};
+use super::scan::{address_and_port, behind, between, count, known, port};
 use crate::header::{self, Header};
 
 /// How far into a body the code of a message is looked for: a level, a tag and a pid stand before it.
@@ -66,7 +66,7 @@ fn coded(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         None if session_of(header.after_time).is_some() => ("", header.after_time),
         None => return false,
     };
-    draft.event.code = text(code);
+    draft.event.code = known(code);
     draft.rule("f5");
     if let Some((session, message)) = session_of(message) {
         draft.event.vpn_session_id = Some(session.to_owned());
@@ -256,8 +256,8 @@ fn structured(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
 /// Keys of structured data and of telemetry.
 fn named(name: &str, value: &str, draft: &mut Draft<'_>) {
     match name {
-        "errdefs_msgno" => draft.event.code = text(value.split(':').next().unwrap_or("")),
-        "session_id" | "Session_ID" | "Session_Id" => draft.event.vpn_session_id = text(value),
+        "errdefs_msgno" => draft.event.code = known(value.split(':').next().unwrap_or("")),
+        "session_id" | "Session_ID" | "Session_Id" => draft.event.vpn_session_id = known(value),
         "Username" | "User" | "username" => draft.user(value),
         "Client_IP" | "client_ip" | "Source_IP" | "ip_client" => draft.source(value),
         "client_port" | "src_port" => draft.event.source_port = port(value),
@@ -266,7 +266,7 @@ fn named(name: &str, value: &str, draft: &mut Draft<'_>) {
         "Assigned_IPv4" | "Client_VPN_IP" => draft.assigned(value),
         "Bytes_In" => draft.event.source_bytes = count(value),
         "Bytes_Out" => draft.event.destination_bytes = count(value),
-        "hostname" if draft.event.observer_hostname.is_none() => draft.event.observer_hostname = text(value),
+        "hostname" if draft.event.observer_hostname.is_none() => draft.event.observer_hostname = known(value),
         _ => {}
     }
     draft.native(name, value);

@@ -21,7 +21,7 @@ use monban_event::{Action, Category, Outcome, account};
 use super::cef;
 use super::draft::{Draft, PayloadTime, address};
 use super::kv;
-use super::scan::seconds_ns;
+use super::scan::{port, seconds_ns};
 use crate::header::Header;
 use crate::stamp;
 
@@ -340,10 +340,6 @@ fn fill_ends(keys: &Keys<'_>, draft: &mut Draft<'_>) {
         if keys.is_vpn() { (keys.rcvdbyte, keys.sentbyte) } else { (keys.sentbyte, keys.rcvdbyte) };
     event.source_bytes = from_user.parse().ok();
     event.destination_bytes = to_user.parse().ok();
-}
-
-fn port(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|port| (0..=65_535).contains(port))
 }
 
 /// `https(192.0.2.1)`, `ssh (192.0.2.1)`, or an address alone.

@@ -16,10 +16,10 @@ use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
 use super::gateway::{
-    ACCOUNT, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, STEP, failed, local_time, mean, says, text,
+    ACCOUNT, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, STEP, failed, local_time, mean, says,
 };
 use super::kv;
-use super::scan::{behind, between};
+use super::scan::{behind, between, known};
 use crate::header::Header;
 
 /// The rarest keys of two products, looked for in every line that has pairs.
@@ -60,10 +60,10 @@ fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "msg" => message = value,
             "device_id" => device = value,
             "tz" => zone = value,
-            "devname" => draft.event.observer_hostname = text(value),
+            "devname" => draft.event.observer_hostname = known(value),
             // The managers say `operation` for what the others call `action`.
             "operation" if action.is_empty() => action = value,
-            "log_id" => draft.event.code = text(value),
+            "log_id" => draft.event.code = known(value),
             "user" if value != "mail" => draft.user(value),
             "ui" | "userfrom" => draft.source(between(value, "(", ")").unwrap_or("")),
             "client_ip" | "src" => draft.source(value),
@@ -132,7 +132,7 @@ fn authenticator(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "subcategory" => subcategory = value,
             "action" => action = value,
             "status" => status = value,
-            "typeid" => draft.event.code = text(value),
+            "typeid" => draft.event.code = known(value),
             "user" => draft.user(value),
             "userip" | "user_ip" | "srcip" => draft.source(value),
             _ => {}
@@ -179,7 +179,7 @@ fn ddos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "time" => time = value,
             "sip" => draft.source(value),
             "dip" => draft.destination(value),
-            "evecode" => draft.event.code = text(value),
+            "evecode" => draft.event.code = known(value),
             "description" => draft.reason(value),
             _ => {}
         }

@@ -9,8 +9,8 @@
 //! * `client` is the device that asked. Its `port` is a line of that device and no network port.
 
 use super::draft::Draft;
-use super::gateway::{HOST, LOGIN, LOGIN_REFUSED, STEP, STEP_REFUSED, mean, port};
-use super::scan::{behind, between};
+use super::gateway::{HOST, LOGIN, LOGIN_REFUSED, STEP, STEP_REFUSED, mean};
+use super::scan::{behind, between, port};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -1,9 +1,10 @@
 //! What the parsers of VPN gateways and authentication servers share: what a line means as one value, numbers that
 //! devices write, and whose name stands on an event. Owns no format.
 
-use monban_event::{Action, Category, Outcome, account};
+use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime, address};
+use super::scan::known;
 use crate::header::Header;
 use crate::stamp;
 
@@ -37,24 +38,10 @@ pub(super) fn failed((category, action, _): Meaning) -> Meaning {
     (category, action, Outcome::Failure)
 }
 
-pub(super) fn port(text: &str) -> Option<i64> {
-    text.trim().parse().ok().filter(|port| (0..=65_535).contains(port))
-}
-
-/// A count of bytes or seconds; devices write none as `-1` or `-`.
-pub(super) fn count(text: &str) -> Option<i64> {
-    text.trim().parse().ok().filter(|number| *number >= 0)
-}
-
-/// A value that is one of the words for nothing is no value.
-pub(super) fn text(value: &str) -> Option<String> {
-    Some(value.trim()).filter(|value| !account::is_null_word(value)).map(str::to_owned)
-}
-
 /// Names the device: the header's host, unless that is only an address and the body knows better.
 pub(super) fn name_device(header: &Header<'_>, own: &str, draft: &mut Draft<'_>) {
     let named = header.host.filter(|host| address(host).is_none());
-    draft.event.observer_hostname = named.map(str::to_owned).or_else(|| text(own)).or(header.host.map(str::to_owned));
+    draft.event.observer_hostname = named.map(str::to_owned).or_else(|| known(own)).or(header.host.map(str::to_owned));
 }
 
 /// A local stamp of the body, with a zone where the device tells one.
@@ -112,9 +99,7 @@ mod tests {
 
     #[test]
     fn numbers_of_devices() {
-        assert_eq!((port("443"), port(" 12"), port("65536"), port("")), (Some(443), Some(12), None, None));
-        assert_eq!((count("7"), count("-1"), count("x")), (Some(7), None, None));
-        assert_eq!((text(" a "), text("N/A")), (Some("a".to_owned()), None));
+        assert_eq!((known(" a "), known("N/A")), (Some("a".to_owned()), None));
         assert!(says("Login Denied", &["denied"]) && !says("", &["x"]) && !says("ab", &["abc"]));
     }
 }

@@ -6,8 +6,9 @@
 
 use monban_event::account;
 
-use super::daemon::{destination_with_port, is_denied, outcome, port, source_with_port, traffic};
+use super::daemon::{is_denied, outcome, traffic};
 use super::draft::Draft;
+use super::scan::{destination_end, port, source_end};
 use super::{json, kv, payload};
 use crate::header::{self, Header};
 
@@ -56,9 +57,9 @@ pub(super) fn read(pairs: &[(&str, &str)], draft: &mut Draft<'_>) -> bool {
     if !keys.tells_something() {
         return false;
     }
-    source_with_port(keys.source, draft);
+    source_end(keys.source, draft);
     draft.event.source_port = draft.event.source_port.or(port(keys.source_port));
-    destination_with_port(keys.destination, draft);
+    destination_end(keys.destination, draft);
     draft.event.destination_port = draft.event.destination_port.or(port(keys.destination_port));
     draft.user(keys.user);
     draft.event.outcome = outcome(keys.result);

@@ -8,10 +8,10 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, on_host, port, program};
+use super::daemon::{moment, on_host, program};
 use super::draft::Draft;
 use super::kv;
-use super::scan::word;
+use super::scan::{port, word};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

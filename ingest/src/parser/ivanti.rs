@@ -13,10 +13,10 @@
 use super::draft::{Draft, address};
 use super::gateway::{
     ACCOUNT, ADDRESS, CONFIG, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, SESSION, SESSION_END, STEP, STEP_REFUSED,
-    count, failed, head, local_time, mean, name_device, port, says, text,
+    failed, head, local_time, mean, name_device, says,
 };
 use super::kv;
-use super::scan::{address_and_port, behind, between, seconds_ns};
+use super::scan::{address_and_port, behind, between, count, known, port, seconds_ns};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -47,12 +47,12 @@ fn standard(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     name_device(header, node, draft);
     if matches!(header.host, Some("PulseSecure" | "Juniper" | "Ivanti")) {
         // Before the body's time the program's name looks like a host.
-        draft.event.observer_hostname = text(node);
+        draft.event.observer_hostname = known(node);
     }
     draft.source(source);
     let (user, realm) = who.split_once(")[").map_or(who, |(who, _)| who).rsplit_once('(').unwrap_or((who, ""));
     person(user, draft);
-    draft.event.vpn_group = text(realm);
+    draft.event.vpn_group = known(realm);
     draft.native("realm", realm);
     if let Some((_, roles)) = who.split_once(")[") {
         draft.native("roles", roles.split(']').next().unwrap_or(roles));
@@ -75,7 +75,7 @@ fn welf(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             "time" => draft.time = local_time(value, ""),
             "vpn" => node = value,
             "user" => person(value, draft),
-            "realm" => draft.event.vpn_group = text(value),
+            "realm" => draft.event.vpn_group = known(value),
             "src" => draft.source(value),
             "dst" => draft.destination(value),
             "sent" => draft.event.destination_bytes = count(value),
@@ -107,7 +107,7 @@ fn piped(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.time = local_time(stamp, "");
     name_device(header, node, draft);
     person(user, draft);
-    draft.event.vpn_group = text(realm);
+    draft.event.vpn_group = known(realm);
     draft.event.code = Some((*code).to_owned());
     COLUMNS.iter().zip(&parts).for_each(|(name, value)| draft.native(name, value));
     draft.rule("ivanti.piped");

@@ -9,9 +9,10 @@
 
 use monban_event::{Action, Category, Outcome, account};
 
-use super::daemon::{is_denied, moment, outcome, port, traffic};
+use super::daemon::{is_denied, moment, outcome, traffic};
 use super::draft::Draft;
 use super::kv;
+use super::scan::port;
 use crate::header::Header;
 
 /// Most attributes read of one line; a hostile line has no end.

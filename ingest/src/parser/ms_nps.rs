@@ -14,8 +14,8 @@ use monban_event::{Category, Outcome};
 
 use super::csv;
 use super::draft::{Draft, PayloadTime};
-use super::gateway::{LOGIN, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, count, failed, mean, text};
-use super::scan::seconds_ns;
+use super::gateway::{LOGIN, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, failed, mean};
+use super::scan::{count, known, seconds_ns};
 use crate::header::Header;
 use crate::stamp::{self, Stamp};
 
@@ -252,9 +252,9 @@ fn unescape(value: &str) -> Cow<'_, str> {
 
 fn fill(record: &Attributes<'_>, draft: &mut Draft<'_>) {
     draft.product("microsoft", "microsoft.nps", "Microsoft", "NPS");
-    draft.event.host_name = text(&record.computer);
+    draft.event.host_name = known(&record.computer);
     draft.time = time(record);
-    draft.event.code = text(&record.packet);
+    draft.event.code = known(&record.packet);
     // `hospital.example/Staff/山田` is the path of an account in the directory.
     draft.user(record.qualified.rsplit('/').next().unwrap_or(""));
     draft.user(&record.account);
@@ -268,7 +268,7 @@ fn fill(record: &Attributes<'_>, draft: &mut Draft<'_>) {
     if is_vpn {
         draft.event.vpn_type = Some(vpn_type(&record.tunnel).to_owned());
         draft.assigned(&record.framed);
-        draft.event.vpn_session_id = text(&record.session);
+        draft.event.vpn_session_id = known(&record.session);
     }
     // Input is what came from the person.
     draft.event.source_bytes = count(&record.input);

@@ -8,8 +8,9 @@
 
 use monban_event::{Action, Category};
 
-use super::daemon::{port, traffic};
+use super::daemon::traffic;
 use super::draft::Draft;
+use super::scan::port;
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -15,10 +15,10 @@ use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime, address};
 use super::gateway::{
-    ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, STEP, count, failed,
-    mean, port, says, text,
+    ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, STEP, failed, mean,
+    says,
 };
-use super::scan::{address_and_port, behind, between, clock_duration_ns, word};
+use super::scan::{address_and_port, behind, between, clock_duration_ns, count, known, port, word};
 use crate::header::Header;
 use crate::stamp;
 
@@ -125,11 +125,11 @@ fn message(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(found) = find(body).or_else(|| find(header.message)) else { return false };
     if let Some(stamp) = stamp {
         draft.time = Some(PayloadTime::Stamp(stamp));
-        draft.event.observer_hostname = text(word(found.before).0);
+        draft.event.observer_hostname = known(word(found.before).0);
     }
     if header.app == Some("svm_service") {
         // An SDX puts the instance behind its own tag.
-        draft.event.observer_hostname = text(word(header.message).0);
+        draft.event.observer_hostname = known(word(header.message).0);
     }
     let is_unnamed = header.host.is_none_or(|host| address(host).is_some());
     if is_unnamed && draft.time.is_none() {
@@ -151,7 +151,7 @@ fn own_header(before: &str, draft: &mut Draft<'_>) {
     if let Some((stamp, rest)) = found {
         draft.time = Some(PayloadTime::Stamp(stamp));
         if draft.event.observer_hostname.is_none() {
-            draft.event.observer_hostname = rest.trim().rsplit_once(' ').and_then(|(host, _)| text(host));
+            draft.event.observer_hostname = rest.trim().rsplit_once(' ').and_then(|(host, _)| known(host));
         }
     }
 }
@@ -233,7 +233,7 @@ fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
         "username:domainname" => draft.user(value.split(':').next().unwrap_or(value)),
         "Client_ip" | "ClientIP" | "Remote_ip" => draft.source(value),
         "ClientPort" => draft.event.source_port = port(value),
-        "SessionId" => draft.event.vpn_session_id = text(word(value).0.trim_end_matches('-')),
+        "SessionId" => draft.event.vpn_session_id = known(word(value).0.trim_end_matches('-')),
         "Source" => {
             if let Some((ip, number)) = address_and_port(value) {
                 draft.source(ip);
@@ -253,7 +253,7 @@ fn fill_key(key: &str, value: &str, draft: &mut Draft<'_>) {
         "Total_bytes_recv" => draft.event.destination_bytes = count(value),
         "Duration" => draft.event.duration_ns = clock_duration_ns(value),
         "Failure_reason" | "Reason" | "LogoutMethod" | "Denied_by_policy" => draft.reason(value),
-        "Group(s)" => draft.event.vpn_group = text(value.split(':').next().unwrap_or(value).trim().trim_matches('"')),
+        "Group(s)" => draft.event.vpn_group = known(value.split(':').next().unwrap_or(value).trim().trim_matches('"')),
         _ => {}
     }
 }

@@ -16,9 +16,9 @@
 use memchr::memmem;
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, port, traffic};
+use super::daemon::{moment, traffic};
 use super::draft::Draft;
-use super::scan::{behind, between, word};
+use super::scan::{behind, between, port, word};
 use crate::header::Header;
 
 /// Most fields read of one record: the longest documented one has some 30.

@@ -16,7 +16,8 @@ use std::borrow::Cow;
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime, address};
-use super::scan::{Leef, behind, between, count, known, leef, port, seconds_ns};
+use super::leef;
+use super::scan::{behind, between, count, known, port, seconds_ns};
 use super::{cef, csv, json};
 use crate::header::Header;
 use crate::stamp::{self, Stamp};
@@ -88,7 +89,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
         ("paloalto.csv", row)
     } else if let Some(record) = cef::find(header.body).filter(|record| is_vendor(record.vendor)) {
         ("paloalto.cef", read_cef(&record))
-    } else if let Some(record) = leef(header.body).filter(|record| is_vendor(record.vendor)) {
+    } else if let Some(record) = leef::find(header.body).filter(|record| is_vendor(record.vendor)) {
         ("paloalto.leef", read_leef(&record))
     } else if is_json(header.body) {
         let Some(members) = json::members(header.body) else { return false };
@@ -165,7 +166,7 @@ fn read_cef<'a>(record: &cef::Cef<'a>) -> Row<'a> {
     Row { kind: Cow::Borrowed(types.0), subtype: Cow::Borrowed(types.1), fields: pairs.collect() }
 }
 
-fn read_leef<'a>(record: &Leef<'a>) -> Row<'a> {
+fn read_leef<'a>(record: &leef::Leef<'a>) -> Row<'a> {
     let fields: Vec<_> = record.pairs().map(|(key, value)| (canonical(key), Cow::Borrowed(value))).collect();
     let find = |name: &str| fields.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
     let (kind, subtype) = (find("type").unwrap_or_default(), find("subtype").unwrap_or_default());

@@ -9,9 +9,9 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{port, program, traffic};
+use super::daemon::{program, traffic};
 use super::draft::Draft;
-use super::scan::{address_and_port, behind, between, word};
+use super::scan::{address_and_port, behind, between, port, word};
 use crate::header::Header;
 
 /// Most columns looked at: the addresses stand before the twenty-fifth in every version.

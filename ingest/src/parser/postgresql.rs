@@ -12,10 +12,10 @@
 use memchr::memmem;
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, on_host, port, program, source_with_port};
+use super::daemon::{moment, on_host, program};
 use super::draft::Draft;
 use super::json;
-use super::scan::{behind, between, clock_duration_ns, known};
+use super::scan::{behind, between, clock_duration_ns, known, port, source_end};
 use crate::header::Header;
 
 /// Levels that messages of connections have. Others are of statements, and nobody's attempt to come in.
@@ -157,7 +157,7 @@ fn structured(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let Some(level) = level.filter(|level| is_connection(get("message"), level)) else { return false };
     connection(get("message"), level, draft);
     draft.user(get("user"));
-    source_with_port(get("remote_host"), draft);
+    source_end(get("remote_host"), draft);
     draft.event.source_port = draft.event.source_port.or(port(get("remote_port")));
     draft.event.code = known(get("state_code"));
     draft.time = moment(get("timestamp"));

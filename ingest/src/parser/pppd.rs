@@ -8,8 +8,8 @@
 //! * Bytes are told by `pppd`: received is what came from the user.
 
 use super::draft::Draft;
-use super::gateway::{ADDRESS, LOGIN_REFUSED, Meaning, NETWORK, SESSION, SESSION_END, SESSION_START, count, mean};
-use super::scan::{behind, seconds_ns};
+use super::gateway::{ADDRESS, LOGIN_REFUSED, Meaning, NETWORK, SESSION, SESSION_END, SESSION_START, mean};
+use super::scan::{behind, count, seconds_ns};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

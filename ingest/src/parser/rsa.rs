@@ -11,9 +11,8 @@ use monban_event::Outcome;
 
 use super::csv;
 use super::draft::{Draft, PayloadTime};
-use super::gateway::{
-    ACCOUNT, CONFIG, HOST, LOGIN, LOGOUT, Meaning, STEP, failed, local_time, mean, name_device, text,
-};
+use super::gateway::{ACCOUNT, CONFIG, HOST, LOGIN, LOGOUT, Meaning, STEP, failed, local_time, mean, name_device};
+use super::scan::known;
 use crate::header::Header;
 
 /// Columns behind the level that are kept by name.
@@ -38,7 +37,7 @@ pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     COLUMNS.iter().zip(&values).for_each(|(name, value)| draft.native(name, value.trim()));
     draft.source(value(2));
     draft.destination(value(3));
-    draft.event.code = text(value(5));
+    draft.event.code = known(value(5));
     draft.user(value(if found.logger.starts_with("audit.admin") { 13 } else { 12 }));
     let refused = matches!(value(6), "FAIL" | "FAILURE");
     if refused {

@@ -3,7 +3,6 @@
 use monban_event::account;
 
 use super::draft::{Draft, address};
-use super::kv;
 
 /// The text between the first `before` and the next `after`.
 pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -111,48 +110,6 @@ pub(super) fn destination_end(text: &str, draft: &mut Draft<'_>) {
     }
 }
 
-/// The header of a LEEF record and its attributes as text, whatever stands between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leef<'a> {
-    pub vendor: &'a str,
-    pub product: &'a str,
-    pub event_id: &'a str,
-    attributes: &'a str,
-    separator: u8,
-}
-
-impl<'a> Leef<'a> {
-    pub(super) fn pairs(&self) -> kv::Pairs<'a> {
-        kv::separated(self.attributes, self.separator)
-    }
-}
-
-/// Finds a LEEF 1.0 or 2.0 record in a body. 1.0 means a tab between attributes, but products also write `|`, `^` or a
-/// blank; 2.0 names its own in the sixth part, as itself or as `x09`.
-pub(super) fn leef(body: &str) -> Option<Leef<'_>> {
-    let (_, rest) = body.split_once("LEEF:")?;
-    let mut parts = rest.splitn(6, '|');
-    let version = parts.next()?;
-    let (vendor, product, _, event_id) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let rest = parts.next()?;
-    let (attributes, named) = match rest.split_once('|').filter(|_| version.starts_with('2')) {
-        Some((delimiter, rest)) if delimiter.len() <= 5 && !delimiter.contains('=') => {
-            (rest, leef_delimiter(delimiter))
-        }
-        _ => (rest, None),
-    };
-    let used = || b"\t|^".iter().copied().find(|byte| memchr::memchr(*byte, attributes.as_bytes()).is_some());
-    Some(Leef { vendor, product, event_id, attributes, separator: named.or_else(used).unwrap_or(b' ') })
-}
-
-fn leef_delimiter(text: &str) -> Option<u8> {
-    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix('x'));
-    match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-        Some(byte) => Some(byte).filter(u8::is_ascii),
-        None => text.bytes().next().filter(u8::is_ascii),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,21 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn leef_records() {
-        let found = |body: &'static str| {
-            leef(body).map(|record| (record.vendor, record.event_id, record.pairs().collect::<Vec<_>>()))
-        };
-        let expected = Some(("V", "7", vec![("src", "192.0.2.1"), ("usrName", "yamada taro")]));
-        for body in [
-            "LEEF:1.0|V|P|1|7|src=192.0.2.1\tusrName=yamada taro",
-            "x LEEF:2.0|V|P|1|7|^|src=192.0.2.1^usrName=yamada taro",
-            "LEEF:2.0|V|P|1|7|x09|src=192.0.2.1\tusrName=yamada taro",
-            "LEEF:1.0|V|P|1|7|src=192.0.2.1|usrName=yamada taro",
-            "LEEF:1.0|V|P|1|7|src=192.0.2.1 usrName=yamada taro",
-        ] {
-            assert_eq!(found(body), expected, "{body}");
-        }
-        assert!(found("LEEF:1.0|V|P").is_none());
+    fn numbers_in_their_bounds() {
+        assert_eq!((port("443"), port(" 12"), port("65536"), port("")), (Some(443), Some(12), None, None));
+        assert_eq!((count("7"), count("-1"), count("x")), (Some(7), None, None));
     }
 
     #[test]

@@ -8,9 +8,9 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{on_host, program, source_with_port};
+use super::daemon::{on_host, program};
 use super::draft::Draft;
-use super::scan::{behind, between};
+use super::scan::{behind, between, source_end};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -61,12 +61,12 @@ fn proxmox(text: &str, draft: &mut Draft<'_>) -> bool {
 fn xrdp(text: &str, draft: &mut Draft<'_>) -> bool {
     if let Some((_, rest)) = text.split_once("AUTHFAIL: ") {
         draft.user(behind(rest, "user=", &[' ']).unwrap_or(""));
-        source_with_port(behind(rest, "ip=", &[' ']).unwrap_or(""), draft);
+        source_end(behind(rest, "ip=", &[' ']).unwrap_or(""), draft);
         return login(Outcome::Failure, draft);
     }
     let Some(rest) = text.split_once("created session").map(|(_, rest)| rest) else { return false };
     draft.user(behind(rest, "username ", &[',', ' ']).unwrap_or(""));
-    source_with_port(behind(rest, "ip ", &[' ', ',']).unwrap_or(""), draft);
+    source_end(behind(rest, "ip ", &[' ', ',']).unwrap_or(""), draft);
     draft.kind(Category::Session, Action::SessionStart);
     draft.event.outcome = Some(Outcome::Success);
     true

@@ -9,9 +9,9 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{on_host, program, source_with_port};
+use super::daemon::{on_host, program};
 use super::draft::Draft;
-use super::scan::{behind, between};
+use super::scan::{behind, between, source_end};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -47,7 +47,7 @@ fn read(text: &str, draft: &mut Draft<'_>) {
     } else if let Some((_, rest)) = text.split_once(" RESULT ") {
         result(rest, draft);
     } else if let Some(from) = behind(text, "ACCEPT from IP=", &[' ']) {
-        source_with_port(from, draft);
+        source_end(from, draft);
         draft.kind(Category::Network, Action::Allow);
         draft.event.outcome = Some(Outcome::Success);
     } else if let Some((from, to)) = text.split_once("onnection from ").and_then(|(_, ends)| ends.split_once(" to ")) {

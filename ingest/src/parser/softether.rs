@@ -11,8 +11,8 @@
 //!   capitals: that line is the start. `SECURENAT`, `LOCALBRIDGE` and their kin are the server's own sessions.
 
 use super::draft::{Draft, address};
-use super::gateway::{ADDRESS, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, count, mean, port};
-use super::scan::{behind, between};
+use super::gateway::{ADDRESS, LOGIN_REFUSED, Meaning, SESSION, SESSION_END, SESSION_START, STEP, mean};
+use super::scan::{behind, between, count, port};
 use crate::header::Header;
 
 /// Most quoted words read of one line; the longest known has fourteen.

@@ -14,11 +14,11 @@ use monban_event::{Action, Category, Outcome};
 use super::cef;
 use super::draft::Draft;
 use super::gateway::{
-    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, count, failed, head,
-    local_time, mean, port, says,
+    ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, failed, head,
+    local_time, mean, says,
 };
 use super::kv;
-use super::scan::{address_and_port, behind, seconds_ns};
+use super::scan::{address_and_port, behind, count, port, seconds_ns};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -14,11 +14,11 @@ use monban_event::{Action, Category, Outcome};
 use super::draft::{Draft, PayloadTime};
 use super::gateway::{
     ACCOUNT, ADDRESS, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END,
-    SESSION_START, STEP, count, failed, head, local_time, mean, name_device, port, says, text,
+    SESSION_START, STEP, failed, head, local_time, mean, name_device, says,
 };
 use super::json;
 use super::kv;
-use super::scan::seconds_ns;
+use super::scan::{count, known, port, seconds_ns};
 use crate::header::Header;
 use crate::stamp;
 
@@ -95,8 +95,8 @@ fn common_key(key: &str, value: &str, draft: &mut Draft<'_>) {
         "sent_bytes" | "bytes_sent" => event.source_bytes = count(value),
         "recv_bytes" | "bytes_received" => event.destination_bytes = count(value),
         "duration" => event.duration_ns = count(value).and_then(seconds_ns),
-        "src_mac" | "srcmac" => event.source_mac = text(value),
-        "domain" => event.destination_domain = text(value),
+        "src_mac" | "srcmac" => event.source_mac = known(value),
+        "domain" => event.destination_domain = known(value),
         _ => {}
     }
 }
@@ -117,7 +117,7 @@ fn sfos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
             draft.destination(value);
         }
         if key == "log_id" {
-            draft.event.code = text(value);
+            draft.event.code = known(value);
         }
         if matches!(key, "ipaddress" | "virtual_ip" | "assigned_ip") {
             draft.assigned(value);
@@ -131,7 +131,7 @@ fn sfos(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.reason(keys.reason);
     draft.event.vpn_type = sfos_vpn_type(&keys).map(str::to_owned);
     if draft.event.vpn_type.is_some() {
-        draft.event.vpn_session_id = text(keys.session);
+        draft.event.vpn_session_id = known(keys.session);
         // The firewall counts its own side: what it sent went to the user.
         std::mem::swap(&mut draft.event.source_bytes, &mut draft.event.destination_bytes);
     } else {
@@ -256,7 +256,7 @@ fn utm(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     }
     draft.product("sophos", "sophos.utm", "Sophos", "UTM");
     draft.rule("sophos.utm");
-    draft.event.code = text(keys.id);
+    draft.event.code = known(keys.id);
     draft.process(header);
     draft.event.observer_hostname = header.host.map(str::to_owned);
     draft.event.vpn_type = utm_vpn_type(&keys).map(str::to_owned);
@@ -342,7 +342,7 @@ fn central(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     draft.time = local_time(time, "");
     draft.user(members.first(&["source", "suser", "user"]));
     draft.source(members.first(&["source_info.ip", "ip"]));
-    draft.event.host_name = text(members.first(&["location", "dhost", "endpoint_name"]));
+    draft.event.host_name = known(members.first(&["location", "dhost", "endpoint_name"]));
     members.iter().for_each(|(name, value)| draft.native(name, value));
     draft.product("sophos", "sophos.central", "Sophos", "Central");
     draft.rule("sophos.central");

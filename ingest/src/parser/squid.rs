@@ -10,9 +10,9 @@
 
 use monban_event::Outcome;
 
-use super::daemon::{moment, port, traffic};
+use super::daemon::{moment, traffic};
 use super::draft::{Draft, address};
-use super::scan::word;
+use super::scan::{port, word};
 use crate::header::Header;
 
 /// How far into a body the result code is looked for, in words: four columns and what a relay may have left in front.

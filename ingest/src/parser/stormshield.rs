@@ -11,11 +11,11 @@ use monban_event::{Action, Category, Outcome};
 
 use super::draft::Draft;
 use super::gateway::{
-    ALLOW, CONFIG, DENY, HOST, LOGIN, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END, SESSION_START, count, failed,
-    head, local_time, mean, name_device, port, says,
+    ALLOW, CONFIG, DENY, HOST, LOGIN, LOGOUT, Meaning, NETWORK, SESSION, SESSION_END, SESSION_START, failed, head,
+    local_time, mean, name_device, says,
 };
 use super::kv;
-use super::scan::seconds_ns;
+use super::scan::{count, port, seconds_ns};
 use crate::header::Header;
 
 /// How far into a body the mark is looked for: a tag may stand before it.

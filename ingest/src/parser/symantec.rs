@@ -16,8 +16,9 @@ use std::borrow::Cow;
 use monban_event::{Action, Category, Outcome, account};
 
 use super::csv;
-use super::daemon::{is_denied, moment, port, traffic};
+use super::daemon::{is_denied, moment, traffic};
 use super::draft::{Draft, address};
+use super::scan::port;
 use crate::header::Header;
 
 /// Keys that decide something; every `Key: value` becomes native.

@@ -10,9 +10,9 @@
 use memchr::memmem;
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{in_utc, is_denied, moment, port};
+use super::daemon::{in_utc, is_denied, moment};
 use super::draft::Draft;
-use super::scan::{between, known};
+use super::scan::{between, known, port};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {

@@ -15,9 +15,9 @@ use monban_event::{Action, Category, Outcome};
 use super::draft::{Draft, PayloadTime, address};
 use super::gateway::{
     ACCOUNT, ALLOW, CONFIG, DENY, HOST, LOGIN, LOGIN_REFUSED, LOGOUT, Meaning, NETWORK, SESSION_END, SESSION_START,
-    STEP, STEP_REFUSED, count, head, mean, name_device, port, says,
+    STEP, STEP_REFUSED, head, mean, name_device, says,
 };
-use super::scan::{behind, between, seconds_ns};
+use super::scan::{behind, between, count, port, seconds_ns};
 use crate::header::Header;
 use crate::stamp;
 

@@ -8,9 +8,9 @@
 
 use monban_event::{Action, Category, Outcome};
 
-use super::daemon::{moment, on_host, source_with_port};
+use super::daemon::{moment, on_host};
 use super::draft::{Draft, address};
-use super::scan::{address_and_port, behind, between};
+use super::scan::{address_and_port, behind, between, source_end};
 use crate::header::Header;
 
 pub(super) fn parse(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
@@ -35,7 +35,7 @@ fn apache(text: &str, draft: &mut Draft<'_>) -> bool {
     let Some((client, text)) = rest.split_once("] ").filter(|(client, _)| address_and_port(client).is_some()) else {
         return false;
     };
-    source_with_port(client, draft);
+    source_end(client, draft);
     draft.time = before.strip_prefix('[').and_then(|rest| rest.split_once(']')).and_then(|(time, _)| moment(time));
     let (code, text) = match text.split_once(": ") {
         Some((code, rest)) if is_code(code) => (code, rest),
