@@ -23,6 +23,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     start_log();
+    if let Err(error) = monban_index::fail::arm_from_environment() {
+        eprintln!("{error}");
+        return ExitCode::from(verbs::EXIT_FAILED);
+    }
     match cli::run(cli::Cli::parse()) {
         Ok(status) => status,
         Err(error) => {

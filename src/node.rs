@@ -14,6 +14,7 @@ use monban_event::{Act, ActSink, Clock, Event, RecordId, SinkRefused};
 use monban_index::journal::{Journal, JournalError, Recovery};
 use monban_index::ledger::{Ledger, LedgerError};
 use monban_index::partition::{PartitionError, Partitions, TantivyStore};
+use monban_index::reserve::Reserve;
 use monban_ingest::Parsers;
 use sha2::{Digest, Sha256};
 
@@ -88,9 +89,10 @@ impl Node {
         let dir = opening.dir.to_owned();
         prepare_directory(&dir, opening.create)?;
         let lock = lock(&dir)?;
-        let ledger = Arc::new(Ledger::open(&dir.join(LEDGER))?);
-        let (journal, recovery) = Journal::open(&dir.join(JOURNAL), Arc::clone(&opening.clock))?;
+        let reserve = Reserve::open(&dir).map_err(|source| NodeError::Directory { path: dir.clone(), source })?;
+        let (journal, recovery) = Journal::open_with(&dir.join(JOURNAL), Arc::clone(&opening.clock), Some(reserve))?;
         let journal = Arc::new(journal);
+        let ledger = Arc::new(open_ledger(&dir.join(LEDGER), recovery.last)?);
         let config = match opening.config {
             Some((config, _)) => config.clone(),
             None => remembered_config(&ledger)?,
@@ -115,7 +117,7 @@ impl Node {
             context: shared_context,
             clock: Arc::clone(&opening.clock),
             progress: Arc::clone(&progress),
-            names: config.sources.iter().filter_map(Source::named_id).collect(),
+            names: Arc::new(config.sources.iter().filter_map(Source::named_id).collect()),
         })?;
         let thread = std::thread::Builder::new()
             .name("pipeline".to_owned())
@@ -187,8 +189,9 @@ impl ActSink for Node {
         let tell = move |result| drop(sender.send(result));
         self.journal.submit_acts(vec![act], Box::new(tell));
         let id = receiver.recv().unwrap_or(Err(SinkRefused::Closed))?;
-        if is_shown_at_once {
-            self.progress.wait_applied(id).map_err(|stopped| SinkRefused::CannotWrite(stopped.to_string()))?;
+        if is_shown_at_once && let Err(stopped) = self.progress.wait_applied(id) {
+            // It is on record and will be shown; to say that it was not done would be wrong.
+            tracing::debug!(%id, error = %stopped, "an act is journaled and not yet in the ledger");
         }
         Ok(id)
     }
@@ -239,8 +242,10 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
             return Err(NodeError::Locked { path: dir.to_owned(), pid: pid.trim().to_owned() });
         }
     }
-    file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    // Written over what stands there: on a full disk a file that was cut to nothing could not be written again.
+    let pid = format!("{}\n", std::process::id());
+    file.rewind().and_then(|()| file.write_all(pid.as_bytes())).map_err(failed)?;
+    file.set_len(pid.len() as u64).map_err(failed)?;
     Ok(file)
 }
 
@@ -271,6 +276,19 @@ fn rules_version(rules: &RuleSet) -> String {
         hash.update([0]);
     }
     hex(hash.finalize().get(..8).unwrap_or_default())
+}
+
+/// The same for the ledger: it would skip what the journal gives other records and acts from now on.
+fn open_ledger(path: &Path, last: RecordId) -> Result<Ledger, NodeError> {
+    let ledger = Ledger::open(path)?;
+    let position = ledger.position()?;
+    if position <= last {
+        return Ok(ledger);
+    }
+    tracing::warn!(%position, journal = %last, "the ledger is ahead of the journal and is rebuilt");
+    drop(ledger);
+    Ledger::discard(path)?;
+    Ok(Ledger::open(path)?)
 }
 
 /// A view that is ahead of the journal belongs to another journal: it is made anew.

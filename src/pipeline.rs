@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_detect::{Context, Detector, Observation, RuleSet};
 use monban_event::{Clock, Event, Origin, Record, RecordId, RecordParser};
+use monban_index::fail;
 use monban_index::journal::{Entry, Journal, JournalError, Tail, TailItem};
 use monban_index::ledger::{Ledger, LedgerBatch, LedgerError};
 use monban_index::partition::{PartitionError, Partitions};
@@ -34,6 +35,8 @@ const COMMIT_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_EVENTS: usize = 50_000;
 /// The detector's state is kept this often; a start observes again what came after it, which costs little.
 const SNAPSHOT_EVERY: Duration = Duration::from_mins(1);
+/// After a view could not be written, it is tried again this much later.
+const TAKE_UP_AGAIN: Duration = Duration::from_secs(1);
 /// Rules about silence look at the clock this often.
 const TICK: TimeDelta = TimeDelta::seconds(60);
 /// Fewer records than this are parsed faster by one thread than it takes to start another.
@@ -65,6 +68,7 @@ pub(crate) struct Pipeline {
     parser: Arc<dyn RecordParser>,
     known: Known,
     context: SharedContext,
+    rules: Arc<RuleSet>,
     detector: Detector,
     partitions: Partitions,
     clock: Arc<dyn Clock>,
@@ -89,7 +93,7 @@ pub(crate) struct Parts {
     pub(crate) context: SharedContext,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
-    pub(crate) names: SourceNames,
+    pub(crate) names: Arc<SourceNames>,
 }
 
 impl Pipeline {
@@ -98,7 +102,7 @@ impl Pipeline {
         let Parts { journal, ledger, parser, rules, partitions, context, clock, progress, names } = parts;
         let known = Known::in_force(&ledger)?;
         context.set(known.read());
-        let mut detector = Detector::new(rules, context.get());
+        let mut detector = Detector::new(Arc::clone(&rules), context.get());
         let detector_position = restore(&ledger, &mut detector)?;
         let ledger_position = ledger.position()?;
         let start = partitions.position().min(ledger_position).min(detector_position);
@@ -109,11 +113,12 @@ impl Pipeline {
             parser,
             known,
             context,
+            rules,
             detector,
             partitions,
             clock,
             progress,
-            names: Arc::new(names),
+            names,
             tail,
             ledger_position,
             detector_position,
@@ -123,14 +128,42 @@ impl Pipeline {
         })
     }
 
-    /// Runs until the progress says stop and everything durable is in the views, or a view cannot be written.
+    /// Runs until the progress says stop and everything durable is in the views. Where a view cannot be written, this
+    /// waits, takes all of them up again as they are on disk, and goes on: what a start does after a kill.
     pub(crate) fn run(mut self) {
-        let result = self.work();
-        if let Err(error) = result {
-            let chain = crate::error_chain(&error);
-            tracing::error!(error = chain, "the pipeline has stopped; records are journaled but not searchable");
-            self.progress.fail(chain);
+        while let Err(error) = self.work() {
+            tell(&self.progress, &error);
+            let Some(taken_up) = self.taken_up_again() else { return };
+            self = taken_up;
         }
+    }
+
+    /// `None` once the pipeline is to stop: the next start goes on.
+    fn taken_up_again(self) -> Option<Self> {
+        let place = self.partitions.place();
+        let Self { journal, ledger, parser, rules, context, clock, progress, names, partitions, .. } = self;
+        // Its writers hold locks, and what they had not committed is read again.
+        drop(partitions);
+        while !progress.rest(TAKE_UP_AGAIN) {
+            let taken = Partitions::reopen(&place).map_err(PipelineError::from).and_then(|partitions| {
+                Self::new(Parts {
+                    journal: Arc::clone(&journal),
+                    ledger: Arc::clone(&ledger),
+                    parser: Arc::clone(&parser),
+                    rules: Arc::clone(&rules),
+                    partitions,
+                    context: context.clone(),
+                    clock: Arc::clone(&clock),
+                    progress: Arc::clone(&progress),
+                    names: Arc::clone(&names),
+                })
+            });
+            match taken {
+                Ok(pipeline) => return Some(pipeline),
+                Err(error) => tell(&progress, &error),
+            }
+        }
+        None
     }
 
     fn work(&mut self) -> Result<(), PipelineError> {
@@ -170,6 +203,7 @@ impl Pipeline {
 
     /// Parse, then everything else in order, in one transaction of the ledger.
     fn step(&mut self, items: Vec<TailItem>) -> Result<(), PipelineError> {
+        fail::pass("pipeline.step");
         let position = self.tail.position();
         let fresh = position > self.ledger_position;
         let mut parsed = self.parse(&items).into_iter();
@@ -188,6 +222,7 @@ impl Pipeline {
             inner
         };
         result?;
+        fail::pass("pipeline.after_step");
         if !fresh {
             // It is in the ledger since the first time.
             drop(self.detector.take());
@@ -324,6 +359,8 @@ impl Pipeline {
         waiting >= COMMIT_EVENTS
             || (behind && self.last_commit.elapsed() >= COMMIT_EVERY)
             || self.progress.is_flush_due(self.tail.position())
+            // The first commit that succeeds ends a failure, and those who wait should not wait for the next one due.
+            || self.progress.failure().is_some()
     }
 
     /// Makes everything so far searchable.
@@ -331,14 +368,26 @@ impl Pipeline {
         let position = self.tail.position();
         self.partitions.commit(position)?;
         if self.last_snapshot.elapsed() >= SNAPSHOT_EVERY || self.progress.is_stopping() {
+            fail::pass("pipeline.before_snapshot");
             let state = self.detector.snapshot();
             let ledger_position = position.max(self.ledger_position);
             self.ledger.apply(ledger_position, |batch| batch.put_detector_snapshot(position, &state))?;
             self.last_snapshot = Instant::now();
+            fail::pass("pipeline.after_snapshot");
         }
         self.last_commit = Instant::now();
-        self.progress.committed(position);
+        if self.progress.committed(position) {
+            tracing::info!("the views are written again; nothing of them is missing");
+        }
         Ok(())
+    }
+}
+
+/// Says in the log, when it begins, and on the health page that the views cannot be written.
+fn tell(progress: &Progress, error: &PipelineError) {
+    let chain = crate::error_chain(error);
+    if progress.fail(chain.clone()) {
+        tracing::warn!(error = chain, "a view cannot be written; records are journaled, and searchable when it can");
     }
 }
 

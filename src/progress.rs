@@ -21,9 +21,11 @@ pub(crate) struct Progress {
     moved: Condvar,
 }
 
-/// The pipeline stopped before what was waited for.
+/// The pipeline waits for its disk, and with it what was waited for.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the pipeline has stopped: {0}")]
+#[error(
+    "索引か台帳をディスクに書けないため、待っています（{0}）。記録は保管されています。ディスクの空きを確かめてください。書けるようになれば自動で続きます。"
+)]
 pub(crate) struct PipelineStopped(pub(crate) String);
 
 impl Progress {
@@ -32,18 +34,34 @@ impl Progress {
         self.moved.notify_all();
     }
 
-    pub(crate) fn committed(&self, position: RecordId) {
-        self.lock().searchable = position;
+    /// Everything up to `position` is in every view. Gives whether that ends a failure.
+    pub(crate) fn committed(&self, position: RecordId) -> bool {
+        let mut state = self.lock();
+        state.searchable = state.searchable.max(position);
+        let failed = state.failed.take();
+        drop(state);
         self.moved.notify_all();
+        failed.is_some()
     }
 
-    pub(crate) fn fail(&self, reason: String) {
-        self.lock().failed = Some(reason);
+    /// The views cannot be written. Gives whether that is new.
+    pub(crate) fn fail(&self, reason: String) -> bool {
+        let before = self.lock().failed.replace(reason);
         self.moved.notify_all();
+        before.is_none()
     }
 
     pub(crate) fn stop(&self) {
         self.lock().stopping = true;
+        self.moved.notify_all();
+    }
+
+    /// Waits for `time`, or less where the pipeline is to stop. Gives whether it is.
+    pub(crate) fn rest(&self, time: Duration) -> bool {
+        let state = self.lock();
+        let (state, _) =
+            self.moved.wait_timeout_while(state, time, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
+        state.stopping
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -221,6 +221,7 @@ fn health(node: &Node, listeners: &ListenerWatch, troubles: &Troubles, rate: &Ra
         records_per_second: rate.at(Instant::now(), durable.0),
         dropped: listeners.losses().iter().map(|loss| loss.count).sum(),
         listeners: listeners.status().into_iter().map(listener_health).collect(),
+        waiting: node.journal.trouble(),
         stopped: node.progress.failure(),
         unreadable: troubles.lines(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -278,12 +279,14 @@ async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut ended: wat
     let mut told: Vec<Loss> = Vec::new();
     loop {
         let end = tokio::time::timeout(LOSS_REPORT, ended.wait_for(|ended| *ended)).await.is_ok();
-        let now = listeners.losses();
-        for loss in &now {
+        let mut now = listeners.losses();
+        for loss in &mut now {
             let same = |old: &&Loss| (old.receiver, &old.reason) == (loss.receiver, &loss.reason);
-            let count = loss.count - told.iter().find(same).map_or(0, |old| old.count);
-            if count > 0 {
-                report_loss(&node, Loss { count, ..loss.clone() }).await;
+            let before = told.iter().find(same).map_or(0, |old| old.count);
+            let count = loss.count - before;
+            if count > 0 && !report_loss(&node, Loss { count, ..loss.clone() }).await {
+                // On a disk that takes nothing it is told again with what is lost until then.
+                loss.count = before;
             }
         }
         told = now;
@@ -293,15 +296,18 @@ async fn report_losses(node: Arc<Node>, listeners: ListenerWatch, mut ended: wat
     }
 }
 
-async fn report_loss(node: &Arc<Node>, loss: Loss) {
+/// `false` where the loss is not on record.
+async fn report_loss(node: &Arc<Node>, loss: Loss) -> bool {
     let Loss { receiver, reason, count } = loss;
     tracing::error!(receiver, reason, count, "records were lost before the journal");
     let deed = Deed::Lost { receiver: receiver.to_owned(), reason: reason.clone(), count };
     let recorder = Arc::clone(node);
     let recorded = tokio::task::spawn_blocking(move || recorder.record("monban", deed)).await;
-    if !matches!(recorded, Ok(Ok(_))) {
+    let is_recorded = matches!(recorded, Ok(Ok(_)));
+    if !is_recorded {
         tracing::error!(receiver, reason, "the loss could not be journaled");
     }
+    is_recorded
 }
 
 /// What asks the program to stop. Heard from the first moment: whoever reads that the program has started may stop it.

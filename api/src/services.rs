@@ -51,7 +51,9 @@ pub struct Health {
     /// Records that a receiver could not take since the start.
     pub dropped: u64,
     pub listeners: Vec<ListenerHealth>,
-    /// Why the pipeline stopped, where it did: records are kept, but not searchable and not judged.
+    /// Why nothing can be journaled just now, where that is so: senders are held back or refused until it can.
+    pub waiting: Option<String>,
+    /// Why the views cannot be written, where that is so: records are kept, but not searchable and not judged.
     pub stopped: Option<String>,
     /// Files and folders that are watched and cannot be read just now, a line each.
     pub unreadable: Vec<String>,

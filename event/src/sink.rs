@@ -17,6 +17,10 @@ pub enum Lane {
 pub enum SinkRefused {
     #[error("journal queue is full")]
     QueueFull,
+    /// The disk takes nothing just now, because it is full or read-only. The journal goes on by itself when it does:
+    /// who can hold its records back does so and hands them in again.
+    #[error("journal waits for its disk: {0}")]
+    Waiting(String),
     #[error("journal cannot write: {0}")]
     CannotWrite(String),
     #[error("journal is closed")]

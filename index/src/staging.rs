@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::fail;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
     #[error("prepare {path}")]
@@ -39,8 +41,10 @@ impl Staging {
     /// A new empty file.
     pub fn file(&self) -> Result<StagedFile, StagingError> {
         let path = self.dir.join(format!("{:08}.part", self.next.fetch_add(1, Ordering::Relaxed)));
+        let failed = |source| StagingError::Write { path: path.clone(), source };
+        fail::point("staging.create").map_err(failed)?;
         let opened = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = opened.map_err(|source| StagingError::Write { path: path.clone(), source })?;
+        let file = opened.map_err(failed)?;
         Ok(StagedFile { path, file, bytes: 0 })
     }
 }
@@ -62,7 +66,9 @@ impl StagedFile {
 
     /// Returns when everything written is on disk.
     pub fn sync(&self) -> Result<(), StagingError> {
-        self.file.sync_all().map_err(|source| StagingError::Write { path: self.path.clone(), source })
+        let synced = fail::point("staging.before_sync").and_then(|()| self.file.sync_all());
+        let synced = synced.and_then(|()| fail::point("staging.after_sync"));
+        synced.map_err(|source| StagingError::Write { path: self.path.clone(), source })
     }
 
     pub fn path(&self) -> &Path {

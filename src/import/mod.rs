@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use monban_event::act::Deed;
 use monban_event::{ActSink, FileHints, RecordId, SinkRefused};
+use monban_index::fail;
 use monban_index::ledger::{ImportRow, LedgerError};
 use monban_ingest::file::{self, FileRecords, Found, InputError, InputFile, Receipt, Start};
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,8 @@ fn import_found(
     handed: &Handed<'_>,
     said: &mut dyn FnMut(Said),
 ) -> Result<ImportTotals, ImportError> {
+    // What an import that was broken off a moment ago brought must be known, or it would come in twice.
+    node.progress.wait_applied(node.journal.durable())?;
     let refused = found.refused.iter().map(|(shown, reason)| format!("{shown}: {reason}"));
     let mut totals =
         ImportTotals { damaged: refused.collect(), passed_over: found.passed_over, ..ImportTotals::default() };
@@ -182,6 +185,7 @@ fn import_file(
         Some(ImportRow { id, next_index, .. }) => (*id, *next_index),
         None => open_import(node, input, &content, handed).map_err(failed)?,
     };
+    fail::pass("import.opened");
     let receipt = receipt(node, id, handed.hints);
     let mut records = FileRecords::open_at(input, receipt, Start::default())?;
     let unread = send::send_all(node, &mut records, skip, moved).map_err(failed)?;
@@ -191,6 +195,7 @@ fn import_file(
     let mut damaged: Vec<String> = unread.iter().map(|error| format!("途中までしか読めません（{error}）")).collect();
     damaged.extend(records.damage());
     notes.extend(records.notes().into_iter().map(|note| format!("{}: {note}", input.shown)));
+    fail::pass("import.before_closed");
     node.record(handed.by, Deed::ImportClosed { import: id, damaged }).map_err(failed)?;
     Ok(Outcome::Imported(id))
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc;
 
 use monban_event::{Lane, Record, RecordId, RecordSink, SinkRefused};
+use monban_index::fail;
 use monban_ingest::file::FileRecords;
 
 use crate::node::Node;
@@ -60,6 +61,7 @@ pub(super) fn send_all(
 type Acknowledgement = Result<RecordId, SinkRefused>;
 
 fn send(node: &Node, records: Vec<Record>, done: &mpsc::Sender<Acknowledgement>) {
+    fail::pass("import.slice");
     let done = done.clone();
     let tell = move |result| {
         // Nobody listens any more when the import gave up; the records are safe all the same.

@@ -124,6 +124,11 @@ impl From<Refused> for Problem {
             Refused::Busy => later(RETRY_SOON_S, "同時に届いた量が多すぎます。", None),
             Refused::DiskFull => later(RETRY_LATER_S, "保管先のディスクの空きが足りません。", Some(cause)),
             Refused::Journal(SinkRefused::QueueFull) => later(RETRY_SOON_S, "書き込み待ちが上限に達しています。", None),
+            Refused::Journal(SinkRefused::Waiting(_)) => later(
+                RETRY_LATER_S,
+                "保管先のディスクがいっぱいか、書き込めない状態です。空きができれば自動で受け取りを再開します。",
+                None,
+            ),
             Refused::Journal(SinkRefused::CannotWrite(_) | SinkRefused::Closed) => {
                 later(RETRY_LATER_S, "いまは保管できません。健全性の画面を確かめてください。", Some(cause))
             }

@@ -58,10 +58,18 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             "ここまでの記録はディスクに書き終えています。",
         ),
         line(
+            health.waiting.is_none(),
+            "記録の保管",
+            health
+                .waiting
+                .map_or_else(|| "書き込めています".to_owned(), |reason| format!("書き込めません（{reason}）")),
+            "書き込めない間、TCP と HTTP の送信元には待ってもらい、UDP の記録は失われます（件数は下の表）。データフォルダのあるディスクの空きを増やすか、書き込める状態に戻してください。起動し直さなくても自動で再開します。",
+        ),
+        line(
             health.stopped.is_none(),
             "解析と検知",
-            health.stopped.map_or_else(|| "動いています".to_owned(), |reason| format!("止まりました（{reason}）")),
-            "止まっている間も受信した記録は保管されます。ディスクの空きを確かめ、monban を起動し直してください。続きから再開します。",
+            health.stopped.map_or_else(|| "動いています".to_owned(), |reason| format!("待っています（{reason}）")),
+            "待っている間に保管された記録は、まだ検索にも検知にも出ません。ディスクの空きを確かめてください。書けるようになれば自動で続きから再開します。",
         ),
         line(
             !is_late,

@@ -163,6 +163,7 @@ async fn a_journal_that_cannot_take_them_says_when_to_come_again() {
     let site = Site::new();
     let refusals = [
         (SinkRefused::QueueFull, "2"),
+        (SinkRefused::Waiting("no space left".to_owned()), "60"),
         (SinkRefused::CannotWrite("no space left".to_owned()), "60"),
         (SinkRefused::Closed, "60"),
     ];

@@ -17,6 +17,7 @@ mod codec;
 mod lookup;
 mod segment;
 mod tail;
+mod trouble;
 mod writer;
 
 use std::fs;
@@ -33,6 +34,7 @@ pub use codec::Entry;
 pub use tail::{Tail, TailItem};
 
 use crate::partition::{ReadRecordError, RecordSource};
+use crate::reserve::Reserve;
 use lookup::Lookup;
 use segment::{Family, Segments};
 use writer::{Job, Queues, Writer};
@@ -47,8 +49,6 @@ pub enum JournalError {
     Append { path: PathBuf, source: io::Error },
     #[error("segment {path} is damaged at byte {offset}: {reason}")]
     Damaged { path: PathBuf, offset: u64, reason: String },
-    #[error("write to journal {dir}: an earlier sync failed: {reason}")]
-    Broken { dir: PathBuf, reason: String },
     #[error("start the journal thread")]
     Thread { source: io::Error },
 }
@@ -74,6 +74,8 @@ struct Progress {
     /// Last number and instant of the commits that the pipeline has not processed.
     commits: std::collections::VecDeque<(u64, Instant)>,
     closed: bool,
+    /// Why the disk takes nothing just now.
+    trouble: Option<String>,
 }
 
 impl Progress {
@@ -90,6 +92,8 @@ struct Shared {
     progress: Mutex<Progress>,
     moved: Condvar,
     lookup: Lookup,
+    /// Room for acts on a full disk, where any is kept.
+    reserve: Option<Reserve>,
 }
 
 impl Shared {
@@ -111,6 +115,15 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in `dir`, cutting off an unfinished last write, and starts its writing thread.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(dir, clock, None)
+    }
+
+    /// The same with room kept back on the disk: before it is full, records wait and acts go on.
+    pub fn open_with(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        reserve: Option<Reserve>,
+    ) -> Result<(Self, Recovery), JournalError> {
         for family in Family::ALL {
             let path = dir.join(family.folder());
             fs::create_dir_all(&path).map_err(|source| JournalError::Folder { path, source })?;
@@ -128,6 +141,7 @@ impl Journal {
             }),
             moved: Condvar::new(),
             lookup: Lookup::new(dir),
+            reserve,
         });
         let writer = Writer::new(Arc::clone(&shared), segments, recovery.last, clock)?;
         let thread = std::thread::Builder::new()
@@ -169,6 +183,11 @@ impl Journal {
         self.shared.progress().lag()
     }
 
+    /// Why the disk takes nothing just now, where that is so.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.progress().trouble.clone()
+    }
+
     /// Reads everything after `position` in order, as far as it is durable.
     pub fn tail(&self, position: RecordId) -> Result<Tail, JournalError> {
         Tail::after(&self.shared.dir, position)
@@ -184,11 +203,11 @@ impl Journal {
 
     /// Queues acts ahead of everything else.
     pub fn submit_acts(&self, acts: Vec<Act>, done: Done) {
-        self.queue(Lane::Acts, Job::acts(acts, done));
+        self.queue(Job::acts(acts, done));
     }
 
-    fn queue(&self, lane: Lane, job: Job) {
-        let refused = self.shared.queues().push(lane, job);
+    fn queue(&self, job: Job) {
+        let refused = self.shared.queues().push(job);
         match refused {
             None => self.shared.work.notify_one(),
             Some((job, reason)) => job.finish(Err(reason)),
@@ -217,7 +236,7 @@ impl RecordSink for Journal {
         if records.is_empty() {
             return done(Ok(self.durable()));
         }
-        self.queue(lane, Job::records(records, done));
+        self.queue(Job::records(lane, records, done));
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use monban_event::RecordId;
 
 use super::{JournalError, Recovery};
+use crate::fail;
 
 const MAGIC: &[u8; 8] = b"MONBANSG";
 const VERSION: u16 = 1;
@@ -179,45 +180,68 @@ impl Active {
         }
         let path = segment_path(dir, self.family, first);
         // A file of that name can only be one whose creation was not finished: its first number was never durable.
+        fail::point("journal.segment.create")?;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        fail::point("journal.segment.header")?;
         file.write_all_at(&header(self.family, first, created_us), 0)?;
         file.sync_all()?;
+        fail::point("journal.segment.dir_sync")?;
         File::open(dir.join(self.family.folder()))?.sync_all()?;
         self.file = Some((file, path));
         self.bytes = HEADER_BYTES;
         Ok(())
     }
 
-    /// Appends. On a failed write the segment is cut back to where it was, so that a later append starts clean.
+    /// Appends. Where this fails, part of it may stand in the file until [`Self::restore`].
     pub(super) fn append(&mut self, frames: &[u8]) -> io::Result<()> {
         let Some((file, _)) = &self.file else { return Err(io::Error::other("no segment is open")) };
-        if let Err(error) = file.write_all_at(frames, self.bytes) {
-            file.set_len(self.bytes)?;
-            return Err(error);
-        }
+        fail::point("journal.append")?;
+        file.write_all_at(frames, self.bytes)?;
         self.bytes += frames.len() as u64;
         Ok(())
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.as_ref().map_or(Ok(()), |(file, _)| file.sync_data())
+        fail::point("journal.before_sync")?;
+        self.file.as_ref().map_or(Ok(()), |(file, _)| file.sync_data())?;
+        fail::point("journal.after_sync")
     }
 
     /// Where the next append goes: the segment and its length.
-    pub(super) fn mark(&self) -> (Option<PathBuf>, u64) {
+    pub(super) fn mark(&self) -> Mark {
         (self.file.as_ref().map(|(_, path)| path.clone()), self.bytes)
     }
 
-    /// Takes back what was appended since `mark`. A segment begun since then keeps its header.
-    pub(super) fn cut_back(&mut self, mark: &(Option<PathBuf>, u64)) -> io::Result<()> {
-        let same_segment = self.mark().0 == mark.0;
-        let Some((file, _)) = &self.file else { return Ok(()) };
-        let bytes = if same_segment { mark.1 } else { HEADER_BYTES };
-        file.set_len(bytes)?;
-        file.sync_data()?;
-        self.bytes = bytes;
+    /// Takes back whatever was begun since `mark`, and makes sure of it: the segment is opened anew, cut to its length
+    /// then, synced and read to its end. Segments begun since then go away.
+    pub(super) fn restore(&mut self, dir: &Path, mark: &Mark) -> io::Result<()> {
+        self.file = None;
+        let (path, bytes) = mark;
+        for segment in list(dir, self.family).map_err(io::Error::other)?.0 {
+            if path.as_ref().is_none_or(|path| segment.path > *path) {
+                fs::remove_file(&segment.path)?;
+            }
+        }
+        self.bytes = *bytes;
+        let Some(path) = path else { return Ok(()) };
+        self.file = Some((reopen_cut(path, *bytes)?, path.clone()));
         Ok(())
     }
+}
+
+/// A segment and its length.
+pub(super) type Mark = (Option<PathBuf>, u64);
+
+/// Opens a segment, cuts off what stands behind `bytes`, and checks that whole frames end there.
+fn reopen_cut(path: &Path, bytes: u64) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.set_len(bytes)?;
+    file.sync_all()?;
+    let (end, _) = scan(&file, 0)?;
+    if end != bytes {
+        return Err(io::Error::other(format!("the last whole frame ends at {end}, not at {bytes}")));
+    }
+    Ok(file)
 }
 
 /// The two active segments.

@@ -152,12 +152,12 @@ fn a_closed_journal_refuses() {
 #[test]
 fn acts_and_live_records_overtake_imports() {
     let mut queues = Queues::default();
-    let job = |text: &str| Job::records(vec![record(text)], Box::new(|_| {}));
+    let job = |lane, text: &str| Job::records(lane, vec![record(text)], Box::new(|_| {}));
     for _ in 0..3000 {
-        assert!(queues.push(Lane::Imports, job("old")).is_none());
+        assert!(queues.push(job(Lane::Imports, "old")).is_none());
     }
-    assert!(queues.push(Lane::Live, job("now")).is_none());
-    assert!(queues.push(Lane::Acts, Job::acts(vec![act()], Box::new(|_| {}))).is_none());
+    assert!(queues.push(job(Lane::Live, "now")).is_none());
+    assert!(queues.push(Job::acts(vec![act()], Box::new(|_| {}))).is_none());
     assert_eq!(queues.take(false).len(), 2, "a pipeline that is behind gets no imports");
     assert_eq!(queues.take(true).len(), 1000);
 }

@@ -15,7 +15,9 @@ use monban_event::{Act, Clock, Lane, Record, RecordId, SinkRefused};
 
 use super::codec::{encode_act, encode_record};
 use super::segment::{Active, ENTRY_HEADER_BYTES, FRAME_BYTES, FRAME_HEADER_BYTES, KIND_ENTRIES, Segments};
+use super::trouble::{Marks, Trouble, is_passing, no_room};
 use super::{JournalError, Shared, closed};
+use crate::fail;
 
 /// One commit takes up to this much: what a slow disk writes in a few milliseconds.
 const GROUP_BYTES: usize = 1 << 20;
@@ -41,18 +43,23 @@ enum Load {
 /// Something to write and whom to tell.
 pub(super) struct Job {
     load: Load,
+    pub(super) lane: Lane,
     bytes: usize,
     done: Done,
 }
 
 impl Job {
-    pub(super) fn records(records: Vec<Record>, done: Done) -> Self {
+    pub(super) fn records(lane: Lane, records: Vec<Record>, done: Done) -> Self {
         let bytes = records.iter().map(|record| record.bytes.len() + RECORD_OVERHEAD_BYTES).sum();
-        Self { load: Load::Records(records), bytes, done }
+        Self { load: Load::Records(records), lane, bytes, done }
     }
 
     pub(super) fn acts(acts: Vec<Act>, done: Done) -> Self {
-        Self { load: Load::Acts(acts), bytes: RECORD_OVERHEAD_BYTES, done }
+        Self { load: Load::Acts(acts), lane: Lane::Acts, bytes: RECORD_OVERHEAD_BYTES, done }
+    }
+
+    pub(super) fn is_acts(&self) -> bool {
+        self.lane == Lane::Acts
     }
 
     pub(super) fn finish(self, result: Result<RecordId, SinkRefused>) {
@@ -74,14 +81,20 @@ pub(super) struct Queues {
     imports: VecDeque<Job>,
     bytes: usize,
     pub(super) closed: bool,
+    /// Why the disk takes nothing just now; live records are then not queued at all.
+    pub(super) waiting: Option<String>,
 }
 
 impl Queues {
     /// Hands the job back with the reason when it is not taken. Acts are always taken: they are few, and a full queue
     /// must not keep a person from deciding.
-    pub(super) fn push(&mut self, lane: Lane, job: Job) -> Option<(Job, SinkRefused)> {
+    pub(super) fn push(&mut self, job: Job) -> Option<(Job, SinkRefused)> {
+        let lane = job.lane;
         if self.closed {
             return Some((job, closed()));
+        }
+        if let (Lane::Live, Some(reason)) = (lane, &self.waiting) {
+            return Some((job, SinkRefused::Waiting(reason.clone())));
         }
         if lane != Lane::Acts && self.bytes + job.bytes > JOURNAL_QUEUE_BYTES_MAX {
             return Some((job, SinkRefused::QueueFull));
@@ -114,8 +127,45 @@ impl Queues {
             records += job.count();
             group.push(job);
         }
-        self.bytes = self.bytes.saturating_sub(group.iter().map(|job| job.bytes).sum());
+        self.forget_bytes(&group);
         group
+    }
+
+    pub(super) fn has_acts(&self) -> bool {
+        !self.acts.is_empty()
+    }
+
+    pub(super) fn take_acts(&mut self) -> Vec<Job> {
+        let acts: Vec<Job> = self.acts.drain(..).collect();
+        self.forget_bytes(&acts);
+        acts
+    }
+
+    pub(super) fn take_live(&mut self) -> Vec<Job> {
+        let live: Vec<Job> = self.live.drain(..).collect();
+        self.forget_bytes(&live);
+        live
+    }
+
+    /// Everything but acts.
+    pub(super) fn take_all(&mut self) -> Vec<Job> {
+        let mut all = self.take_live();
+        let imports: Vec<Job> = self.imports.drain(..).collect();
+        self.forget_bytes(&imports);
+        all.extend(imports);
+        all
+    }
+
+    /// Imports that could not be written stand before those that came later.
+    pub(super) fn put_back_imports(&mut self, imports: Vec<Job>) {
+        for job in imports.into_iter().rev() {
+            self.bytes += job.bytes;
+            self.imports.push_front(job);
+        }
+    }
+
+    fn forget_bytes(&mut self, jobs: &[Job]) {
+        self.bytes = self.bytes.saturating_sub(jobs.iter().map(|job| job.bytes).sum());
     }
 
     fn live_bytes(&self) -> usize {
@@ -130,17 +180,20 @@ pub(super) fn published(dir: &Path) -> Option<RecordId> {
 
 /// Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
 fn write_published(file: &File, last: RecordId) -> io::Result<()> {
+    fail::point("journal.durable_file")?;
     file.write_all_at(format!("{:020}\n", last.0).as_bytes(), 0)
 }
 
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-    segments: Segments,
+    pub(super) shared: Arc<Shared>,
+    pub(super) segments: Segments,
     last: RecordId,
     published: File,
     clock: Arc<dyn Clock>,
     /// A sync failed: what the disk holds is unknown, so nothing more is written.
     broken: Option<String>,
+    /// The disk takes nothing for the time being.
+    pub(super) trouble: Option<Trouble>,
     acts_buffer: Vec<u8>,
     records_buffer: Vec<u8>,
 }
@@ -161,15 +214,22 @@ impl Writer {
             .map_err(|source| JournalError::Append { path: path.clone(), source })?;
         write_published(&published, last).map_err(|source| JournalError::Append { path, source })?;
         let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
-        Ok(Self { shared, segments, last, published, clock, broken: None, acts_buffer, records_buffer })
+        Ok(Self { shared, segments, last, published, clock, broken: None, trouble: None, acts_buffer, records_buffer })
     }
 
     pub(super) fn run(mut self) {
-        while let Some(group) = self.next_group() {
-            self.commit(group);
+        while let Some(group) = self.next() {
+            match &self.trouble {
+                None => self.commit(group),
+                Some(_) => self.commit_acts(group),
+            }
         }
         self.shared.progress().closed = true;
         self.shared.moved.notify_all();
+    }
+
+    fn next(&mut self) -> Option<Vec<Job>> {
+        if self.trouble.is_some() { self.next_acts() } else { self.next_group() }
     }
 
     /// Waits for work; `None` when the journal is closed and everything is written.
@@ -197,7 +257,7 @@ impl Writer {
         }
     }
 
-    fn wait<'a>(
+    pub(super) fn wait<'a>(
         &self,
         queues: std::sync::MutexGuard<'a, Queues>,
         pause: Duration,
@@ -210,26 +270,58 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<Job>) {
         let numbers = self.encode(&group);
-        match self.write() {
-            Ok(()) => {
-                self.last = numbers.last().copied().unwrap_or(self.last);
-                self.publish();
-                for (job, last) in group.into_iter().zip(numbers) {
-                    job.finish(Ok(last));
+        let has_records = !self.records_buffer.is_empty();
+        let written = if has_records && self.is_full() { Err(no_room().into()) } else { self.write() };
+        match written {
+            Ok(()) => self.finish(group, &numbers),
+            Err(failure) => {
+                let reason = self.give_up(failure);
+                if self.trouble.is_some() {
+                    return self.put_off(group);
                 }
-            }
-            Err(error) => {
-                tracing::error!(error = %error, "the journal cannot write; nothing of this commit was taken");
-                let reason = SinkRefused::CannotWrite(error.to_string());
-                for job in group {
-                    job.finish(Err(reason.clone()));
-                }
+                group.into_iter().for_each(|job| job.finish(Err(reason.clone())));
             }
         }
     }
 
+    /// What was written is published, and then its senders are told.
+    pub(super) fn finish(&mut self, group: Vec<Job>, numbers: &[RecordId]) {
+        self.last = numbers.last().copied().unwrap_or(self.last);
+        fail::pass("journal.before_publish");
+        self.publish();
+        fail::pass("journal.after_publish");
+        for (job, last) in group.into_iter().zip(numbers) {
+            job.finish(Ok(*last));
+        }
+    }
+
+    /// Waits for the disk, or tells that it cannot be written. Gives what senders hear.
+    pub(super) fn give_up(&mut self, failure: Failure) -> SinkRefused {
+        let Failure { source, marks, was_sync } = failure;
+        if self.broken.is_none() && is_passing(&source) {
+            self.enter_trouble(&source, marks);
+            return SinkRefused::Waiting(source.to_string());
+        }
+        if was_sync {
+            // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
+            self.broken = Some(source.to_string());
+        }
+        self.take_back_or_break(marks);
+        let error = JournalError::Append { path: self.shared.dir.clone(), source };
+        tracing::error!(error = %error, "the journal cannot write; nothing of this commit was taken");
+        SinkRefused::CannotWrite(error.to_string())
+    }
+
+    fn take_back_or_break(&mut self, marks: Option<Marks>) {
+        let (Some(marks), None) = (marks, &self.broken) else { return };
+        let acts = self.segments.acts.restore(&self.shared.dir, &marks.acts);
+        if let Err(error) = acts.and_then(|()| self.segments.records.restore(&self.shared.dir, &marks.records)) {
+            self.broken = Some(error.to_string());
+        }
+    }
+
     /// Fills the buffers with frames; gives the last number of each job.
-    fn encode(&mut self, group: &[Job]) -> Vec<RecordId> {
+    pub(super) fn encode(&mut self, group: &[Job]) -> Vec<RecordId> {
         self.acts_buffer.clear();
         self.records_buffer.clear();
         let mut number = self.last.0;
@@ -259,27 +351,19 @@ impl Writer {
     }
 
     /// Acts first, then records; all of it or none.
-    fn write(&mut self) -> Result<(), JournalError> {
+    pub(super) fn write(&mut self) -> Result<(), Failure> {
         if let Some(reason) = &self.broken {
-            return Err(JournalError::Broken { dir: self.shared.dir.clone(), reason: reason.clone() });
+            return Err(io::Error::other(format!("an earlier sync failed: {reason}")).into());
         }
+        fail::point("journal.before_write")?;
         let created_us = self.clock.now().timestamp_micros();
         let Segments { acts, records } = &mut self.segments;
-        let before = acts.mark();
-        let result = append(acts, &self.shared.dir, &self.acts_buffer, created_us).and_then(|()| {
-            append(records, &self.shared.dir, &self.records_buffer, created_us).or_else(|failure| {
-                acts.cut_back(&before).map_err(Failure::Sync)?;
-                Err(failure)
-            })
+        let marks = Marks { acts: acts.mark(), records: records.mark() };
+        let written = append(acts, &self.shared.dir, &self.acts_buffer, created_us).and_then(|()| {
+            fail::point("journal.between_acts_and_records")?;
+            append(records, &self.shared.dir, &self.records_buffer, created_us)
         });
-        result.map_err(|failure| match failure {
-            Failure::Write(source) => JournalError::Append { path: self.shared.dir.clone(), source },
-            Failure::Sync(source) => {
-                // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
-                self.broken = Some(source.to_string());
-                JournalError::Append { path: self.shared.dir.clone(), source }
-            }
-        })
+        written.map_err(|failure| Failure { marks: Some(marks), ..failure })
     }
 
     fn publish(&self) {
@@ -294,17 +378,25 @@ impl Writer {
     }
 }
 
-/// What failed decides whether writing may go on.
-enum Failure {
-    Write(io::Error),
-    Sync(io::Error),
+/// A commit that was not written whole.
+pub(super) struct Failure {
+    source: io::Error,
+    /// Where the segments stood before it, where it may have left something.
+    marks: Option<Marks>,
+    was_sync: bool,
+}
+
+impl From<io::Error> for Failure {
+    fn from(source: io::Error) -> Self {
+        Self { source, marks: None, was_sync: false }
+    }
 }
 
 fn append(active: &mut Active, dir: &Path, frames: &[u8], created_us: i64) -> Result<(), Failure> {
     let Some(first) = first_number(frames) else { return Ok(()) };
-    active.ensure(dir, first, created_us).map_err(Failure::Write)?;
-    active.append(frames).map_err(Failure::Write)?;
-    active.sync().map_err(Failure::Sync)
+    active.ensure(dir, first, created_us)?;
+    active.append(frames)?;
+    active.sync().map_err(|source| Failure { was_sync: true, ..source.into() })
 }
 
 fn first_number(frames: &[u8]) -> Option<u64> {

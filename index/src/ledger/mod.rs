@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use monban_event::RecordId;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 
 pub use read::{FindingFilter, LedgerReader};
 pub use rows::{
@@ -20,6 +20,8 @@ pub use rows::{
     UserRow,
 };
 pub use write::{AccountTally, LedgerBatch, SourceTally};
+
+use crate::fail;
 
 /// Rises whenever the tables change in a way an older program cannot read.
 const FORMAT_VERSION: i64 = 1;
@@ -31,6 +33,8 @@ const IDLE_READERS_MAX: usize = 8;
 pub enum LedgerError {
     #[error("open ledger {path}")]
     Open { path: PathBuf, source: rusqlite::Error },
+    #[error("remove ledger {path}")]
+    Discard { path: PathBuf, source: std::io::Error },
     #[error("ledger {path} has format version {found}; this program reads {FORMAT_VERSION}")]
     Version { path: PathBuf, found: i64 },
     #[error("{operation} in the ledger")]
@@ -51,6 +55,12 @@ impl<T> Naming<T> for rusqlite::Result<T> {
     fn naming(self, operation: &'static str) -> Result<T, LedgerError> {
         self.map_err(|source| LedgerError::Statement { operation, source })
     }
+}
+
+/// A failure of the disk as `SQLite` tells it.
+fn failed_disk(error: std::io::Error) -> rusqlite::Error {
+    let code = if error.kind() == std::io::ErrorKind::StorageFull { ffi::SQLITE_FULL } else { ffi::SQLITE_IOERR };
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))
 }
 
 pub struct Ledger {
@@ -84,6 +94,22 @@ impl Ledger {
             }
             found => Err(LedgerError::Version { path: self.path.clone(), found }),
         }
+    }
+
+    /// Removes the ledger at `path`, which nobody has open; the next start makes it anew from the journal. Who is logged
+    /// in logs in again.
+    pub fn discard(path: &Path) -> Result<(), LedgerError> {
+        for end in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            match std::fs::remove_file(&name) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(LedgerError::Discard { path: name.into(), source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The journal position that the ledger is true up to.
@@ -121,7 +147,9 @@ impl Ledger {
         transaction
             .execute("INSERT OR REPLACE INTO meta VALUES ('position', ?1)", [position.0.cast_signed()])
             .naming("move the position")?;
+        fail::point("ledger.before_commit").map_err(failed_disk).naming("commit")?;
         transaction.commit().naming("commit")?;
+        fail::pass("ledger.after_commit");
         Ok(result)
     }
 
@@ -182,7 +210,7 @@ impl Ledger {
     }
 
     /// The account of a session that is neither idle for longer than `idle` nor older than `whole`, and notes that it
-    /// was used; closes it otherwise.
+    /// was used; closes it otherwise. On a disk that takes nothing the note is left out: pages must say so to somebody.
     pub fn use_web_session(
         &self,
         token_sha256: &str,
@@ -191,16 +219,22 @@ impl Ledger {
         whole: chrono::TimeDelta,
     ) -> Result<Option<String>, LedgerError> {
         let connection = self.lock_writer();
-        connection
-            .execute(
-                "DELETE FROM web_sessions WHERE last_seen < ?1 OR created < ?2",
-                ((now - idle).timestamp_micros(), (now - whole).timestamp_micros()),
+        let (oldest_use, oldest) = ((now - idle).timestamp_micros(), (now - whole).timestamp_micros());
+        let noted = fail::point("ledger.session").map_err(failed_disk).and_then(|()| {
+            connection
+                .execute("DELETE FROM web_sessions WHERE last_seen < ?1 OR created < ?2", (oldest_use, oldest))?;
+            connection.execute(
+                "UPDATE web_sessions SET last_seen = ?2 WHERE token_sha256 = ?1",
+                (token_sha256, now.timestamp_micros()),
             )
-            .naming("close old web sessions")?;
+        });
+        if let Err(error) = noted {
+            tracing::debug!(error = %error, "the use of a web session could not be noted");
+        }
         connection
             .query_row(
-                "UPDATE web_sessions SET last_seen = ?2 WHERE token_sha256 = ?1 RETURNING user",
-                (token_sha256, now.timestamp_micros()),
+                "SELECT user FROM web_sessions WHERE token_sha256 = ?1 AND last_seen >= ?2 AND created >= ?3",
+                (token_sha256, oldest_use, oldest),
                 |row| row.get(0),
             )
             .optional()

@@ -9,6 +9,7 @@ use monban_event::RecordId;
 use serde::{Deserialize, Serialize};
 
 use super::name::PartitionName;
+use crate::fail;
 
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
 const TEMPORARY_FILE: &str = "manifest.json.new";
@@ -73,7 +74,9 @@ impl Manifest {
         let mut file = File::create(&temporary)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
+        fail::point("index.manifest.written")?;
         fs::rename(&temporary, dir.join(MANIFEST_FILE))?;
+        fail::point("index.manifest.renamed")?;
         File::open(dir)?.sync_all()
     }
 

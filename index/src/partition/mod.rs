@@ -5,6 +5,7 @@
 //! how each event is in one of them once, `search` answers.
 
 mod collect;
+mod directory;
 mod document;
 mod manifest;
 mod name;
@@ -21,4 +22,4 @@ pub(crate) use document::to_ipv6;
 pub(crate) use schema::{Column, GROUP_SEPARATOR, column_of, columns, cut_value};
 pub use search::{ReadRecordError, RecordSource, TantivyStore};
 pub use set::PartitionSet;
-pub use writer::{PartitionError, Partitions};
+pub use writer::{IndexPlace, PartitionError, Partitions};

@@ -10,6 +10,7 @@ use tantivy::directory::MmapDirectory;
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, IndexReader, ReloadPolicy, Searcher};
 
+use super::directory::PartitionDirectory;
 use super::name::PartitionName;
 use super::schema::{TOKENIZER, columns};
 use super::text::CuratedTokenizer;
@@ -35,7 +36,7 @@ impl Partition {
             let index = Index::builder()
                 .schema(columns().schema.clone())
                 .tokenizers(tokenizers)
-                .open_or_create(MmapDirectory::open(&self.path)?)?;
+                .open_or_create(PartitionDirectory(MmapDirectory::open(&self.path)?))?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
             *opened = Some((index, reader));
         }
@@ -79,6 +80,16 @@ impl PartitionSet {
     pub(crate) fn partition(&self, name: PartitionName) -> Arc<Partition> {
         let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(partitions.entry(name).or_insert_with(|| Arc::new(Partition::new(&self.dir, name))))
+    }
+
+    /// Keeps the partitions of these names alone: what else was there is not on disk.
+    pub(crate) fn keep_only(&self, names: impl IntoIterator<Item = PartitionName>) {
+        let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *partitions);
+        for name in names {
+            let known = before.remove(&name);
+            partitions.insert(name, known.unwrap_or_else(|| Arc::new(Partition::new(&self.dir, name))));
+        }
     }
 
     /// Forgets a partition; searches that run keep what they have open.

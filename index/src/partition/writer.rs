@@ -39,6 +39,7 @@ use super::manifest::{MANIFEST_FILE, Manifest};
 use super::name::PartitionName;
 use super::schema::SCHEMA_VERSION;
 use super::set::{Partition, PartitionSet};
+use crate::fail;
 
 /// Day partitions open at once: today's, and yesterday's around midnight.
 const DAY_WRITERS_MAX: usize = 2;
@@ -126,6 +127,13 @@ impl Drop for Partitions {
     }
 }
 
+/// An index directory and the handle that searches share.
+#[derive(Clone)]
+pub struct IndexPlace {
+    dir: PathBuf,
+    set: Arc<PartitionSet>,
+}
+
 /// The writing side of the search index. One exists per index directory.
 pub struct Partitions {
     dir: PathBuf,
@@ -149,6 +157,20 @@ impl Partitions {
     /// that cannot be read are put aside and rebuilt by the replay that [`Self::position`] asks for. Files that are
     /// not ours stay as they are, see [`Self::foreign`].
     pub fn open(dir: &Path) -> Result<Self, PartitionError> {
+        Self::open_behind(dir, Arc::new(PartitionSet::new(dir, [])))
+    }
+
+    /// Drops what could not be written and opens the index again as it is on disk, behind the same readers.
+    pub fn reopen(place: &IndexPlace) -> Result<Self, PartitionError> {
+        Self::open_behind(&place.dir, Arc::clone(&place.set))
+    }
+
+    /// Where this index is and who reads it, to open it again after it is dropped.
+    pub fn place(&self) -> IndexPlace {
+        IndexPlace { dir: self.dir.clone(), set: Arc::clone(&self.set) }
+    }
+
+    fn open_behind(dir: &Path, set: Arc<PartitionSet>) -> Result<Self, PartitionError> {
         let directory = |source| PartitionError::Directory { path: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(directory)?;
         let read = Manifest::read(dir).map_err(directory)?;
@@ -163,7 +185,7 @@ impl Partitions {
             }
         }
         manifest.write(dir).map_err(|source| PartitionError::Manifest { path: dir.to_owned(), source })?;
-        let set = Arc::new(PartitionSet::new(dir, found.committed.keys().copied()));
+        set.keep_only(found.committed.keys().copied());
         let last = EventId::new(manifest.replay_after(), u32::MAX);
         Ok(Self {
             dir: dir.to_owned(),
@@ -253,6 +275,7 @@ impl Partitions {
         self.manifest.advance(position.0);
         self.manifest.partitions = self.committed.keys().map(ToString::to_string).collect();
         if self.manifest != before {
+            fail::pass("index.before_manifest");
             let failed = |source| PartitionError::Manifest { path: self.dir.clone(), source };
             self.manifest.write(&self.dir).map_err(failed)?;
         }
@@ -364,9 +387,13 @@ impl Partitions {
         let failed = |source| PartitionError::Commit { name: name.to_string(), source };
         // During a rebuild `at` may lie before what the partition already holds.
         let at = self.committed.get(&name).map_or(at, |&own| own.max(at));
+        let reach = |place| fail::point(place).map_err(|error| failed(error.into()));
+        reach("index.before_commit")?;
         let mut prepared = open.tantivy.prepare_commit().map_err(failed)?;
         prepared.set_payload(&serde_json::to_string(&Payload::of(at)).expect("two numbers are always JSON"));
+        reach("index.prepared")?;
         prepared.commit().map_err(failed)?;
+        reach("index.after_commit")?;
         open.added = 0;
         open.partition.reload().map_err(failed)?;
         self.committed.insert(name, at);

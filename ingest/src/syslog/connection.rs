@@ -31,6 +31,9 @@ const UNFINISHED_FREE_BYTES: usize = 32 << 10;
 /// How long to wait before the journal is asked again after "queue full".
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
+/// … and while it waits for its disk: somebody has to make room, and each asking copies what is held.
+const ASK_AGAIN_DISK: Duration = Duration::from_millis(500);
+
 /// Receives one connection to its end: the sender's close, the shutdown, silence, or a journal that cannot write.
 pub(super) async fn receive<R: AsyncRead + Unpin>(reader: R, sender: Sender, seat: &Seat, shared: Shared) {
     shared.stats.connections(1);
@@ -249,7 +252,13 @@ impl<R: AsyncRead + Unpin> Connection<'_, R> {
                 tokio::time::sleep(ASK_AGAIN).await;
                 self.put_back(batch);
             }
-            Err(SinkRefused::CannotWrite(_) | SinkRefused::Closed) => {
+            // Until then nothing more is read, so the sender's own queue holds what comes. A stop cannot wait for a
+            // disk that somebody has to clear first.
+            Err(SinkRefused::Waiting(_)) if !*self.shared.shutdown.borrow() => {
+                tokio::time::sleep(ASK_AGAIN_DISK).await;
+                self.put_back(batch);
+            }
+            Err(SinkRefused::Waiting(_) | SinkRefused::CannotWrite(_) | SinkRefused::Closed) => {
                 self.shared.stats.refused(count);
                 return false;
             }

@@ -16,7 +16,7 @@ pub(super) fn receiving(sink: &Arc<MemorySink>) -> Receiving {
 pub(super) struct MemorySink {
     records: Mutex<Vec<Record>>,
     arrived: Condvar,
-    /// Batches still to be refused as "queue full".
+    /// Batches still to be refused, in turns because the queue is full and because the disk takes nothing.
     full_for: Mutex<usize>,
     refuses: bool,
     /// Where answers go that are never given.
@@ -46,11 +46,15 @@ impl MemorySink {
         self.arrived.wait_while(records, |records| records.len() < count).unwrap().clone()
     }
 
-    fn is_full(&self) -> bool {
+    fn refusal_for_now(&self) -> Option<SinkRefused> {
         let mut left = self.full_for.lock().unwrap();
-        let full = *left > 0;
-        *left = left.saturating_sub(1);
-        full
+        let refusal = match *left {
+            0 => return None,
+            odd if odd % 2 == 1 => SinkRefused::Waiting("no space left".to_owned()),
+            _ => SinkRefused::QueueFull,
+        };
+        *left -= 1;
+        Some(refusal)
     }
 }
 
@@ -60,8 +64,8 @@ impl RecordSink for MemorySink {
         if self.refuses {
             return done(Err(SinkRefused::CannotWrite("no space left".to_owned())));
         }
-        if self.is_full() {
-            return done(Err(SinkRefused::QueueFull));
+        if let Some(refusal) = self.refusal_for_now() {
+            return done(Err(refusal));
         }
         let mut kept = self.records.lock().unwrap();
         kept.extend(records);

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -30,9 +31,15 @@ pub(crate) fn is_odd(line: &str) -> bool {
 
 impl Server {
     /// Returns when everything listens.
-    pub(crate) fn start(config: &Path, data: &Path) -> Self {
+    pub(crate) fn start(config: &Path, data: &Path, disturbed: &[(&str, &str)]) -> Self {
+        Self::start_or_die(config, data, disturbed)
+            .unwrap_or_else(|said| panic!("the server did not begin:\n{}", said.join("\n")))
+    }
+
+    /// Returns when everything listens, or with what was said when the server ends before.
+    pub(crate) fn start_or_die(config: &Path, data: &Path, disturbed: &[(&str, &str)]) -> Result<Self, Vec<String>> {
         let mut command = program();
-        command.args(["serve", "--config"]).arg(config).arg("--data-dir").arg(data);
+        command.args(["serve", "--config"]).arg(config).arg("--data-dir").arg(data).envs(disturbed.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -44,10 +51,29 @@ impl Server {
         while server.said.last().is_none_or(|line| line != READY) {
             match server.lines.recv_timeout(DEADLINE) {
                 Ok(line) => server.said.push(line),
-                Err(error) => panic!("the server did not begin ({error}):\n{}", server.said.join("\n")),
+                Err(_) => return Err(std::mem::take(&mut server.said)),
             }
         }
-        server
+        Ok(server)
+    }
+
+    /// Whether the process is gone.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Asks for an orderly end without waiting for it.
+    pub(crate) fn terminate(&self) {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), Signal::SIGTERM).unwrap();
+    }
+
+    /// Waits until it has killed itself. Gives what it said.
+    #[track_caller]
+    pub(crate) fn killed_itself(mut self) -> Vec<String> {
+        let status = self.wait();
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{}", self.said.join("\n"));
+        self.judge();
+        std::mem::take(&mut self.said)
     }
 
     /// Lines with this text are provoked by the test.
@@ -91,7 +117,7 @@ impl Server {
     /// Ends it as a service manager does; fails unless it ends well. Gives what it said.
     #[track_caller]
     pub(crate) fn stop(mut self) -> Vec<String> {
-        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), Signal::SIGTERM).unwrap();
+        self.terminate();
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "{}", self.said.join("\n"));
         self.judge();

@@ -92,9 +92,17 @@ impl Site {
         self.serve_so(&self.data(), tables)
     }
 
+    /// Serves a run that is disturbed at fail points, or gives what was said by one that ended before it began.
+    pub(crate) fn serve_disturbed(&self, data: &Path, disturbed: &[(&str, &str)]) -> Result<Server, Vec<String>> {
+        Server::start_or_die(&self.config(""), data, disturbed)
+    }
+
     fn serve_so(&self, data: &Path, tables: &str) -> Server {
-        let config = self.write("monban.toml", format!("{LISTEN}[site]\nname = \"みなと病院\"\n{tables}"));
-        Server::start(&config, data)
+        Server::start(&self.config(tables), data, &[])
+    }
+
+    fn config(&self, tables: &str) -> PathBuf {
+        self.write("monban.toml", format!("{LISTEN}[site]\nname = \"みなと病院\"\n{tables}"))
     }
 
     /// Runs the program with these arguments.
@@ -144,6 +152,8 @@ impl Site {
 /// The program under test, with the log at its usual level.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_monban"));
-    command.env_remove("MONBAN_LOG");
+    for variable in ["MONBAN_LOG", "MONBAN_FAIL_AT", "MONBAN_FAIL_ERR", "MONBAN_FAIL_WHILE"] {
+        command.env_remove(variable);
+    }
     command
 }
