@@ -39,6 +39,10 @@ pub(crate) enum NodeError {
         "データフォルダ {path} は別の monban（プロセス番号 {pid}）が使用中です。そちらを終了してからもう一度実行してください。"
     )]
     Locked { path: PathBuf, pid: String },
+    #[error(
+        "データフォルダ {path} のあるディスクは読み取り専用で、書き込めません。何も変更していません。書き込める状態に戻してから、もう一度実行してください。"
+    )]
+    ReadOnly { path: PathBuf },
     #[error("lock {path}")]
     Lock { path: PathBuf, source: io::Error },
     #[error("open journal")]
@@ -217,7 +221,10 @@ fn is_read_back_later(deed: &Deed) -> bool {
 }
 
 fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
-    let failed = |source| NodeError::Directory { path: dir.to_owned(), source };
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => NodeError::ReadOnly { path: dir.to_owned() },
+        _ => NodeError::Directory { path: dir.to_owned(), source },
+    };
     if !create && !dir.join(JOURNAL).try_exists().map_err(failed)? {
         return Err(NodeError::Missing { path: dir.to_owned() });
     }
@@ -230,7 +237,10 @@ fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
 /// Takes the lock and leaves our process number in it; a taken lock tells whose.
 fn lock(dir: &Path) -> Result<File, NodeError> {
     let path = dir.join(LOCK);
-    let failed = |source| NodeError::Lock { path: path.clone(), source };
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => NodeError::ReadOnly { path: dir.to_owned() },
+        _ => NodeError::Lock { path: path.clone(), source },
+    };
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
@@ -307,3 +317,6 @@ fn enrichment(context: &SharedContext) -> Arc<dyn Fn(&mut Event) + Send + Sync> 
     let context = context.clone();
     Arc::new(move |event| monban_detect::enrich(&context.get(), event))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@
 
 mod cli;
 mod crash;
+mod damage;
 mod demo;
+mod disk;
 mod files;
 mod hostile;
 mod import;

@@ -1,5 +1,6 @@
 //! What every test needs: a place with a data directory, the program run as a verb or as a server, waiting.
 
+pub(crate) mod disk;
 pub(crate) mod evtx;
 pub(crate) mod http;
 pub(crate) mod journal;

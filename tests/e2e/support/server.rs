@@ -62,6 +62,12 @@ impl Server {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Whether it has said this by now.
+    pub(crate) fn has_said(&mut self, text: &str) -> bool {
+        self.said.extend(self.lines.try_iter());
+        self.said.iter().any(|line| line.contains(text))
+    }
+
     /// Asks for an orderly end without waiting for it.
     pub(crate) fn terminate(&self) {
         kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), Signal::SIGTERM).unwrap();
