@@ -41,22 +41,23 @@ impl Lookup {
         Self { dir: dir.to_owned(), indexes: Mutex::default() }
     }
 
-    pub(super) fn read(&self, id: RecordId) -> Result<Option<Entry>, JournalError> {
+    /// The entry of that number, which must not be behind `durable`.
+    pub(super) fn read(&self, id: RecordId, durable: RecordId) -> Result<Option<Entry>, JournalError> {
         for family in Family::ALL {
-            if let Some(entry) = self.read_family(family, id.0)? {
+            if let Some(entry) = self.read_family(family, id.0, durable.0)? {
                 return Ok(Some(entry));
             }
         }
         Ok(None)
     }
 
-    fn read_family(&self, family: Family, number: u64) -> Result<Option<Entry>, JournalError> {
+    fn read_family(&self, family: Family, number: u64, durable: u64) -> Result<Option<Entry>, JournalError> {
         let (segments, _) = segment::list(&self.dir, family)?;
         let after = segments.partition_point(|segment| segment.first <= number);
         let Some(segment) = after.checked_sub(1).and_then(|at| segments.get(at)) else { return Ok(None) };
         let index = self.index(family, segment)?;
         let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
-        index.scan()?;
+        index.scan(durable)?;
         let Some(offset) = index.frame_of(number) else { return Ok(None) };
         let Some(body) = index.frame(offset)? else { return Ok(None) };
         let found = segment::entries(body).find(|&(candidate, _)| candidate == number);
@@ -85,15 +86,17 @@ impl SegmentIndex {
         Ok(Self { file, path, frames: Vec::new(), scanned_to: HEADER_BYTES, last: None })
     }
 
-    /// Goes on from where the last scan ended.
-    fn scan(&mut self) -> Result<(), JournalError> {
+    /// Goes on from where the last scan ended, as far as frames are durable: those behind may still be taken back.
+    fn scan(&mut self, durable: u64) -> Result<(), JournalError> {
         let mut head = [0; FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES];
         loop {
             let read = read_whole(&self.file, &mut head, self.scanned_to);
             if !read.map_err(|source| JournalError::Read { path: self.path.clone(), source })? {
                 return Ok(());
             }
-            let Some((length, number)) = frame_facts(&head) else { return Ok(()) };
+            let Some((length, number)) = frame_facts(&head).filter(|&(_, number)| number <= durable) else {
+                return Ok(());
+            };
             self.frames.push((number, self.scanned_to));
             self.scanned_to += 8 + length;
         }

@@ -195,10 +195,11 @@ impl Journal {
 
     /// One entry; `None` when the number was not given yet or its frame is damaged.
     pub fn read(&self, id: RecordId) -> Result<Option<Entry>, JournalError> {
-        if id.0 == 0 || id > self.durable() {
+        let durable = self.durable();
+        if id.0 == 0 || id > durable {
             return Ok(None);
         }
-        self.shared.lookup.read(id)
+        self.shared.lookup.read(id, durable)
     }
 
     /// Queues acts ahead of everything else.

@@ -165,6 +165,11 @@ pub(super) fn entries(mut body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     })
 }
 
+/// The first number in a frame of entries.
+pub(super) fn first_entry(body: &[u8]) -> Option<u64> {
+    entries(body).next().map(|(number, _)| number)
+}
+
 /// The segment being written of one family.
 pub(super) struct Active {
     family: Family,

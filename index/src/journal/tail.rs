@@ -43,7 +43,7 @@ impl Tail {
         }
         let wanted = self.position.0 + 1;
         for cursor in [&mut self.records, &mut self.acts] {
-            cursor.fill()?;
+            cursor.fill(durable.0)?;
             if let Some(body) = cursor.take(wanted) {
                 self.position = RecordId(wanted);
                 let entry = decode(cursor.family, &body);
@@ -102,8 +102,9 @@ impl Cursor {
         (self.first() == Some(wanted)).then(|| self.pending.pop_front())?.map(|(_, body)| body)
     }
 
-    /// Reads frames until entries wait, or nothing more is there.
-    fn fill(&mut self) -> Result<(), JournalError> {
+    /// Reads frames until entries wait, or nothing more is there that is durable: what stands behind that may still be
+    /// taken back, and other entries then stand in its place. A frame is of one commit, so it is durable whole.
+    fn fill(&mut self, durable: u64) -> Result<(), JournalError> {
         while self.pending.is_empty() {
             let Some((_, file, path)) = &self.open else {
                 if !self.enter_next()? {
@@ -113,6 +114,9 @@ impl Cursor {
             };
             let read = read_frame(file, self.offset);
             match read.map_err(|source| JournalError::Read { path: path.clone(), source })? {
+                FrameRead::Frame { kind: KIND_ENTRIES, body, .. } if segment::first_entry(&body) > Some(durable) => {
+                    return Ok(());
+                }
                 FrameRead::Frame { kind, body, next } => {
                     self.offset = next;
                     if kind == KIND_ENTRIES {

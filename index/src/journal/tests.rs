@@ -141,6 +141,36 @@ fn large_records_and_many_segments_are_found_again() {
     }
 }
 
+/// A commit that is written and not yet synced may be taken back, as a full disk does. Readers must not have seen it.
+#[test]
+fn what_is_not_durable_is_not_read_and_other_records_take_its_place() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let begin = |dir: &Path| {
+        let (journal, _) = open(dir);
+        submit(&journal, Lane::Live, &["a"]).unwrap();
+        submit_act(&journal);
+        journal
+    };
+    let (journal, ahead) = (begin(dir.path()), begin(other.path()));
+    let path = segment::segment_path(dir.path(), Family::Records, 1);
+    let whole = fs::read(&path).unwrap();
+    submit(&ahead, Lane::Live, &["taken back, and longer than what comes instead"]).unwrap();
+    let written = fs::read(segment::segment_path(other.path(), Family::Records, 1)).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &written[whole.len()..], whole.len() as u64).unwrap();
+    let mut tail = journal.tail(RecordId(0)).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(..))));
+    }
+    assert_eq!(journal.read(RecordId(1)).unwrap(), Some(Entry::Record(record("a"))));
+    file.set_len(whole.len() as u64).unwrap();
+    submit(&journal, Lane::Live, &["b"]).unwrap();
+    submit(&journal, Lane::Live, &["c"]).unwrap();
+    assert_eq!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(RecordId(3), Entry::Record(record("b")))));
+    assert_eq!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(RecordId(4), Entry::Record(record("c")))));
+    assert_eq!(journal.read(RecordId(4)).unwrap(), Some(Entry::Record(record("c"))));
+}
+
 #[test]
 fn a_closed_journal_refuses() {
     let dir = tempfile::tempdir().unwrap();

@@ -220,6 +220,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         while let Some(group) = self.next() {
             match &self.trouble {
+                _ if group.is_empty() => {}
                 None => self.commit(group),
                 Some(_) => self.commit_acts(group),
             }
