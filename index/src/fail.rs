@@ -152,15 +152,20 @@ impl Plan {
             let passed = arm.passed.fetch_add(1, Ordering::Relaxed) + 1;
             match (arm.error, &self.while_exists) {
                 (None, _) if passed == arm.nth => end_now(),
-                (Some(errno), None) if passed == arm.nth => return Err(errno.into()),
+                (Some(errno), None) if passed == arm.nth => return Err(disk_error(name, errno)),
                 (Some(errno), Some(file)) if passed >= arm.nth && file.try_exists().unwrap_or(false) => {
-                    return Err(errno.into());
+                    return Err(disk_error(name, errno));
                 }
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+fn disk_error(name: &str, errno: Errno) -> io::Error {
+    tracing::warn!(name, "FAIL POINT REACHED");
+    errno.into()
 }
 
 /// As if the power had gone: nothing is flushed, nothing is dropped.

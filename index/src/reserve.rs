@@ -45,17 +45,18 @@ impl Reserve {
             is_held: AtomicBool::new(dir.join(FILE).try_exists()?),
             is_impossible: AtomicBool::new(false),
         };
-        if reserve.is_full() {
+        if reserve.has_less_than(reserve.margin_bytes()) {
             reserve.release();
         } else if let Err(error) = reserve.hold() {
-            tracing::warn!(bytes, error = %error, "no room could be kept back on the disk for when it is full");
+            tracing::warn!(bytes, error = %error, "no room could be kept back on the disk; records wait until there is");
         }
         Ok(reserve)
     }
 
-    /// Whether so little is free that records must wait. A disk that cannot be asked is not called full.
+    /// Whether records must wait: the reserve is in use, or so little is free beside it.
     pub(crate) fn is_full(&self) -> bool {
-        self.free_bytes().is_some_and(|free| free < self.margin_bytes())
+        let is_kept = self.is_held.load(Ordering::Relaxed) || self.is_impossible.load(Ordering::Relaxed);
+        !is_kept || self.has_less_than(self.margin_bytes())
     }
 
     /// Gives the room free. Nothing to do where it is free already.
@@ -70,21 +71,21 @@ impl Reserve {
 
     /// Keeps the room back again. Fails while there is not enough for it beside the margin.
     pub(crate) fn hold(&self) -> io::Result<()> {
-        if self.is_full() {
+        let path = self.dir.join(FILE);
+        let is_there = std::fs::metadata(&path).is_ok_and(|facts| facts.len() == self.bytes);
+        // Asked before it is tried: for a moment it would take the room that the views are using.
+        let needed = if is_there { 0 } else { self.bytes };
+        if self.has_less_than(self.margin_bytes() + needed) {
             return Err(Errno::ENOSPC.into());
         }
-        if self.is_impossible.load(Ordering::Relaxed) {
+        if is_there || self.is_impossible.load(Ordering::Relaxed) {
+            self.is_held.store(is_there, Ordering::Relaxed);
             return Ok(());
         }
-        let path = self.dir.join(FILE);
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-        if file.metadata()?.len() == self.bytes {
-            self.is_held.store(true, Ordering::Relaxed);
-            return Ok(());
-        }
         self.is_held.store(true, Ordering::Relaxed);
         let kept = self.allocate(&file);
-        if kept.is_err() {
+        if kept.is_err() || self.is_impossible.load(Ordering::Relaxed) {
             self.release();
         }
         kept
@@ -93,15 +94,19 @@ impl Reserve {
     fn allocate(&self, file: &File) -> io::Result<()> {
         let length = i64::try_from(self.bytes).map_err(io::Error::other)?;
         match fallocate(file, FallocateFlags::empty(), 0, length) {
-            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
-                self.is_impossible.store(true, Ordering::Relaxed);
-                tracing::warn!("this file system keeps no room back; a full disk stops what people decide, too");
-                file.set_len(0)
-            }
-            Err(errno) => Err(errno.into()),
-            Ok(()) if self.is_full() => Err(Errno::ENOSPC.into()),
             Ok(()) => Ok(()),
+            Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS)) => Err(errno.into()),
+            Err(errno) => {
+                self.is_impossible.store(true, Ordering::Relaxed);
+                tracing::warn!(%errno, "this file system keeps no room back; a full disk stops what people decide, too");
+                Ok(())
+            }
         }
+    }
+
+    /// A disk that cannot be asked is not called full.
+    fn has_less_than(&self, bytes: u64) -> bool {
+        self.free_bytes().is_some_and(|free| free < bytes)
     }
 
     fn margin_bytes(&self) -> u64 {
@@ -131,6 +136,7 @@ mod tests {
         reserve.release();
         reserve.release();
         assert_eq!(kept(dir.path()), None);
+        assert!(reserve.is_full(), "records wait while the reserve is in use");
         reserve.hold().unwrap();
         reserve.hold().unwrap();
         assert_eq!(kept(dir.path()), Some(reserve.bytes));

@@ -14,7 +14,8 @@ use crate::support::lines::{assert_each_once, line, numbers, send_tcp};
 use crate::support::wait::wait_for;
 use crate::support::{Server, Site};
 
-const LINES: u64 = 300;
+/// Enough for several frames of the journal, of 64 KiB each.
+const LINES: u64 = 2_000;
 
 /// A directory with so many lines, and nobody who serves it.
 fn served(site: &Site) {

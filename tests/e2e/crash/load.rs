@@ -20,8 +20,8 @@ use crate::support::{Server, Site, journal};
 
 /// Lines of one request or one burst.
 const PIECE: u64 = 20;
-/// Lines of the file that is imported during a round.
-const FILE_LINES: u64 = 900;
+/// Lines of a file that is imported.
+const FILE_LINES: u64 = 300;
 /// Between two looks at what the journal has taken.
 const LOOK: Duration = Duration::from_millis(3);
 
@@ -70,7 +70,7 @@ pub(super) fn run(site: &Site, to: &To, round: u64, books: &Books, is_over: &Ato
         scope.spawn(|| bulk(to, round, books, &going));
         scope.spawn(|| event_logs(to, round, books, &going));
         scope.spawn(|| page(to, &going));
-        import(site, round, books);
+        import(site, round, books, &going);
     });
 }
 
@@ -190,18 +190,21 @@ fn exchange(to: SocketAddr, request: &[u8]) -> Option<u16> {
     head.split(' ').nth(1)?.parse().ok()
 }
 
-/// Imports this round's file, and those that earlier rounds left unfinished.
-fn import(site: &Site, round: u64, books: &Books) {
-    let mark = format!("r{round}file");
-    let path = site.write(&format!("in/{mark}.log"), history(&mark, round));
+/// Imports what earlier rounds left unfinished, and then one file after the other.
+fn import(site: &Site, round: u64, books: &Books, going: &dyn Fn() -> bool) {
     let mut files = std::mem::take(&mut *books.unfinished.lock().unwrap());
-    files.push((path, mark));
-    for (path, mark) in files {
-        let ended = start_import(site, &path).wait().unwrap();
-        if ended.code() == Some(0) {
-            books.acknowledge(&mark, 0..FILE_LINES);
-        } else {
-            books.unfinished.lock().unwrap().push((path, mark));
+    for file in 0.. {
+        let mark = format!("r{round}file{file}");
+        files.push((site.write(&format!("in/{mark}.log"), history(&mark, round)), mark));
+        for (path, mark) in files.drain(..) {
+            if going() && start_import(site, &path).wait().unwrap().code() == Some(0) {
+                books.acknowledge(&mark, 0..FILE_LINES);
+            } else {
+                books.unfinished.lock().unwrap().push((path, mark));
+            }
+        }
+        if !going() {
+            return;
         }
     }
 }

@@ -35,7 +35,12 @@ const PASSES_MAX: u64 = 6;
 /// Imports without a server that are killed.
 const IMPORT_CRASHES: u64 = 3;
 /// Said by a start after a kill, or by one that is armed, and meant so.
-const MEANT: [&str; 3] = ["an unfinished last write was cut off", "FAIL POINT ARMED", "connections were turned away"];
+const MEANT: [&str; 4] = [
+    "an unfinished last write was cut off",
+    "FAIL POINT",
+    "connections were turned away",
+    "requests under way were broken off",
+];
 
 fn crashes() -> u64 {
     std::env::var("MONBAN_CRASHES").ok().map_or(CRASHES, |text| text.parse().expect("a number"))
@@ -54,14 +59,16 @@ enum End {
 const AT_THE_END: [&str; 2] = ["pipeline.before_snapshot", "pipeline.after_snapshot"];
 /// The one that is passed only while the disk takes nothing.
 const IN_TROUBLE: &str = "journal.probe";
+/// Passed where a segment begins: twice, for acts and for records, in a new directory.
+const AT_CREATION: [&str; 3] = ["journal.segment.create", "journal.segment.header", "journal.segment.dir_sync"];
 
 /// Every fail point at its first passing and at a later one, and random moments for the rest; then in random order.
 fn ends(random: &mut Random) -> Vec<End> {
     let mut ends: Vec<End> = POINTS.iter().map(|&name| End::Point { name, nth: 1 }).collect();
     let is_passed_often = |name: &&&str| !AT_THE_END.contains(name) && **name != IN_TROUBLE;
     ends.extend(POINTS.iter().filter(is_passed_often).map(|&name| {
-        // A merge takes eight commits.
-        let nth = if name.contains("merge") { 2 } else { 2 + random.below(PASSES_MAX - 1) };
+        let is_rare = name.contains("merge") || AT_CREATION.contains(&name);
+        let nth = if is_rare { 2 } else { 2 + random.below(PASSES_MAX - 1) };
         End::Point { name, nth }
     }));
     while (ends.len() as u64) < crashes() {
@@ -85,7 +92,10 @@ fn kills_at_every_step_under_every_load_lose_and_double_nothing() {
         let mut hospital = Hospital::new();
         for end in ends {
             round += 1;
-            hospital.crash(round, end);
+            match end {
+                End::Point { name, .. } if AT_CREATION.contains(name) => Hospital::bare().crash_alone(round, end),
+                _ => hospital.crash(round, end),
+            }
         }
         hospital.check_whole();
         println!("{round} kills in {:.0} s, {} fail points", began.elapsed().as_secs_f64(), POINTS.len());
@@ -106,6 +116,17 @@ impl Hospital {
         let site = Site::new();
         let token = site.verb("token create", &["--name", "収集", "--scope", "ingest"]).ok();
         Self { site, token: token.out.trim_end().to_owned(), books: Books::default(), last: 0 }
+    }
+
+    /// Nothing is there yet, not even a token.
+    fn bare() -> Self {
+        Self { site: Site::new(), token: "none".to_owned(), books: Books::default(), last: 0 }
+    }
+
+    fn crash_alone(&mut self, round: u64, end: &End) {
+        self.crash(round, end);
+        load::finish_imports(&self.site, &self.books);
+        self.check_count();
     }
 
     fn crash(&mut self, round: u64, end: &End) {
