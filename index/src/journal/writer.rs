@@ -14,8 +14,9 @@ use monban_event::sink::Done;
 use monban_event::{Act, Clock, Lane, Record, RecordId, SinkRefused};
 
 use super::codec::{encode_act, encode_record};
-use super::segment::{Active, ENTRY_HEADER_BYTES, FRAME_BYTES, FRAME_HEADER_BYTES, KIND_ENTRIES, Segments};
-use super::{JournalError, Shared, closed};
+use super::prover::Prover;
+use super::segment::{Active, ENTRY_HEADER_BYTES, FRAME_BYTES, FRAME_HEADER_BYTES, KIND_ENTRIES, Mark, Segments};
+use super::{Heads, JournalError, Shared, closed};
 
 /// One commit takes up to this much: what a slow disk writes in a few milliseconds.
 const GROUP_BYTES: usize = 1 << 20;
@@ -30,8 +31,9 @@ const IMPORT_LAG_MAX: Duration = Duration::from_secs(2);
 const IMPORT_RETRY: Duration = Duration::from_millis(50);
 /// What a queued record costs besides its bytes.
 const RECORD_OVERHEAD_BYTES: usize = 128;
-/// The file that names the durable position for people and tests: a plain number.
-const PUBLISHED: &str = "durable";
+/// The file that names the durable position for people and tests: a plain number on its first line, and behind it the
+/// heads of both families at that position.
+pub(super) const PUBLISHED: &str = "durable";
 
 enum Load {
     Records(Vec<Record>),
@@ -123,14 +125,51 @@ impl Queues {
     }
 }
 
-/// The position last published in `dir`, where one was.
-pub(super) fn published(dir: &Path) -> Option<RecordId> {
-    fs::read_to_string(dir.join(PUBLISHED)).ok()?.trim().parse().ok().map(RecordId)
+/// What was last published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Published {
+    Absent,
+    Unreadable,
+    /// Version 1 wrote the number alone.
+    At(RecordId, Option<Heads>),
 }
 
-/// Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
-fn write_published(file: &File, last: RecordId) -> io::Result<()> {
-    file.write_all_at(format!("{:020}\n", last.0).as_bytes(), 0)
+impl Published {
+    pub(super) fn last(self) -> RecordId {
+        match self {
+            Self::At(last, _) => last,
+            Self::Absent | Self::Unreadable => RecordId(0),
+        }
+    }
+}
+
+/// What was last published in `dir`. What does not stand there to the letter as it was written counts as unreadable.
+pub(super) fn published(dir: &Path) -> Published {
+    let text = match fs::read(dir.join(PUBLISHED)) {
+        // The file is made a moment before it is written.
+        Ok(bytes) if bytes.is_empty() => return Published::Absent,
+        Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Published::Absent,
+        Err(_) => return Published::Unreadable,
+    };
+    let mut lines = text.lines();
+    let Some(last) = lines.next().and_then(|line| line.parse().ok()).map(RecordId) else {
+        return Published::Unreadable;
+    };
+    let mut head = |name: &str| lines.next()?.strip_prefix(name)?.parse().ok();
+    let heads = head("records ").zip(head("acts ")).map(|(records, acts)| Heads { records, acts });
+    if text == published_text(last, heads) { Published::At(last, heads) } else { Published::Unreadable }
+}
+
+/// Fixed width, so a write is one piece.
+pub(super) fn published_text(last: RecordId, heads: Option<Heads>) -> String {
+    let heads = heads.map(|heads| format!("records {}\nacts {}\n", heads.records, heads.acts));
+    format!("{:020}\n{}", last.0, heads.unwrap_or_default())
+}
+
+/// Advisory and for people: the frames themselves say what is durable.
+fn write_published(file: &File, last: RecordId, heads: Heads) -> io::Result<()> {
+    file.write_all_at(published_text(last, Some(heads)).as_bytes(), 0)
 }
 
 pub(super) struct Writer {
@@ -138,6 +177,7 @@ pub(super) struct Writer {
     segments: Segments,
     last: RecordId,
     published: File,
+    prover: Prover,
     clock: Arc<dyn Clock>,
     /// A sync failed: what the disk holds is unknown, so nothing more is written.
     broken: Option<String>,
@@ -159,20 +199,36 @@ impl Writer {
             .write(true)
             .open(&path)
             .map_err(|source| JournalError::Append { path: path.clone(), source })?;
-        write_published(&published, last).map_err(|source| JournalError::Append { path, source })?;
+        let heads = segments.heads();
+        write_published(&published, last, heads).map_err(|source| JournalError::Append { path, source })?;
+        let prover = Prover::open(&shared.dir, segments.checkpoint.as_ref())?;
         let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
-        Ok(Self { shared, segments, last, published, clock, broken: None, acts_buffer, records_buffer })
+        let mut writer =
+            Self { shared, segments, last, published, prover, clock, broken: None, acts_buffer, records_buffer };
+        if writer.prover.is_new() {
+            writer.prove();
+        }
+        Ok(writer)
     }
 
     pub(super) fn run(mut self) {
         while let Some(group) = self.next_group() {
-            self.commit(group);
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            if self.prover.is_due(Instant::now()) {
+                self.prove();
+            }
+        }
+        if self.prover.is_behind(self.last) {
+            self.prove();
         }
         self.shared.progress().closed = true;
         self.shared.moved.notify_all();
     }
 
-    /// Waits for work; `None` when the journal is closed and everything is written.
+    /// Waits for work; an empty group when a checkpoint is due, `None` when the journal is closed and everything is
+    /// written.
     fn next_group(&self) -> Option<Vec<Job>> {
         let mut queues = self.shared.queues();
         let mut gathering: Option<Instant> = None;
@@ -187,13 +243,17 @@ impl Writer {
             if queues.closed {
                 return None;
             }
+            let until_due = self.prover.due_in(Instant::now());
+            if until_due.is_zero() {
+                return Some(Vec::new());
+            }
             let pause = if queues.live.is_empty() {
                 gathering = None;
-                if queues.imports.is_empty() { Duration::MAX } else { IMPORT_RETRY }
+                if queues.imports.is_empty() { until_due } else { IMPORT_RETRY }
             } else {
                 GROUP_WAIT.saturating_sub(since.elapsed())
             };
-            queues = self.wait(queues, pause);
+            queues = self.wait(queues, pause.min(until_due));
         }
     }
 
@@ -202,9 +262,6 @@ impl Writer {
         queues: std::sync::MutexGuard<'a, Queues>,
         pause: Duration,
     ) -> std::sync::MutexGuard<'a, Queues> {
-        if pause == Duration::MAX {
-            return self.shared.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
-        }
         self.shared.work.wait_timeout(queues, pause).unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -264,34 +321,92 @@ impl Writer {
             return Err(JournalError::Broken { dir: self.shared.dir.clone(), reason: reason.clone() });
         }
         let created_us = self.clock.now().timestamp_micros();
-        let Segments { acts, records } = &mut self.segments;
+        let Segments { acts, records, .. } = &mut self.segments;
         let before = acts.mark();
-        let result = append(acts, &self.shared.dir, &self.acts_buffer, created_us).and_then(|()| {
-            append(records, &self.shared.dir, &self.records_buffer, created_us).or_else(|failure| {
+        let result = append(acts, &self.shared, &self.acts_buffer, created_us).and_then(|()| {
+            append(records, &self.shared, &self.records_buffer, created_us).or_else(|failure| {
                 acts.cut_back(&before).map_err(Failure::Sync)?;
                 Err(failure)
             })
         });
-        result.map_err(|failure| match failure {
-            Failure::Write(source) => JournalError::Append { path: self.shared.dir.clone(), source },
+        result.map_err(|failure| self.failed(failure))
+    }
+
+    fn failed(&mut self, failure: Failure) -> JournalError {
+        let path = self.shared.dir.clone();
+        match failure {
+            Failure::Write(source) => JournalError::Append { path, source },
             Failure::Sync(source) => {
                 // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
                 self.broken = Some(source.to_string());
-                JournalError::Append { path: self.shared.dir.clone(), source }
+                JournalError::Append { path, source }
             }
-        })
+        }
     }
 
     fn publish(&self) {
         let mut progress = self.shared.progress();
         progress.durable = self.last.0;
+        progress.heads = self.segments.heads();
         progress.commits.push_back((self.last.0, Instant::now()));
         drop(progress);
         self.shared.moved.notify_all();
-        if let Err(error) = write_published(&self.published, self.last) {
+        self.write_published();
+    }
+
+    fn write_published(&self) {
+        if let Err(error) = write_published(&self.published, self.last, self.segments.heads()) {
             tracing::warn!(error = %error, "cannot publish the durable position");
         }
     }
+
+    /// Signs what the journal holds now. Where that fails it is told, and tried again later: nothing is lost by it.
+    fn prove(&mut self) {
+        let (last, heads, at) = (self.last, self.segments.heads(), self.clock.now());
+        let proven = self.prover.sign(last, heads, at).and_then(|signed| {
+            let before = self.segments.acts.mark();
+            let place = Place { first: last.next().0, created_us: at.timestamp_micros(), before: &before };
+            match append_proof(&mut self.segments.acts, &self.shared, signed.frame(), &place) {
+                Ok(()) => Ok(self.prover.advance(signed)),
+                Err(failure) => Err(self.failed(failure)),
+            }
+        });
+        match proven {
+            Ok(checkpoint) => {
+                let mut progress = self.shared.progress();
+                progress.heads = self.segments.heads();
+                progress.checkpoint = Some(checkpoint);
+                drop(progress);
+                self.write_published();
+            }
+            Err(error) => {
+                self.prover.retry();
+                tracing::error!(error = %error, "cannot sign a checkpoint; records are kept, and their proof follows when it can be written");
+            }
+        }
+    }
+}
+
+/// Where a checkpoint goes.
+struct Place<'a> {
+    /// The number that a segment begun for it is named by.
+    first: u64,
+    created_us: i64,
+    before: &'a Mark,
+}
+
+/// A checkpoint behind what is durable; taken back whole where it cannot be written.
+fn append_proof(acts: &mut Active, shared: &Shared, frame: &[u8], place: &Place<'_>) -> Result<(), Failure> {
+    let written = acts.ensure(&shared.dir, place.first, place.created_us).and_then(|is_complete| {
+        if is_complete {
+            shared.segment_complete();
+        }
+        acts.append(frame, Instant::now())
+    });
+    written.map_err(Failure::Write).and_then(|()| acts.sync().map_err(Failure::Sync)).or_else(|failure| {
+        acts.cut_back(place.before).map_err(Failure::Sync)?;
+        Err(failure)
+    })
 }
 
 /// What failed decides whether writing may go on.
@@ -300,10 +415,12 @@ enum Failure {
     Sync(io::Error),
 }
 
-fn append(active: &mut Active, dir: &Path, frames: &[u8], created_us: i64) -> Result<(), Failure> {
+fn append(active: &mut Active, shared: &Shared, frames: &[u8], created_us: i64) -> Result<(), Failure> {
     let Some(first) = first_number(frames) else { return Ok(()) };
-    active.ensure(dir, first, created_us).map_err(Failure::Write)?;
-    active.append(frames).map_err(Failure::Write)?;
+    if active.ensure(&shared.dir, first, created_us).map_err(Failure::Write)? {
+        shared.segment_complete();
+    }
+    active.append(frames, Instant::now()).map_err(Failure::Write)?;
     active.sync().map_err(Failure::Sync)
 }
 
