@@ -71,8 +71,8 @@ fn tell_recovery(recovery: &Recovery) {
     for path in &recovery.foreign {
         tracing::warn!(file = %path.display(), "this file in the journal folder is not ours and is left alone");
     }
-    if let Some(published) = recovery.missing_up_to {
-        tracing::error!(from = %recovery.last.next(), to = %published, "records that had been acknowledged are missing from the journal");
+    if let Some((from, to)) = recovery.missing {
+        tracing::error!(%from, %to, "records that had been acknowledged are missing from the journal");
     }
 }
 

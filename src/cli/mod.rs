@@ -4,6 +4,7 @@ mod bar;
 pub(crate) mod demo;
 mod detect;
 mod parse;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ enum Verb {
     Detect(detect::DetectArgs),
     /// 月次の監査報告書を出力します
     Report(ReportArgs),
+    /// 保管した記録が書かれたときのままかを検査します（サーバの動作中も、写しでも）
+    Verify(verify::VerifyArgs),
     /// API のトークンを作ります
     Token(TokenArgs),
 }
@@ -162,6 +165,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Demo(args) => demo::run(&args),
         Verb::Parse(args) => parse::run(&args),
         Verb::Detect(args) => detect::run(&args),
+        Verb::Verify(args) => verify::run(&args),
         Verb::Import(args) => {
             let paths = args.paths.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
             ask(&args.data.data_dir, true, &Request::Import { paths, hints: args.hints() })
@@ -198,6 +202,16 @@ fn ask(dir: &Path, create: bool, request: &Request) -> anyhow::Result<ExitCode> 
         // Whoever reads our output may stop early, as `head` does.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::from(status)),
+    }
+}
+
+/// Writes lines to standard output. Whoever reads them may stop early, as `head` does.
+fn print(lines: &[String]) -> anyhow::Result<()> {
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let written = lines.iter().try_for_each(|line| writeln!(output, "{line}")).and_then(|()| output.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -18,5 +18,6 @@ mod peers;
 mod serve;
 mod support;
 mod tls;
+mod versions;
 mod volume;
 mod watch;

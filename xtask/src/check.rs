@@ -65,7 +65,7 @@ struct Parts(Vec<(&'static str, Duration)>);
 
 impl Parts {
     fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        say(&format!("── {name}"));
+        say(&format!("── {name}{}", room()));
         let started = Instant::now();
         let result = work();
         self.0.push((name, started.elapsed()));
@@ -92,16 +92,24 @@ pub(crate) fn run_check(options: &Options) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     parts.run("lints", || run(&mut cargo(&clippy)))?;
     parts.run("licences and bans", || licences(options.install))?;
+    // The whole workspace, so that the libraries are built once, with the features that the tests use too.
+    parts.run("build", || run(&mut cargo(&["build", "--workspace", "--locked"])))?;
     if options.shared.join("tools").is_dir() {
-        parts.run("release build", || run(&mut cargo(&["build", "--release", "--locked", "--package", "monban"])))?;
         parts.run("score: parsers", || score(&options.shared, "score_syslog.py", SYSLOG_BAR))?;
         parts.run("score: Sigma rules", || score(&options.shared, "score_sigma.py", SIGMA_BAR))?;
     }
-    parts.run("fuzzing", || run_fuzz(&crate::fuzz::Options::short(options.install)))?;
+    parts.run("fuzzing", || run_fuzz(&crate::fuzz::Options::short()))?;
     // Last, so that the tests' own count closes what is printed.
     parts.run("tests", tests)?;
     say(&parts.table());
     Ok(())
+}
+
+/// What is left on the disk, because a build that ends for want of it does not say so plainly.
+fn room() -> String {
+    let output = Command::new("df").args(["--output=avail", "-BM", "."]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().nth(1).map(|free| format!(" ({} free)", free.trim())).unwrap_or_default()
 }
 
 /// Installs what is missing where we may, and else says what to install.
@@ -186,8 +194,9 @@ fn tests() -> Result<()> {
     run(&mut cargo(&["test", "--workspace", "--locked"]))
 }
 
+/// The program as the tests run it: what it prints does not depend on how it was optimized.
 fn score(shared: &Path, script: &str, bar: &str) -> Result<()> {
-    let monban = target_dir()?.join("release/monban");
+    let monban = target_dir()?.join("debug/monban");
     let mut command = Command::new("python3");
     command.arg(shared.join("tools").join(script)).arg("--monban").arg(monban);
     run(command.args(bar.split_whitespace()))

@@ -17,7 +17,7 @@ cargo xtask test [--no-install] [--shared DIR]
     The whole check: tools, form, lints, tests, licences, and the measured scores where DIR (../shared) holds a corpus.
 cargo xtask bench [--events N] [--evtx DIR] [--sigma DIR]... [--keep] [--only receive|udp|evtx]
     Measures beside rsyslog and evtx_dump in one run, on N (1000000) lines, and prints one table.
-cargo xtask fuzz [--seconds N] [--only TARGET] [--no-install]
+cargo xtask fuzz [--seconds N] [--only TARGET]
     Fuzzes every reader of bytes from outside for N (600) seconds each, two at a time on two cores.
 cargo xtask assets
     Fetches the country database for trying the program with it, into target/assets.";

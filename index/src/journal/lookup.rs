@@ -1,8 +1,8 @@
-//! Finding one entry by its number: a sparse index per segment, built by reading frame headers once, kept and
-//! continued as the segment grows.
+//! Finding one entry by its number. A sealed segment says where; of a raw one a sparse index is built by reading frame
+//! headers once, kept and continued as the segment grows.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,35 +10,51 @@ use monban_event::RecordId;
 
 use super::JournalError;
 use super::codec::{Entry, decode};
-use super::segment::{
-    self, ENTRY_HEADER_BYTES, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Family, FrameRead, HEADER_BYTES, SegmentPath,
-    read_frame, read_whole,
-};
+use super::segment::{self, Family, FrameRead, HEADER_BYTES, SegmentFile, SegmentPath, payload_entries};
 
-/// Segments whose index is kept. At some 1,000 frames of 16 bytes a segment, this is below 10 MiB.
-const INDEXES_MAX: usize = 512;
+/// Segments kept open. A sealed one takes some 300 KiB for its table and what unpacks it.
+const OPEN_MAX: usize = 64;
 
-struct SegmentIndex {
-    file: File,
+struct Opened {
+    file: SegmentFile,
     path: PathBuf,
-    /// First number and offset of each frame scanned so far.
+    /// First number and offset of each frame scanned so far, of a raw segment.
     frames: Vec<(u64, u64)>,
     scanned_to: u64,
     /// The frame read last: neighbours in a list of events are neighbours here too.
     last: Option<(u64, Vec<u8>)>,
 }
 
-/// By family folder and first number.
-type Indexes = BTreeMap<(&'static str, u64), Arc<Mutex<SegmentIndex>>>;
+/// By family and first number.
+type OpenSegments = BTreeMap<(Family, u64), Arc<Mutex<Opened>>>;
+
+#[derive(Default)]
+struct Known {
+    /// Rises when segments change: what was looked up before that is not kept.
+    generation: u64,
+    /// What the folders hold; empty where that has to be looked up again.
+    segments: BTreeMap<Family, Arc<Vec<SegmentPath>>>,
+    open: OpenSegments,
+}
 
 pub(super) struct Lookup {
     dir: PathBuf,
-    indexes: Mutex<Indexes>,
+    known: Mutex<Known>,
 }
 
 impl Lookup {
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), indexes: Mutex::default() }
+        Self { dir: dir.to_owned(), known: Mutex::default() }
+    }
+
+    /// Segments were begun, sealed or removed: the folders are looked at again.
+    pub(super) fn forget(&self) {
+        let mut known = self.known();
+        *known = Known { generation: known.generation + 1, ..Known::default() };
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The entry of that number, which must not be behind `durable`.
@@ -52,76 +68,121 @@ impl Lookup {
     }
 
     fn read_family(&self, family: Family, number: u64, durable: u64) -> Result<Option<Entry>, JournalError> {
-        let (segments, _) = segment::list(&self.dir, family)?;
+        let segments = self.segments(family)?;
         let after = segments.partition_point(|segment| segment.first <= number);
         let Some(segment) = after.checked_sub(1).and_then(|at| segments.get(at)) else { return Ok(None) };
-        let index = self.index(family, segment)?;
-        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
-        index.scan(durable)?;
-        let Some(offset) = index.frame_of(number) else { return Ok(None) };
-        let Some(body) = index.frame(offset)? else { return Ok(None) };
-        let found = segment::entries(body).find(|&(candidate, _)| candidate == number);
-        Ok(found.and_then(|(_, entry)| decode(family, entry)))
+        let Some(opened) = self.open(family, segment)? else { return Ok(None) };
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(opened.entry(number, durable)?.and_then(|entry| decode(family, &entry)))
     }
 
-    fn index(&self, family: Family, segment: &SegmentPath) -> Result<Arc<Mutex<SegmentIndex>>, JournalError> {
-        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (family.folder(), segment.first);
-        if let Some(index) = indexes.get(&key) {
-            return Ok(Arc::clone(index));
-        }
-        if indexes.len() >= INDEXES_MAX {
-            indexes.pop_first();
-        }
-        let index = Arc::new(Mutex::new(SegmentIndex::open(segment)?));
-        indexes.insert(key, Arc::clone(&index));
-        Ok(index)
-    }
-}
-
-impl SegmentIndex {
-    fn open(segment: &SegmentPath) -> Result<Self, JournalError> {
-        let path = segment.path.clone();
-        let file = File::open(&path).map_err(|source| JournalError::Read { path: path.clone(), source })?;
-        Ok(Self { file, path, frames: Vec::new(), scanned_to: HEADER_BYTES, last: None })
-    }
-
-    /// Goes on from where the last scan ended, as far as frames are durable: those behind may still be taken back.
-    fn scan(&mut self, durable: u64) -> Result<(), JournalError> {
-        let mut head = [0; FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES];
-        loop {
-            let read = read_whole(&self.file, &mut head, self.scanned_to);
-            if !read.map_err(|source| JournalError::Read { path: self.path.clone(), source })? {
-                return Ok(());
+    fn segments(&self, family: Family) -> Result<Arc<Vec<SegmentPath>>, JournalError> {
+        let generation = {
+            let known = self.known();
+            if let Some(segments) = known.segments.get(&family) {
+                return Ok(Arc::clone(segments));
             }
-            let Some((length, number)) = frame_facts(&head).filter(|&(_, number)| number <= durable) else {
-                return Ok(());
-            };
-            self.frames.push((number, self.scanned_to));
-            self.scanned_to += 8 + length;
+            known.generation
+        };
+        let segments = Arc::new(segment::list(&self.dir, family)?.0);
+        let mut known = self.known();
+        if known.generation == generation {
+            known.segments.insert(family, Arc::clone(&segments));
         }
+        Ok(segments)
     }
 
-    /// The body of the frame at `offset`; `None` where it is damaged.
-    fn frame(&mut self, offset: u64) -> Result<Option<&[u8]>, JournalError> {
-        if self.last.as_ref().is_none_or(|(known, _)| *known != offset) {
-            let read = read_frame(&self.file, offset);
-            let read = read.map_err(|source| JournalError::Read { path: self.path.clone(), source })?;
-            let FrameRead::Frame { body, .. } = read else { return Ok(None) };
-            self.last = Some((offset, body));
+    /// `None` where the segment is damaged as a whole.
+    fn open(&self, family: Family, segment: &SegmentPath) -> Result<Option<Arc<Mutex<Opened>>>, JournalError> {
+        let key = (family, segment.first);
+        let generation = {
+            let known = self.known();
+            if let Some(opened) = known.open.get(&key) {
+                return Ok(Some(Arc::clone(opened)));
+            }
+            known.generation
+        };
+        let opened = match SegmentFile::open(segment) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(None),
+            opened => opened.map_err(|source| JournalError::Read { path: segment.path.clone(), source })?,
+        };
+        let opened = Arc::new(Mutex::new(Opened::new(opened, &segment.path)));
+        let mut known = self.known();
+        if known.generation == generation {
+            if known.open.len() >= OPEN_MAX {
+                known.open.pop_first();
+            }
+            known.open.insert(key, Arc::clone(&opened));
         }
-        Ok(self.last.as_ref().map(|(_, body)| body.as_slice()))
-    }
-
-    fn frame_of(&self, number: u64) -> Option<u64> {
-        let after = self.frames.partition_point(|&(first, _)| first <= number);
-        self.frames.get(after.checked_sub(1)?).map(|&(_, offset)| offset)
+        Ok(Some(opened))
     }
 }
 
-/// Length of a frame and the number of its first entry, from its first bytes.
-fn frame_facts(head: &[u8]) -> Option<(u64, u64)> {
-    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?);
-    let number = u64::from_le_bytes(head.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + 8)?.try_into().ok()?);
-    (length > 0 && length as usize <= FRAME_BYTES_MAX).then_some((u64::from(length), number))
+impl Opened {
+    fn new(file: SegmentFile, path: &Path) -> Self {
+        Self { file, path: path.to_owned(), frames: Vec::new(), scanned_to: HEADER_BYTES, last: None }
+    }
+
+    /// The bytes of the entry; `None` where it is not there or its frame is damaged.
+    fn entry(&mut self, number: u64, durable: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        let Some(mut offset) = self.offset_of(number, durable)? else { return Ok(None) };
+        // The frames of a sealed block follow one another; of a raw segment the frame is known.
+        loop {
+            match self.frame(offset)? {
+                FrameRead::Frame { payload, next } => {
+                    let found = payload_entries(&payload).find(|&(found, _)| found >= number);
+                    if let Some((found, entry)) = found {
+                        let entry = (found == number).then(|| entry.to_vec());
+                        self.last = Some((offset, payload));
+                        return Ok(entry);
+                    }
+                    offset = next;
+                }
+                FrameRead::Damaged { next: Some(next) } => offset = next,
+                FrameRead::End | FrameRead::Damaged { next: None } => return Ok(None),
+            }
+        }
+    }
+
+    fn offset_of(&mut self, number: u64, durable: u64) -> Result<Option<u64>, JournalError> {
+        if let SegmentFile::Sealed(sealed) = &self.file {
+            return Ok(sealed.offset_of(number));
+        }
+        self.scan(durable)?;
+        let after = self.frames.partition_point(|&(first, _)| first <= number);
+        Ok(after.checked_sub(1).and_then(|at| self.frames.get(at)).map(|&(_, offset)| offset))
+    }
+
+    /// Goes on from where the last scan ended, as far as frames are durable: those behind may still be taken back, and
+    /// with them a link in front of them.
+    fn scan(&mut self, durable: u64) -> Result<(), JournalError> {
+        let reading = |source| JournalError::Read { path: self.path.clone(), source };
+        let mut offset = self.scanned_to;
+        loop {
+            match self.file.read_frame(offset).map_err(reading)? {
+                FrameRead::Frame { payload, next } => {
+                    let number = segment::first_number(&payload);
+                    if number > Some(durable) {
+                        return Ok(());
+                    }
+                    if let Some(number) = number {
+                        self.frames.push((number, offset));
+                        self.scanned_to = next;
+                    }
+                    offset = next;
+                }
+                FrameRead::Damaged { next: Some(next) } => offset = next,
+                FrameRead::End | FrameRead::Damaged { next: None } => return Ok(()),
+            }
+        }
+    }
+
+    fn frame(&mut self, offset: u64) -> Result<FrameRead, JournalError> {
+        if let Some((_, payload)) = self.last.take_if(|(known, _)| *known == offset) {
+            let next = offset + 8 + payload.len() as u64;
+            return Ok(FrameRead::Frame { payload, next });
+        }
+        let read = self.file.read_frame(offset);
+        read.map_err(|source| JournalError::Read { path: self.path.clone(), source })
+    }
 }

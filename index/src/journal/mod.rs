@@ -1,23 +1,35 @@
 //! The journal: the truth. Every record and every act, in the order of admission, appended and never changed.
 //!
-//! On disk, version 1 (`records/` and `acts/` under the journal's folder, one sequence of numbers over both):
+//! On disk, version 2 (`records/` and `acts/` under the journal's folder, one sequence of numbers over both):
 //!
 //! ```text
 //! segment  := header frame*                       named by its first number: 00000000000000000001.seg
 //! header   := "MONBANSG" version:u16 family:u8 0:u8 first:u64 created_us:i64 chain:[u8;32] crc32c:u32
 //! frame    := length:u32 crc32c:u32 kind:u8 body  length and crc32c cover kind and body
-//! body     := (number:u64 length:u32 entry)*      for kind 1; other kinds are left for proofs
+//! body     := (number:u64 length:u32 entry)*      kind 1: entries
+//!           | head:[u8;32]                        kind 2: a link, the head of the chain before it
+//!           | JSON                                kind 3: a checkpoint, in the acts alone
 //! ```
 //!
-//! All integers are little endian. `chain` is the head of the hash chain before the segment and zero until chaining
-//! begins. Acts are written and synced before the records of the same commit, and acts come first in its numbers, so a
-//! torn commit never leaves a hole in the sequence: what is cut off at the end was never acknowledged.
+//! All integers are little endian. `chain` is the head of the hash chain before the segment (see `chain.rs`; version 1
+//! has zeros there). Acts are written and synced before the records of the same commit, and acts come first in its
+//! numbers, so a torn commit never leaves a hole in the sequence: what is cut off at the end was never acknowledged.
+//! A segment that is complete is sealed (see `sealed.rs`) under the same name ending in `.seal`. `durable` names the last
+//! number on disk and the heads there, and `keys/` holds what signs the next checkpoint.
 
+mod chain;
 mod codec;
+mod copy;
+mod keys;
 mod lookup;
+mod prover;
+mod retain;
+mod sealed;
+mod sealer;
 mod segment;
 mod tail;
 mod trouble;
+pub mod verify;
 mod writer;
 
 use std::fs;
@@ -30,13 +42,19 @@ use std::time::{Duration, Instant};
 use monban_event::sink::Done;
 use monban_event::{Act, Clock, Lane, Record, RecordId, RecordSink, SinkRefused};
 
+pub use chain::{Begun, Checkpoint, Head, Heads, Receipt};
 pub use codec::Entry;
+pub use copy::Copied;
+pub use retain::Removed;
+pub use sealer::seal_folder;
+pub use segment::Family;
 pub use tail::{Tail, TailItem};
 
 use crate::partition::{ReadRecordError, RecordSource};
 use crate::reserve::Reserve;
 use lookup::Lookup;
-use segment::{Family, Segments};
+use sealer::Sealer;
+use segment::Segments;
 use writer::{Job, Queues, Writer};
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +67,14 @@ pub enum JournalError {
     Append { path: PathBuf, source: io::Error },
     #[error("segment {path} is damaged at byte {offset}: {reason}")]
     Damaged { path: PathBuf, offset: u64, reason: String },
+    #[error("keep the signing keys of journal {path}")]
+    Keys { path: PathBuf, source: io::Error },
+    #[error("seal segment {path}")]
+    Seal { path: PathBuf, source: io::Error },
+    #[error("remove segment {path}")]
+    Remove { path: PathBuf, source: io::Error },
+    #[error("copy to {path}")]
+    Copy { path: PathBuf, source: io::Error },
     #[error("start the journal thread")]
     Thread { source: io::Error },
 }
@@ -62,8 +88,9 @@ pub struct Recovery {
     pub torn: Vec<(PathBuf, u64)>,
     /// Files in the folder that are not ours; left alone.
     pub foreign: Vec<PathBuf>,
-    /// The position that had been published as durable, where it is beyond `last`: records were lost.
-    pub missing_up_to: Option<RecordId>,
+    /// First and last of the numbers that had been published as durable and are not at the journal's end: it was
+    /// damaged or cut off. They are not given again.
+    pub missing: Option<(RecordId, RecordId)>,
 }
 
 /// How far the journal and its readers are.
@@ -73,6 +100,9 @@ struct Progress {
     processed: u64,
     /// Last number and instant of the commits that the pipeline has not processed.
     commits: std::collections::VecDeque<(u64, Instant)>,
+    /// Of everything durable.
+    heads: Heads,
+    checkpoint: Option<Checkpoint>,
     closed: bool,
     /// Why the disk takes nothing just now.
     trouble: Option<String>,
@@ -92,11 +122,18 @@ struct Shared {
     progress: Mutex<Progress>,
     moved: Condvar,
     lookup: Lookup,
+    sealer: Sealer,
     /// Room for acts on a full disk, where any is kept.
     reserve: Option<Reserve>,
 }
 
 impl Shared {
+    /// A segment is complete: it can be sealed, and readers look at the folders again.
+    fn segment_complete(&self) {
+        self.lookup.forget();
+        self.sealer.wake();
+    }
+
     fn queues(&self) -> std::sync::MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,7 +146,8 @@ impl Shared {
 /// The journal of a data directory. Whoever opens it must hold the directory's lock.
 pub struct Journal {
     shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    clock: Arc<dyn Clock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Journal {
@@ -128,8 +166,7 @@ impl Journal {
             let path = dir.join(family.folder());
             fs::create_dir_all(&path).map_err(|source| JournalError::Folder { path, source })?;
         }
-        let (segments, mut recovery) = Segments::recover(dir)?;
-        recovery.missing_up_to = writer::published(dir).filter(|&published| published > recovery.last);
+        let (segments, recovery) = Segments::recover(dir, writer::published(dir).last())?;
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             queues: Mutex::default(),
@@ -137,18 +174,20 @@ impl Journal {
             progress: Mutex::new(Progress {
                 durable: recovery.last.0,
                 processed: recovery.last.0,
+                heads: segments.heads(),
+                checkpoint: segments.checkpoint.clone(),
                 ..Progress::default()
             }),
             moved: Condvar::new(),
             lookup: Lookup::new(dir),
+            sealer: Sealer::new(dir),
             reserve,
         });
-        let writer = Writer::new(Arc::clone(&shared), segments, recovery.last, clock)?;
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|source| JournalError::Thread { source })?;
-        Ok((Self { shared, writer: Mutex::new(Some(thread)) }, recovery))
+        let writer = Writer::new(Arc::clone(&shared), segments, recovery.last, Arc::clone(&clock))?;
+        let sealing = Arc::clone(&shared);
+        let threads =
+            vec![spawn("journal", move || writer.run())?, spawn("seal", move || sealing.sealer.run(&sealing))?];
+        Ok((Self { shared, clock, threads: Mutex::new(threads) }, recovery))
     }
 
     /// The last number that is on disk.
@@ -202,6 +241,22 @@ impl Journal {
         self.shared.lookup.read(id, durable)
     }
 
+    /// The heads of everything durable, to be kept elsewhere.
+    pub fn receipt(&self) -> Receipt {
+        let progress = self.shared.progress();
+        Receipt::new(RecordId(progress.durable), progress.heads, self.clock.now())
+    }
+
+    /// The last checkpoint that was signed.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.shared.progress().checkpoint.clone()
+    }
+
+    /// Waits until every segment that is complete has been sealed, or sealing has failed; gives the failure.
+    pub fn wait_sealed(&self) -> Option<String> {
+        self.shared.sealer.wait_idle()
+    }
+
     /// Queues acts ahead of everything else.
     pub fn submit_acts(&self, acts: Vec<Act>, done: Done) {
         self.queue(Job::acts(acts, done));
@@ -219,9 +274,12 @@ impl Journal {
     pub fn close(&self) {
         self.shared.queues().closed = true;
         self.shared.work.notify_one();
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the journal thread ended with a panic");
+        self.shared.sealer.stop();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the journal ended with a panic");
+            }
         }
     }
 }
@@ -252,10 +310,17 @@ impl RecordSource for Journal {
     }
 }
 
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, JournalError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|source| JournalError::Thread { source })
+}
+
 /// The refusal of a closed journal.
 fn closed() -> SinkRefused {
     SinkRefused::Closed
 }
 
+#[cfg(test)]
+mod tampering;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,14 @@
 //! Reading on from a position, both families merged by number. Reads files only, so it also serves a copied folder.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use monban_event::RecordId;
 
 use super::JournalError;
 use super::codec::{Entry, decode};
-use super::segment::{self, Family, FrameRead, HEADER_BYTES, KIND_ENTRIES, read_frame};
+use super::segment::{self, Family, FrameRead, HEADER_BYTES, SegmentFile, SegmentPath, payload_entries};
 
 /// What comes next.
 #[derive(Debug, PartialEq)]
@@ -68,7 +68,9 @@ impl Tail {
 struct Cursor {
     family: Family,
     dir: PathBuf,
-    open: Option<(u64, File, PathBuf)>,
+    open: Option<(SegmentPath, SegmentFile)>,
+    /// First number of the segment entered last, also where it could not be opened.
+    entered: u64,
     offset: u64,
     pending: VecDeque<(u64, Vec<u8>)>,
     after: u64,
@@ -76,8 +78,15 @@ struct Cursor {
 
 impl Cursor {
     fn after(dir: &Path, family: Family, position: u64) -> Result<Self, JournalError> {
-        let mut cursor =
-            Self { family, dir: dir.to_owned(), open: None, offset: 0, pending: VecDeque::new(), after: position };
+        let mut cursor = Self {
+            family,
+            dir: dir.to_owned(),
+            open: None,
+            entered: 0,
+            offset: 0,
+            pending: VecDeque::new(),
+            after: position,
+        };
         let (segments, _) = segment::list(dir, family)?;
         let place = segments.partition_point(|segment| segment.first <= position + 1).saturating_sub(1);
         if let Some(segment) = segments.into_iter().nth(place) {
@@ -86,11 +95,20 @@ impl Cursor {
         Ok(cursor)
     }
 
-    fn enter(&mut self, segment: segment::SegmentPath) -> Result<(), JournalError> {
-        let file =
-            File::open(&segment.path).map_err(|source| JournalError::Read { path: segment.path.clone(), source })?;
-        self.open = Some((segment.first, file, segment.path));
+    /// A segment that is damaged as a whole is passed over: its numbers become a gap.
+    fn enter(&mut self, segment: SegmentPath) -> Result<(), JournalError> {
+        self.entered = segment.first;
         self.offset = HEADER_BYTES;
+        self.open = match SegmentFile::open(&segment) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::error!(segment = %segment.path.display(), %error, "a segment of the journal cannot be read");
+                None
+            }
+            opened => {
+                let file = opened.map_err(|source| JournalError::Read { path: segment.path.clone(), source })?;
+                Some((segment, file))
+            }
+        };
         Ok(())
     }
 
@@ -99,51 +117,57 @@ impl Cursor {
     }
 
     fn take(&mut self, wanted: u64) -> Option<Vec<u8>> {
+        // What stands behind damage may be older than what was read before it.
+        while self.first().is_some_and(|first| first < wanted) {
+            self.pending.pop_front();
+        }
         (self.first() == Some(wanted)).then(|| self.pending.pop_front())?.map(|(_, body)| body)
     }
 
     /// Reads frames until entries wait, or nothing more is there that is durable: what stands behind that may still be
-    /// taken back, and other entries then stand in its place. A frame is of one commit, so it is durable whole.
+    /// taken back, and something else then stands in its place. So the place moves only behind entries that are durable;
+    /// a frame is of one commit, and durable whole.
     fn fill(&mut self, durable: u64) -> Result<(), JournalError> {
+        let mut offset = self.offset;
         while self.pending.is_empty() {
-            let Some((_, file, path)) = &self.open else {
+            let Some((segment, file)) = &mut self.open else {
                 if !self.enter_next()? {
                     return Ok(());
                 }
+                offset = self.offset;
                 continue;
             };
-            let read = read_frame(file, self.offset);
-            match read.map_err(|source| JournalError::Read { path: path.clone(), source })? {
-                FrameRead::Frame { kind: KIND_ENTRIES, body, .. } if segment::first_entry(&body) > Some(durable) => {
-                    return Ok(());
-                }
-                FrameRead::Frame { kind, body, next } => {
-                    self.offset = next;
-                    if kind == KIND_ENTRIES {
-                        self.keep(&body);
+            let read = file.read_frame(offset);
+            match read.map_err(|source| JournalError::Read { path: segment.path.clone(), source })? {
+                FrameRead::Frame { payload, .. } if segment::first_number(&payload) > Some(durable) => return Ok(()),
+                FrameRead::Frame { payload, next } => {
+                    offset = next;
+                    if segment::first_number(&payload).is_some() {
+                        self.offset = next;
+                        self.keep(&payload);
                     }
                 }
-                FrameRead::Damaged { next: Some(next) } => self.offset = next,
+                FrameRead::Damaged { next: Some(next) } => offset = next,
                 FrameRead::End | FrameRead::Damaged { next: None } => {
                     if !self.enter_next()? {
                         return Ok(());
                     }
+                    offset = self.offset;
                 }
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, body: &[u8]) {
-        let fresh = segment::entries(body).filter(|&(number, _)| number > self.after);
+    fn keep(&mut self, payload: &[u8]) {
+        let fresh = payload_entries(payload).filter(|&(number, _)| number > self.after);
         self.pending.extend(fresh.map(|(number, entry)| (number, entry.to_vec())));
     }
 
     /// Moves to the segment after the one being read; `false` when there is none.
     fn enter_next(&mut self) -> Result<bool, JournalError> {
-        let current = self.open.as_ref().map_or(0, |&(first, ..)| first);
         let (segments, _) = segment::list(&self.dir, self.family)?;
-        match segments.into_iter().find(|segment| segment.first > current) {
+        match segments.into_iter().find(|segment| segment.first > self.entered) {
             Some(segment) => self.enter(segment).map(|()| true),
             None => Ok(false),
         }

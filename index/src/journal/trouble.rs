@@ -71,8 +71,7 @@ impl Writer {
     fn take_back(&mut self) -> bool {
         let Some(trouble) = &mut self.trouble else { return true };
         let Some(marks) = &trouble.behind else { return true };
-        let acts = self.segments.acts.restore(&self.shared.dir, &marks.acts);
-        match acts.and_then(|()| self.segments.records.restore(&self.shared.dir, &marks.records)) {
+        match self.segments.restore(marks) {
             Ok(()) => {
                 trouble.behind = None;
                 true

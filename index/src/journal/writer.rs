@@ -14,9 +14,10 @@ use monban_event::sink::Done;
 use monban_event::{Act, Clock, Lane, Record, RecordId, SinkRefused};
 
 use super::codec::{encode_act, encode_record};
+use super::prover::Prover;
 use super::segment::{Active, ENTRY_HEADER_BYTES, FRAME_BYTES, FRAME_HEADER_BYTES, KIND_ENTRIES, Segments};
 use super::trouble::{Marks, Trouble, is_passing, no_room};
-use super::{JournalError, Shared, closed};
+use super::{Heads, JournalError, Shared, closed};
 use crate::fail;
 
 /// One commit takes up to this much: what a slow disk writes in a few milliseconds.
@@ -32,8 +33,9 @@ const IMPORT_LAG_MAX: Duration = Duration::from_secs(2);
 const IMPORT_RETRY: Duration = Duration::from_millis(50);
 /// What a queued record costs besides its bytes.
 const RECORD_OVERHEAD_BYTES: usize = 128;
-/// The file that names the durable position for people and tests: a plain number.
-const PUBLISHED: &str = "durable";
+/// The file that names the durable position for people and tests: a plain number on its first line, and behind it the
+/// heads of both families at that position.
+pub(super) const PUBLISHED: &str = "durable";
 
 enum Load {
     Records(Vec<Record>),
@@ -173,15 +175,52 @@ impl Queues {
     }
 }
 
-/// The position last published in `dir`, where one was.
-pub(super) fn published(dir: &Path) -> Option<RecordId> {
-    fs::read_to_string(dir.join(PUBLISHED)).ok()?.trim().parse().ok().map(RecordId)
+/// What was last published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Published {
+    Absent,
+    Unreadable,
+    /// Version 1 wrote the number alone.
+    At(RecordId, Option<Heads>),
 }
 
-/// Advisory and for people: the frames themselves say what is durable. Fixed width, so a write is one piece.
-fn write_published(file: &File, last: RecordId) -> io::Result<()> {
+impl Published {
+    pub(super) fn last(self) -> RecordId {
+        match self {
+            Self::At(last, _) => last,
+            Self::Absent | Self::Unreadable => RecordId(0),
+        }
+    }
+}
+
+/// What was last published in `dir`. What does not stand there to the letter as it was written counts as unreadable.
+pub(super) fn published(dir: &Path) -> Published {
+    let text = match fs::read(dir.join(PUBLISHED)) {
+        // The file is made a moment before it is written.
+        Ok(bytes) if bytes.is_empty() => return Published::Absent,
+        Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Published::Absent,
+        Err(_) => return Published::Unreadable,
+    };
+    let mut lines = text.lines();
+    let Some(last) = lines.next().and_then(|line| line.parse().ok()).map(RecordId) else {
+        return Published::Unreadable;
+    };
+    let mut head = |name: &str| lines.next()?.strip_prefix(name)?.parse().ok();
+    let heads = head("records ").zip(head("acts ")).map(|(records, acts)| Heads { records, acts });
+    if text == published_text(last, heads) { Published::At(last, heads) } else { Published::Unreadable }
+}
+
+/// Fixed width, so a write is one piece.
+pub(super) fn published_text(last: RecordId, heads: Option<Heads>) -> String {
+    let heads = heads.map(|heads| format!("records {}\nacts {}\n", heads.records, heads.acts));
+    format!("{:020}\n{}", last.0, heads.unwrap_or_default())
+}
+
+/// Advisory and for people: the frames themselves say what is durable.
+fn write_published(file: &File, last: RecordId, heads: Heads) -> io::Result<()> {
     fail::point("journal.durable_file")?;
-    file.write_all_at(format!("{:020}\n", last.0).as_bytes(), 0)
+    file.write_all_at(published_text(last, Some(heads)).as_bytes(), 0)
 }
 
 pub(super) struct Writer {
@@ -189,6 +228,7 @@ pub(super) struct Writer {
     pub(super) segments: Segments,
     last: RecordId,
     published: File,
+    prover: Prover,
     clock: Arc<dyn Clock>,
     /// A sync failed: what the disk holds is unknown, so nothing more is written.
     broken: Option<String>,
@@ -212,9 +252,26 @@ impl Writer {
             .write(true)
             .open(&path)
             .map_err(|source| JournalError::Append { path: path.clone(), source })?;
-        write_published(&published, last).map_err(|source| JournalError::Append { path, source })?;
+        let heads = segments.heads();
+        write_published(&published, last, heads).map_err(|source| JournalError::Append { path, source })?;
+        let prover = Prover::open(&shared.dir, segments.checkpoint.as_ref())?;
         let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
-        Ok(Self { shared, segments, last, published, clock, broken: None, trouble: None, acts_buffer, records_buffer })
+        let mut writer = Self {
+            shared,
+            segments,
+            last,
+            published,
+            prover,
+            clock,
+            broken: None,
+            trouble: None,
+            acts_buffer,
+            records_buffer,
+        };
+        if writer.prover.is_new() {
+            writer.prove();
+        }
+        Ok(writer)
     }
 
     pub(super) fn run(mut self) {
@@ -224,6 +281,12 @@ impl Writer {
                 None => self.commit(group),
                 Some(_) => self.commit_acts(group),
             }
+            if self.prover.is_due(Instant::now()) {
+                self.prove();
+            }
+        }
+        if self.prover.is_behind(self.last) {
+            self.prove();
         }
         self.shared.progress().closed = true;
         self.shared.moved.notify_all();
@@ -233,7 +296,8 @@ impl Writer {
         if self.trouble.is_some() { self.next_acts() } else { self.next_group() }
     }
 
-    /// Waits for work; `None` when the journal is closed and everything is written.
+    /// Waits for work; an empty group when a checkpoint is due, `None` when the journal is closed and everything is
+    /// written.
     fn next_group(&self) -> Option<Vec<Job>> {
         let mut queues = self.shared.queues();
         let mut gathering: Option<Instant> = None;
@@ -248,13 +312,17 @@ impl Writer {
             if queues.closed {
                 return None;
             }
+            let until_due = self.prover.due_in(Instant::now());
+            if until_due.is_zero() {
+                return Some(Vec::new());
+            }
             let pause = if queues.live.is_empty() {
                 gathering = None;
-                if queues.imports.is_empty() { Duration::MAX } else { IMPORT_RETRY }
+                if queues.imports.is_empty() { until_due } else { IMPORT_RETRY }
             } else {
                 GROUP_WAIT.saturating_sub(since.elapsed())
             };
-            queues = self.wait(queues, pause);
+            queues = self.wait(queues, pause.min(until_due));
         }
     }
 
@@ -263,9 +331,6 @@ impl Writer {
         queues: std::sync::MutexGuard<'a, Queues>,
         pause: Duration,
     ) -> std::sync::MutexGuard<'a, Queues> {
-        if pause == Duration::MAX {
-            return self.shared.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
-        }
         self.shared.work.wait_timeout(queues, pause).unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -296,29 +361,14 @@ impl Writer {
         }
     }
 
-    /// Waits for the disk, or tells that it cannot be written. Gives what senders hear.
+    /// What the senders of a commit hear that was not written.
     pub(super) fn give_up(&mut self, failure: Failure) -> SinkRefused {
-        let Failure { source, marks, was_sync } = failure;
-        if self.broken.is_none() && is_passing(&source) {
-            self.enter_trouble(&source, marks);
-            return SinkRefused::Waiting(source.to_string());
+        let error = self.failed(failure);
+        if self.trouble.is_some() {
+            return SinkRefused::Waiting(error.to_string());
         }
-        if was_sync {
-            // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
-            self.broken = Some(source.to_string());
-        }
-        self.take_back_or_break(marks);
-        let error = JournalError::Append { path: self.shared.dir.clone(), source };
         tracing::error!(error = %error, "the journal cannot write; nothing of this commit was taken");
         SinkRefused::CannotWrite(error.to_string())
-    }
-
-    fn take_back_or_break(&mut self, marks: Option<Marks>) {
-        let (Some(marks), None) = (marks, &self.broken) else { return };
-        let acts = self.segments.acts.restore(&self.shared.dir, &marks.acts);
-        if let Err(error) = acts.and_then(|()| self.segments.records.restore(&self.shared.dir, &marks.records)) {
-            self.broken = Some(error.to_string());
-        }
     }
 
     /// Fills the buffers with frames; gives the last number of each job.
@@ -353,33 +403,115 @@ impl Writer {
 
     /// Acts first, then records; all of it or none.
     pub(super) fn write(&mut self) -> Result<(), Failure> {
-        if let Some(reason) = &self.broken {
-            return Err(io::Error::other(format!("an earlier sync failed: {reason}")).into());
-        }
+        self.assert_whole()?;
         fail::point("journal.before_write")?;
         let created_us = self.clock.now().timestamp_micros();
-        let Segments { acts, records } = &mut self.segments;
-        let marks = Marks { acts: acts.mark(), records: records.mark() };
-        let written = append(acts, &self.shared.dir, &self.acts_buffer, created_us).and_then(|()| {
+        let marks = self.marks();
+        let Segments { acts, records, .. } = &mut self.segments;
+        let written = append(acts, &self.shared, &self.acts_buffer, created_us).and_then(|()| {
             fail::point("journal.between_acts_and_records")?;
-            append(records, &self.shared.dir, &self.records_buffer, created_us)
+            append(records, &self.shared, &self.records_buffer, created_us)
         });
         written.map_err(|failure| Failure { marks: Some(marks), ..failure })
+    }
+
+    fn assert_whole(&self) -> io::Result<()> {
+        match &self.broken {
+            Some(reason) => Err(io::Error::other(format!("an earlier sync failed: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks { acts: self.segments.acts.mark(), records: self.segments.records.mark() }
+    }
+
+    /// Begins to wait for the disk, takes back what was written, or gives the journal up until the next start.
+    fn failed(&mut self, failure: Failure) -> JournalError {
+        let Failure { source, marks, was_sync } = failure;
+        if self.broken.is_none() && is_passing(&source) {
+            self.enter_trouble(&source, marks);
+        } else if was_sync {
+            // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
+            self.broken = Some(source.to_string());
+        } else if let Some(marks) = marks
+            && let Err(error) = self.segments.restore(&marks)
+        {
+            self.broken = Some(error.to_string());
+        }
+        JournalError::Append { path: self.shared.dir.clone(), source }
     }
 
     fn publish(&self) {
         let mut progress = self.shared.progress();
         progress.durable = self.last.0;
+        progress.heads = self.segments.heads();
         progress.commits.push_back((self.last.0, Instant::now()));
         drop(progress);
         self.shared.moved.notify_all();
-        if let Err(error) = write_published(&self.published, self.last) {
+        self.write_published();
+    }
+
+    fn write_published(&self) {
+        if let Err(error) = write_published(&self.published, self.last, self.segments.heads()) {
             tracing::warn!(error = %error, "cannot publish the durable position");
+        }
+    }
+
+    /// Signs what the journal holds now. Where that fails it is told, and tried again later: nothing is lost by it.
+    fn prove(&mut self) {
+        if self.trouble.is_some() || self.broken.is_some() {
+            // Until the disk takes it again there is nothing new to prove but acts.
+            return self.prover.retry();
+        }
+        let (last, heads, at) = (self.last, self.segments.heads(), self.clock.now());
+        fail::pass("journal.checkpoint.before_sign");
+        let proven = self.prover.sign(last, heads, at).and_then(|signed| {
+            let marks = self.marks();
+            let place = Place { first: last.next().0, created_us: at.timestamp_micros() };
+            match append_proof(&mut self.segments.acts, &self.shared, signed.frame(), &place) {
+                Ok(()) => {
+                    fail::pass("journal.checkpoint.written");
+                    Ok(self.prover.advance(signed))
+                }
+                Err(failure) => Err(self.failed(Failure { marks: Some(marks), ..failure })),
+            }
+        });
+        fail::pass("journal.checkpoint.after");
+        match proven {
+            Ok(checkpoint) => {
+                let mut progress = self.shared.progress();
+                progress.heads = self.segments.heads();
+                progress.checkpoint = Some(checkpoint);
+                drop(progress);
+                self.write_published();
+            }
+            Err(error) => {
+                self.prover.retry();
+                tracing::error!(error = %error, "cannot sign a checkpoint; records are kept, and their proof follows when it can be written");
+            }
         }
     }
 }
 
-/// A commit that was not written whole.
+/// Where a checkpoint goes.
+struct Place {
+    /// The number that a segment begun for it is named by.
+    first: u64,
+    created_us: i64,
+}
+
+/// A checkpoint behind what is durable.
+fn append_proof(acts: &mut Active, shared: &Shared, frame: &[u8], place: &Place) -> Result<(), Failure> {
+    fail::point("journal.checkpoint.before_write")?;
+    if acts.ensure(&shared.dir, place.first, place.created_us)? {
+        shared.segment_complete();
+    }
+    acts.append(frame, Instant::now())?;
+    acts.sync().map_err(|source| Failure { was_sync: true, ..source.into() })
+}
+
+/// What was not written whole.
 pub(super) struct Failure {
     source: io::Error,
     /// Where the segments stood before it, where it may have left something.
@@ -393,10 +525,12 @@ impl From<io::Error> for Failure {
     }
 }
 
-fn append(active: &mut Active, dir: &Path, frames: &[u8], created_us: i64) -> Result<(), Failure> {
+fn append(active: &mut Active, shared: &Shared, frames: &[u8], created_us: i64) -> Result<(), Failure> {
     let Some(first) = first_number(frames) else { return Ok(()) };
-    active.ensure(dir, first, created_us)?;
-    active.append(frames)?;
+    if active.ensure(&shared.dir, first, created_us)? {
+        shared.segment_complete();
+    }
+    active.append(frames, Instant::now())?;
     active.sync().map_err(|source| Failure { was_sync: true, ..source.into() })
 }
 

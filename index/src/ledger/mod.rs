@@ -153,6 +153,14 @@ impl Ledger {
         Ok(result)
     }
 
+    /// Writes a consistent copy of the whole ledger to `path`, where nothing may be yet. Others go on meanwhile.
+    pub fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
+        let connection = self.open_reader()?;
+        let target = path.to_string_lossy();
+        connection.execute("VACUUM INTO ?1", [target.as_ref()]).naming("copy the ledger")?;
+        Ok(())
+    }
+
     /// A handle for reading; hand it back by dropping it.
     pub fn read(&self) -> Result<LedgerReader<'_>, LedgerError> {
         let idle = self.lock_readers().pop();

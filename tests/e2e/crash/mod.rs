@@ -56,7 +56,14 @@ enum End {
 }
 
 /// Fail points that are passed in an orderly end only.
-const AT_THE_END: [&str; 2] = ["pipeline.before_snapshot", "pipeline.after_snapshot"];
+const AT_THE_END: [&str; 6] = [
+    "journal.checkpoint.before_sign",
+    "journal.checkpoint.before_write",
+    "journal.checkpoint.written",
+    "journal.checkpoint.after",
+    "pipeline.before_snapshot",
+    "pipeline.after_snapshot",
+];
 /// The one that is passed only while the disk takes nothing.
 const IN_TROUBLE: &str = "journal.probe";
 /// Passed where a segment begins: twice, for acts and for records, in a new directory.

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 /// The position that the server has published as durable; 0 before the first time.
 pub(crate) fn published(data: &Path) -> u64 {
     let text = fs::read_to_string(data.join("journal/durable")).unwrap_or_default();
-    // The file is made a moment before the number is written into it.
-    if text.is_empty() { 0 } else { text.trim().parse().expect("a number") }
+    // The file is made a moment before the number is written into it; behind the number stand the heads.
+    text.lines().next().map_or(0, |line| line.parse().expect("a number"))
 }
 
 pub(crate) fn copy_folder(from: &Path, to: &Path) {

@@ -143,6 +143,19 @@ impl Site {
         found
     }
 
+    /// Whether the journal of the data directory is what was written.
+    pub(crate) fn verify(&self, arguments: &[&str]) -> Said {
+        self.verb("verify", arguments)
+    }
+
+    /// Changes a file below the data directory.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.data().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    }
+
     pub(crate) fn import(&self, paths: &[&Path]) -> Said {
         let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
         self.verb("import", &paths)
