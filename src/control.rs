@@ -45,6 +45,14 @@ pub(crate) enum Request {
         name: String,
         scopes: Vec<String>,
     },
+    Backup {
+        to: PathBuf,
+    },
+    Export {
+        to: PathBuf,
+        from: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    },
     /// What was planted in the demo hospital, and what was found of it.
     DemoList {},
     /// Ends the server that holds the directory, after everything durable is searchable.

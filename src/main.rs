@@ -1,5 +1,6 @@
 //! Monban（門番）: receives, keeps, searches and audits the access logs of a hospital. Start reading at `pipeline.rs`.
 
+mod archive;
 mod certificate;
 mod cli;
 mod config;

@@ -1,18 +1,18 @@
 //! What the verbs on a data directory do, once for a server and for a process of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use monban_api::Scope;
 use monban_audit::{AuditError, Links};
 use monban_event::act::Deed;
 use monban_event::query::Query;
 use monban_event::store::{SearchPage, SearchRequest};
-use monban_event::time::{JST, Month};
+use monban_event::time::{Month, jst_text};
 use monban_event::{ActSink, Event, EventStore, FileHints, TimeRange};
 use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query::{self, QueryError};
 
+use crate::archive;
 use crate::cli::demo::Mark;
 use crate::control::{Reply, Request};
 use crate::demo::{self, Planted};
@@ -25,7 +25,7 @@ pub(crate) const EXIT_FAILED: u8 = 2;
 pub(crate) const EXIT_DAMAGE: u8 = 3;
 
 /// The account under which the command line acts: whoever may read the directory.
-const CONSOLE: &str = "console";
+pub(crate) const CONSOLE: &str = "console";
 /// Events fetched at once while a search is written out.
 const PAGE: usize = 1000;
 
@@ -41,6 +41,8 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         Request::Search { .. } => run_search(node, request, say),
         Request::Report { period, html } => run_report(node, period, *html, say),
         Request::CreateToken { name, scopes } => run_create_token(node, name, scopes, say),
+        Request::Backup { to } => run_backup(node, to, say),
+        Request::Export { to, from, until } => run_export(node, to, TimeRange { from: *from, to: *until }, say),
         Request::DemoList {} => run_demo_list(node, say),
         Request::Stop => Err("止めるサーバが動いていません。".to_owned()),
     };
@@ -115,7 +117,7 @@ fn write_events(
         }
         shown += events.len();
         if let Some(before) = incomplete_before {
-            say(Reply::Note(format!("{} より前は未検索です。期間を狭めてください。", local(before))));
+            say(Reply::Note(format!("{} より前は未検索です。期間を狭めてください。", jst_text(before))));
         }
         match next {
             Some(cursor) if !events.is_empty() => after = Some(cursor),
@@ -133,17 +135,13 @@ fn table_line(event: &Event) -> String {
     let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
     format!(
         "{}  {:<16} {:<16} {:<16} {:<15} {}",
-        local(event.time()),
+        jst_text(event.time()),
         text(event.device()),
         text(event.user_name.as_deref()),
         text(event.action.map(monban_event::Action::as_str)),
         event.source_ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
         text(event.outcome.map(monban_event::Outcome::as_str)),
     )
-}
-
-fn local(time: DateTime<Utc>) -> String {
-    time.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string()
 }
 
 /// For each error the message, the query with a caret line under the place, and a way to put it right.
@@ -201,6 +199,31 @@ fn run_create_token(node: &Node, name: &str, scopes: &[String], say: &mut dyn Fn
     node.record(CONSOLE, deed).map_err(|error| failed("トークンを登録できません")(&error))?;
     say(Reply::Out(token.display));
     Ok(EXIT_OK)
+}
+
+fn run_backup(node: &Node, to: &Path, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
+    let (copied, told) =
+        archive::backup(node, to, CONSOLE).map_err(|error| failed("バックアップできません")(&error))?;
+    let (segments, known, megabytes) = (copied.segments, copied.known, copied.bytes >> 20);
+    say(Reply::Out(format!("{} にバックアップしました", to.display())));
+    say(Reply::Out(format!("区画 {segments}（うち前回と同じ {known}）、今回書いた量 {megabytes} MiB")));
+    say(Reply::Out(format!("検証値 {}（番号 {} まで）", copied.receipt.value, copied.receipt.last)));
+    if told.faults.is_empty() {
+        say(Reply::Out("写しの検査: 合格".to_owned()));
+        return Ok(EXIT_OK);
+    }
+    let faults = told.faults.len() as u64 + told.more_faults;
+    say(Reply::Note(format!("写しの検査: NG {faults} か所。monban verify {} で確かめてください。", to.display())));
+    Ok(EXIT_NOTHING)
+}
+
+fn run_export(node: &Node, to: &Path, period: TimeRange, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
+    let exported =
+        archive::export(node, to, period, CONSOLE).map_err(|error| failed("取り出せません")(&error))?;
+    let (records, events) = (exported.records, exported.events);
+    say(Reply::Out(format!("{} に原ログ {records} 件、イベント {events} 件を取り出しました", to.display())));
+    say(Reply::Out(format!("検証値 {}（番号 {} まで）", exported.receipt.value, exported.receipt.last)));
+    Ok(if records + events == 0 { EXIT_NOTHING } else { EXIT_OK })
 }
 
 /// The planted incidents with the records that carry them, and which of their rules have found them.

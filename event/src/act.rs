@@ -106,6 +106,18 @@ pub enum Deed {
         what: String,
         form: String,
     },
+    /// A copy of journal and ledger was written elsewhere, up to this number.
+    BackedUp {
+        to: String,
+        last: RecordId,
+        bytes: u64,
+    },
+    /// This data directory was made of a backup; what came after `last` before that is not in it.
+    Restored {
+        from: String,
+        taken_at: DateTime<Utc>,
+        last: RecordId,
+    },
     /// Lines a receiver could not take, since the last such act.
     Lost {
         receiver: String,

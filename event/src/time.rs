@@ -133,6 +133,11 @@ impl std::fmt::Display for Month {
     }
 }
 
+/// As it stands on pages and papers: `2026/10/25 09:00:00`, in Japan.
+pub fn jst_text(time: DateTime<Utc>) -> String {
+    time.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string()
+}
+
 /// 00:00 JST of a date, as UTC.
 pub fn jst_midnight(date: NaiveDate) -> DateTime<Utc> {
     let midnight = date.and_hms_opt(0, 0, 0).unwrap_or_default();

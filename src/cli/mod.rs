@@ -14,7 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use monban_event::FileHints;
-use monban_event::time::jst_midnight;
+use monban_event::time::{jst_midnight, jst_text};
 
 use self::bar::Bar;
 use crate::config::DEFAULT_DATA_DIR;
@@ -47,8 +47,48 @@ enum Verb {
     Report(ReportArgs),
     /// 保管した記録が書かれたときのままかを検査します（サーバの動作中も、写しでも）
     Verify(verify::VerifyArgs),
+    /// 記録と台帳の写しを別のディスクに作ります（サーバの動作中も。2回目からは増えた分だけ）
+    Backup(BackupArgs),
+    /// バックアップから新しいデータフォルダを作ります
+    Restore(RestoreArgs),
+    /// 期間の原ログ・イベント・証明を、調査する人に渡せる形で取り出します
+    Export(ExportArgs),
     /// API のトークンを作ります
     Token(TokenArgs),
+}
+
+#[derive(Debug, Args)]
+struct BackupArgs {
+    #[command(flatten)]
+    data: DataDir,
+    /// 写しを置くフォルダ（USB ディスクなど）
+    #[arg(value_name = "DIR")]
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// 復元先の新しいデータフォルダ
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
+    data_dir: PathBuf,
+    /// バックアップのフォルダ
+    #[arg(value_name = "DIR")]
+    from: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    #[command(flatten)]
+    data: DataDir,
+    /// この時刻から（RFC 3339、または日付。日付は日本時間の 0 時）
+    #[arg(long, value_parser = instant)]
+    from: Option<DateTime<Utc>>,
+    /// この時刻の前まで
+    #[arg(long, value_parser = instant)]
+    to: Option<DateTime<Utc>>,
+    /// 取り出し先の新しいフォルダ
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -177,10 +217,29 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Report(ReportArgs { data, period, format }) => {
             ask(&data.data_dir, false, &Request::Report { period, html: format == ReportFormat::Html })
         }
+        Verb::Backup(BackupArgs { data, to }) => {
+            ask(&data.data_dir, false, &Request::Backup { to: std::path::absolute(to)? })
+        }
+        Verb::Export(ExportArgs { data, from, to, folder }) => {
+            let request = Request::Export { to: std::path::absolute(folder)?, from, until: to };
+            ask(&data.data_dir, false, &request)
+        }
+        Verb::Restore(RestoreArgs { data_dir, from }) => restore(&from, &data_dir),
         Verb::Token(TokenArgs { action: TokenAction::Create { data, name, scopes } }) => {
             ask(&data.data_dir, true, &Request::CreateToken { name, scopes })
         }
     }
+}
+
+fn restore(from: &Path, dir: &Path) -> anyhow::Result<ExitCode> {
+    let about = crate::archive::restore(from, dir, crate::verbs::CONSOLE)?;
+    let (at, last) = (jst_text(about.taken_at), about.receipt.last);
+    print(&[
+        format!("{} に復元しました（{at} の写し、番号 {last} まで）", dir.display()),
+        format!("検証値 {}", about.receipt.value),
+        "署名の鍵は写しに含まれないため、新しい鍵で続けます。monban verify が新しい公開鍵を示します。".to_owned(),
+    ])?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Has the request carried out, by the server where one runs, and writes what comes back.

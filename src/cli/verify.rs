@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
-use monban_event::time::JST;
+use monban_event::time::{JST, jst_text};
 use monban_index::journal::verify::{Fault, FaultKind, Verification, Wanted, verify};
 use monban_index::journal::{Begun, Receipt};
 
@@ -93,10 +93,6 @@ fn day(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "－".to_owned(), |at| at.with_timezone(&JST).format("%Y-%m-%d").to_string())
 }
 
-fn moment(at: DateTime<Utc>) -> String {
-    at.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string()
-}
-
 /// The result as a person reads it.
 fn report(told: &Verification) -> Vec<String> {
     let mut lines = vec![
@@ -113,14 +109,14 @@ fn report(told: &Verification) -> Vec<String> {
         } else {
             String::new()
         };
-        format!("署名  {} 回  最後 {}（番号 {last} まで{open}）", told.checkpoints, moment(at))
+        format!("署名  {} 回  最後 {}（番号 {last} まで{open}）", told.checkpoints, jst_text(at))
     }));
     for chain in &told.chains {
         let why = match chain.begun {
             Begun::Fresh => "最初の公開鍵",
             Begun::WithoutKeys => "鍵のない写し・復元からの再開。公開鍵",
         };
-        lines.push(format!("      {} {why} {}", moment(chain.at), chain.public_key));
+        lines.push(format!("      {} {why} {}", jst_text(chain.at), chain.public_key));
     }
     if told.unfinished_bytes > 0 {
         lines
@@ -160,7 +156,7 @@ fn sentence(fault: &Fault) -> String {
     };
     let file = fault.segment.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
     let file = file.map(|name| format!("（{name}）")).unwrap_or_default();
-    let until = fault.right_until.map(|at| format!("  直前まで正常（{}）", moment(at))).unwrap_or_default();
+    let until = fault.right_until.map(|at| format!("  直前まで正常（{}）", jst_text(at))).unwrap_or_default();
     format!("{numbers}{file}: {}{until}", what(&fault.kind))
 }
 
@@ -175,9 +171,9 @@ fn what(kind: &FaultKind) -> String {
         FaultKind::Missing => "記録がありません（削除または欠落）".to_owned(),
         FaultKind::Entry => "記録の形をしていません".to_owned(),
         FaultKind::Link => "鎖が切れています（内容が書き換えられました）".to_owned(),
-        FaultKind::Checkpoint(at) => format!("{} の署名が保証する内容と違います", moment(*at)),
-        FaultKind::Signature(at) => format!("{} の署名が正しくありません", moment(*at)),
-        FaultKind::Sequence(at) => format!("{} の署名が前の署名の続きではありません", moment(*at)),
+        FaultKind::Checkpoint(at) => format!("{} の署名が保証する内容と違います", jst_text(*at)),
+        FaultKind::Signature(at) => format!("{} の署名が正しくありません", jst_text(*at)),
+        FaultKind::Sequence(at) => format!("{} の署名が前の署名の続きではありません", jst_text(*at)),
         FaultKind::FirstKey => "最初の公開鍵が控えと違います".to_owned(),
         FaultKind::Published => "書き終えた位置の控え（durable）と違います".to_owned(),
         FaultKind::Receipt => "受領票と違います（別の記録か、受領票より後で失われました）".to_owned(),

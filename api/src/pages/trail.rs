@@ -70,6 +70,12 @@ fn words(deed: &Deed) -> (&'static str, String) {
         Deed::Review { finding, status, reason, note } => {
             ("確認", format!("検知 {finding} を{}に　{reason}　{note}", status.japanese()))
         }
+        Deed::BackedUp { to, last, bytes } => {
+            ("バックアップ", format!("{to}（番号 {last} まで、{}）", wording::bytes(*bytes)))
+        }
+        Deed::Restored { from, taken_at, last } => {
+            ("復元", format!("{from}（{} の控え、番号 {last} まで）", monban_event::time::jst_text(*taken_at)))
+        }
         Deed::SourceNamed { source, name } => ("機器の登録", format!("{source} を「{name}」に")),
         Deed::TokenCreated { name, scopes, .. } => ("トークン作成", format!("{name}（{}）", scopes.join("、"))),
         Deed::TokenRevoked { id } => ("トークン失効", id.clone()),

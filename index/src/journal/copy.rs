@@ -28,15 +28,24 @@ pub struct Copied {
     pub known: u64,
     /// Bytes written now.
     pub bytes: u64,
-    /// Where the copy ends.
+    /// The numbers that its segments span.
+    pub first: u64,
+    pub last: u64,
+    /// Of the journal when the copy began: where a whole copy ends.
     pub receipt: Receipt,
+}
+
+impl Copied {
+    fn nothing(receipt: Receipt) -> Self {
+        Self { segments: 0, known: 0, bytes: 0, first: 1, last: 0, receipt }
+    }
 }
 
 impl Journal {
     /// Copies both families into `to`. What an earlier copy brought there and cannot have changed is left as it is, so
     /// a copy made daily costs a day. Nothing that is there is ever removed but the raw form of what is sealed now.
     pub fn copy_to(&self, to: &Path) -> Result<Copied, JournalError> {
-        let mut copied = Copied { segments: 0, known: 0, bytes: 0, receipt: self.receipt() };
+        let mut copied = Copied::nothing(self.receipt());
         for family in Family::ALL {
             self.copy_family(family, to, TimeRange::default(), &mut copied)?;
         }
@@ -49,7 +58,7 @@ impl Journal {
 
     /// Copies the segments of records that were written to in a period, and the checkpoints that vouch for them.
     pub fn copy_period(&self, to: &Path, period: TimeRange) -> Result<Copied, JournalError> {
-        let mut copied = Copied { segments: 0, known: 0, bytes: 0, receipt: self.receipt() };
+        let mut copied = Copied::nothing(self.receipt());
         self.copy_family(Family::Records, to, period, &mut copied)?;
         let path = to.join(CHECKPOINTS);
         let checkpoints = self.checkpoints(copied.receipt.last)?;
@@ -107,6 +116,9 @@ impl Journal {
             } else {
                 Some(copy_up_to(segment, copied.receipt.last, &folder).map_err(failed)?)
             };
+            let end = next.filter(|_| is_whole).map_or(copied.receipt.last, |next| next.first - 1);
+            copied.first = if copied.segments == 0 { segment.first } else { copied.first.min(segment.first) };
+            copied.last = copied.last.max(end);
             copied.segments += 1;
             copied.known += u64::from(bytes.is_none());
             copied.bytes += bytes.unwrap_or(0);

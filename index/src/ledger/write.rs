@@ -403,7 +403,9 @@ impl<'a> LedgerBatch<'a> {
             | Deed::LoggedOut {}
             | Deed::Searched { .. }
             | Deed::Viewed { .. }
-            | Deed::Exported { .. } => Ok(()),
+            | Deed::Exported { .. }
+            | Deed::BackedUp { .. }
+            | Deed::Restored { .. } => Ok(()),
         }
     }
 

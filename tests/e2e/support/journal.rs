@@ -72,10 +72,15 @@ pub(crate) fn findings(data: &Path) -> Vec<(String, String)> {
     rows.into_iter().map(|row| (row.rule_id.0, row.subject)).collect()
 }
 
-/// What was searched for in a directory that nobody serves, oldest first, by its trail.
-pub(crate) fn searches(data: &Path) -> Vec<String> {
+/// The deeds on the trail of a directory that nobody serves, newest first.
+pub(crate) fn trail(data: &Path) -> Vec<Value> {
     let ledger = Ledger::open(&data.join("ledger.sqlite")).unwrap();
     let rows = ledger.read().unwrap().trail(TimeRange::default(), usize::MAX).unwrap();
-    let deeds = rows.iter().rev().map(|row| serde_json::from_str::<Value>(&row.deed).unwrap());
+    rows.iter().map(|row| serde_json::from_str(&row.deed).unwrap()).collect()
+}
+
+/// What was searched for in a directory that nobody serves, oldest first, by its trail.
+pub(crate) fn searches(data: &Path) -> Vec<String> {
+    let deeds = trail(data).into_iter().rev();
     deeds.filter(|deed| deed["kind"] == "searched").map(|deed| deed["query"].as_str().unwrap().to_owned()).collect()
 }
