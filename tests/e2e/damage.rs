@@ -112,6 +112,8 @@ fn two_segments(site: &Site) -> u64 {
         journal.submit(Lane::Live, vec![record], Box::new(move |result| tell.send(result).unwrap()));
         told.recv().unwrap().unwrap();
     }
+    // The first is complete, and is packed beside what goes on.
+    assert_eq!(journal.wait_sealed(), None);
     assert_eq!(segments(site).len(), 2);
     count
 }
