@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use monban_audit::{AuditSettings, Edition};
+use monban_index::journal::Receipt;
 use monban_ingest::TextSettings;
 use monban_ingest::sources::SourceTable;
 use toml::{Table, Value};
@@ -93,9 +94,9 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn audit_settings(&self) -> AuditSettings {
+    pub(crate) fn audit_settings(&self, receipt: Option<Receipt>) -> AuditSettings {
         let edition = Edition::named(&self.checklist).expect("the reader takes only editions there are");
-        AuditSettings { hospital: self.hospital.clone(), edition }
+        AuditSettings { hospital: self.hospital.clone(), edition, receipt }
     }
 
     /// How lines are read.

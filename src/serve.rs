@@ -198,6 +198,7 @@ fn services(
         ledger: Arc::clone(&node.ledger),
         acts: node.clone(),
         records: node.journal.clone(),
+        proofs: node.journal.clone(),
         sink: node.journal.clone(),
         files: Arc::new(uploads),
         rules: node.rules.clone(),

@@ -9,6 +9,7 @@ use monban_event::query::Query;
 use monban_event::store::{SearchPage, SearchRequest};
 use monban_event::time::{Month, jst_text};
 use monban_event::{ActSink, Event, EventStore, FileHints, TimeRange};
+use monban_index::journal::Proofs;
 use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query::{self, QueryError};
 
@@ -175,8 +176,8 @@ fn run_report(node: &Node, period: &str, html: bool, say: &mut dyn FnMut(Reply))
 
 fn render_report(node: &Node, month: Month, html: bool) -> Result<String, AuditError> {
     let parse = |text: &str, now| query::parse(text, now).ok();
-    let settings = node.config.audit_settings();
     let now = node.clock.now();
+    let settings = node.config.audit_settings(node.journal.receipt_before(month.next().start().min(now))?);
     let summary = monban_audit::summarize(node.store.as_ref(), &node.ledger, &parse, month, &settings, now)?;
     if html {
         return monban_audit::render_standalone(&summary, &Links::None);

@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 use monban_audit::AuditError;
 use monban_event::SinkRefused;
 use monban_event::store::StoreError;
+use monban_index::journal::JournalError;
 use monban_index::ledger::LedgerError;
 use serde::Serialize;
 use serde_json::json;
@@ -207,6 +208,12 @@ impl From<StoreError> for Problem {
             StoreError::CannotAnswer(why) => Self::bad_request(why),
             StoreError::Engine { .. } => Self::internal(&error),
         }
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        Self::internal(&error)
     }
 }
 

@@ -76,6 +76,8 @@ fn api_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
         ("/api/v1/health", Some(InventoryRead), get(v1::inventory::health)),
         ("/api/v1/sessions", Some(InventoryRead), get(v1::inventory::sessions)),
         ("/api/v1/audits/summaries", Some(AuditsRead), get(v1::audits::summary)),
+        ("/api/v1/integrity/heads", Some(AuditsRead), get(v1::integrity::heads)),
+        ("/api/v1/integrity/verify", Some(AuditsRead), get(v1::integrity::verify)),
         ("/api/v1/openapi.json", None, get(v1::openapi::show)),
     ]
 }

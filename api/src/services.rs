@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use monban_event::{ActSink, Clock, EventStore, RecordId, RecordSink, RuleId, SinkRefused};
+use monban_index::journal::Proofs;
 use monban_index::ledger::Ledger;
 use monban_index::partition::RecordSource;
 use monban_index::staging::Staging;
@@ -20,6 +21,8 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
     pub acts: Arc<dyn ActSink>,
     pub records: Arc<dyn RecordSource>,
+    /// What proves the journal.
+    pub proofs: Arc<dyn Proofs>,
     /// Where lines and objects that are handed in go.
     pub sink: Arc<dyn RecordSink>,
     /// Where whole files go that are handed in.

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::FindingStatus;
+use monban_index::journal::Receipt;
 use serde::Serialize;
 
 use crate::checklist::Edition;
@@ -43,6 +44,8 @@ pub struct Header {
     pub rule_set_version: Option<String>,
     pub program_version: Option<String>,
     pub checklist: Edition,
+    /// What the last signature of the month vouches for, to be held against the journal later.
+    pub receipt: Option<Receipt>,
 }
 
 /// A number as it is printed: whole, or with one decimal (kept as tenths, rounded down).

@@ -6,6 +6,7 @@ use monban_event::query::Query;
 use monban_event::store::StoreError;
 use monban_event::time::Month;
 use monban_event::{EventStore, FindingStatus, Severity, VpnSession};
+use monban_index::journal::{JournalError, Receipt};
 use monban_index::ledger::{Ledger, LedgerError, LedgerReader};
 
 use crate::checklist::Edition;
@@ -26,6 +27,8 @@ pub type ParseQuery<'a> = dyn Fn(&str, DateTime<Utc>) -> Option<Query> + 'a;
 pub struct AuditSettings {
     pub hospital: String,
     pub edition: Edition,
+    /// What the last signature of the month vouches for: it stands on the paper.
+    pub receipt: Option<Receipt>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,8 @@ pub enum AuditError {
     Query { text: String },
     #[error("read the ledger for an audit")]
     Ledger(#[from] LedgerError),
+    #[error("read the journal's proofs")]
+    Journal(#[from] JournalError),
     #[error("render the sheets")]
     Render(#[from] askama::Error),
 }
@@ -105,6 +110,7 @@ fn header(
         program_version: epoch.as_ref().map(|(program, _)| program.clone()),
         rule_set_version: epoch.map(|(_, rules)| rules),
         checklist: settings.edition.clone(),
+        receipt: settings.receipt.clone(),
     })
 }
 

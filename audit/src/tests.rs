@@ -6,6 +6,7 @@ use monban_event::{
     Act, Action, Event, EventId, Finding, FindingId, FindingStatus, Login, LoginKind, ParseStatus, RecordId, RuleId,
     Severity, VpnSession,
 };
+use monban_index::journal::{Heads, Receipt};
 use monban_index::ledger::{Ledger, SourceTally};
 use monban_index::query::parse;
 
@@ -104,8 +105,9 @@ impl Hospital {
     }
 
     fn summary(&self, month: Month, now: &str) -> AuditSummary {
-        let settings =
-            AuditSettings { hospital: "みなと<中央>病院".to_owned(), edition: Edition::named("R6").unwrap() };
+        let hospital = "みなと<中央>病院".to_owned();
+        let receipt = Some(Receipt::new(RecordId(7), Heads::default(), at("2026-10-31T23:50:00+09:00")));
+        let settings = AuditSettings { hospital, edition: Edition::named("R6").unwrap(), receipt };
         let read = |text: &str, now| parse(text, now).ok();
         summarize(&self.store, &self.ledger, &read, month, &settings, at(now)).unwrap()
     }

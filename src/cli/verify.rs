@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use monban_event::time::{JST, jst_text};
-use monban_index::journal::verify::{Fault, FaultKind, Verification, Wanted, verify};
+use monban_index::journal::verify::{Fault, FaultKind, Signed, Verification, Wanted, verify};
 use monban_index::journal::{Begun, Receipt};
 
 use super::instant;
@@ -52,9 +52,9 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let against = args.against.as_deref().map(read_receipt).transpose()?;
     let wanted = Wanted { from: args.from, to: args.to, against, first_key: args.key.clone() };
     let told = verify(&journal, &wanted).context("記録を検査できません")?;
-    let lines = if args.json { vec![json(&told).to_string()] } else { report(&told) };
+    let lines = if args.json { vec![serde_json::to_string(&told)?] } else { report(&told) };
     super::print(&lines)?;
-    let is_right = told.faults.is_empty();
+    let is_right = told.is_right();
     if let (true, Some(path), Some(receipt)) = (is_right, &args.receipt, &told.receipt) {
         write_receipt(path, receipt)?;
     }
@@ -102,7 +102,7 @@ fn report(told: &Verification) -> Vec<String> {
             told.received, told.imported, told.acts, told.first, told.last
         ),
     ];
-    lines.extend(told.signed.map(|(last, at)| {
+    lines.extend(told.signed.map(|Signed { last, at }| {
         let later = told.last.saturating_sub(last);
         let open = if later > 0 {
             format!("、その後の {later} 件は次の署名（10分ごと）を待っています")
@@ -178,40 +178,4 @@ fn what(kind: &FaultKind) -> String {
         FaultKind::Published => "書き終えた位置の控え（durable）と違います".to_owned(),
         FaultKind::Receipt => "受領票と違います（別の記録か、受領票より後で失われました）".to_owned(),
     }
-}
-
-/// The result as a program reads it.
-fn json(told: &Verification) -> serde_json::Value {
-    let fault = |fault: &Fault| {
-        serde_json::json!({
-            "first": fault.first,
-            "last": fault.last,
-            "segment": fault.segment,
-            "right_until": fault.right_until,
-            "what": fault.kind.to_string(),
-        })
-    };
-    let faults: Vec<_> = told.faults.iter().map(fault).collect();
-    let chains: Vec<_> = told.chains.iter().map(|chain| {
-        serde_json::json!({"chain": chain.chain, "at": chain.at, "public_key": chain.public_key, "begun": chain.begun})
-    }).collect();
-    serde_json::json!({
-        "ok": told.faults.is_empty(),
-        "segments": told.segments,
-        "received": told.received,
-        "imported": told.imported,
-        "acts": told.acts,
-        "first": told.first,
-        "last": told.last,
-        "begins": told.begins,
-        "ends": told.ends,
-        "checkpoints": told.checkpoints,
-        "signed_to": told.signed.map(|(last, _)| last),
-        "signed_at": told.signed.map(|(_, at)| at),
-        "chains": chains,
-        "unfinished_bytes": told.unfinished_bytes,
-        "receipt": told.receipt,
-        "faults": faults,
-        "more_faults": told.more_faults,
-    })
 }

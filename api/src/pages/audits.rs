@@ -122,6 +122,7 @@ pub(crate) fn summary(visit: &Visit, month: Month, now: DateTime<Utc>) -> Result
     let name = &services.settings.checklist_edition;
     let edition = Edition::named(name)
         .ok_or_else(|| Problem::bad_request(format!("チェックリストの版「{name}」はこの版の門番にはありません。")))?;
-    let settings = AuditSettings { hospital: services.settings.hospital.clone(), edition };
+    let receipt = services.proofs.receipt_before(month.next().start().min(now))?;
+    let settings = AuditSettings { hospital: services.settings.hospital.clone(), edition, receipt };
     Ok(summarize(services.store.as_ref(), &services.ledger, &language::parse, month, &settings, now)?)
 }

@@ -1,6 +1,7 @@
 //! 健全性: whether the program keeps up, with what each line means and what to do about it.
 
 use askama::Template;
+use chrono::TimeDelta;
 use monban_audit::wording;
 
 use super::frame::{Frame, Page};
@@ -11,6 +12,9 @@ use crate::services::ListenerHealth;
 
 /// Behind by more than this, searches do not show what just happened.
 const LAG_SHOWN_MS: u64 = 10_000;
+
+/// Three checkpoints have been missed when the last one is older.
+const SIGNED_WITHIN: TimeDelta = TimeDelta::minutes(30);
 
 #[derive(Template)]
 #[template(path = "health.html")]
@@ -96,11 +100,29 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             if health.unreadable.is_empty() { "読めています".to_owned() } else { health.unreadable.join("、") },
             "読めないファイルや見えない共有フォルダがあるとここに出ます。見えるようになれば自動で続きを取り込みます。",
         ),
+        proof_line(visit),
         line(true, "版", health.version, "問い合わせの際にお知らせください。"),
     ];
     let losses =
         losses.into_iter().map(|(receiver, why, count)| (receiver, reason(&why), wording::count(count))).collect();
     Ok(HealthPage { frame: Frame::of(visit, "健全性", Page::Health)?, lines, listeners, losses })
+}
+
+/// What the records are proven by, to be written down now and then.
+fn proof_line(visit: &Visit) -> Line {
+    let (now, proofs) = (visit.app.now(), &visit.app.services.proofs);
+    let (receipt, checkpoint) = (proofs.receipt(), proofs.checkpoint());
+    let is_signed = checkpoint.as_ref().is_some_and(|checkpoint| now - checkpoint.at <= SIGNED_WITHIN);
+    let signed = checkpoint.map_or_else(
+        || "署名はまだありません".to_owned(),
+        |checkpoint| format!("最後の署名 {}", monban_event::time::jst_text(checkpoint.at)),
+    );
+    line(
+        is_signed,
+        "改ざん検知の鎖",
+        format!("検証値 {}（番号 {} まで）、{signed}", receipt.value, receipt.last),
+        "10分ごとに署名します。検証値を紙やメールに控えておくと、後から monban verify で書き換えがないことを確かめられます。署名が止まっているときはディスクの空きを確かめてください。",
+    )
 }
 
 fn listener(listener: &ListenerHealth) -> Listener {

@@ -21,6 +21,8 @@ use monban_event::{
     Act, ActSink, Action, Event, EventId, Finding, FindingId, Format, Login, LoginKind, Origin, Outcome, ParseStatus,
     Record, RecordId, RuleId, Severity, SimulatedClock, SinkRefused, Transport,
 };
+use monban_index::journal::verify::{Verification, Wanted};
+use monban_index::journal::{Begun, Checkpoint, Heads, JournalError, Proofs, Receipt};
 use monban_index::ledger::{Ledger, SourceTally};
 use monban_index::partition::{ReadRecordError, RecordSource};
 use tower::ServiceExt;
@@ -125,6 +127,42 @@ fn health() -> Health {
     Health { listeners: vec![udp, tls], ..Health::default() }
 }
 
+/// A journal of seven records that were signed just now.
+struct OneReceipt;
+
+impl Proofs for OneReceipt {
+    fn receipt(&self) -> Receipt {
+        Receipt::new(RecordId(7), Heads::default(), now())
+    }
+
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(Checkpoint {
+            chain: "ab".to_owned(),
+            index: 0,
+            at: now(),
+            first: 1,
+            last: 7,
+            heads: Heads::default(),
+            begun: Some(Begun::Fresh),
+            public_key: "aa".repeat(32),
+            next_public_key: "bb".repeat(32),
+            signature: String::new(),
+        })
+    }
+
+    fn first_key(&self) -> Result<Option<String>, JournalError> {
+        Ok(Some("aa".repeat(32)))
+    }
+
+    fn receipt_before(&self, _: DateTime<Utc>) -> Result<Option<Receipt>, JournalError> {
+        Ok(Some(self.receipt()))
+    }
+
+    fn verify(&self, _: &Wanted) -> Result<Verification, JournalError> {
+        Ok(Verification { last: 7, receipt: Some(self.receipt()), ..Verification::default() })
+    }
+}
+
 impl Site {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -141,6 +179,7 @@ impl Site {
             ledger: ledger.clone(),
             acts: acts.clone(),
             records: Arc::new(OneRecord),
+            proofs: Arc::new(OneReceipt),
             sink: kept.clone(),
             files: files.clone(),
             rules: Arc::new(OneRule),

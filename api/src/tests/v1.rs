@@ -13,6 +13,20 @@ fn all(site: &Site) -> Key {
 }
 
 #[tokio::test]
+async fn what_proves_the_journal_can_be_fetched_and_checked() {
+    let site = Site::new();
+    let heads = site.get("/api/v1/integrity/heads", &all(&site)).await.json();
+    assert_eq!(heads["receipt"]["last"], 7);
+    assert_eq!(heads["receipt"]["value"].as_str().map(str::len), Some(24));
+    assert_eq!(heads["checkpoint"]["begun"], "fresh");
+    assert_eq!(heads["first_public_key"], "aa".repeat(32));
+    let told = site.get("/api/v1/integrity/verify?from=2026-10-01T00:00:00%2B09:00", &all(&site)).await.json();
+    assert_eq!((told["last"].as_u64(), told["faults"].as_array().map(Vec::len)), (Some(7), Some(0)));
+    let health = site.get("/health", &all(&site)).await;
+    assert!(health.text.contains("改ざん検知の鎖"), "the page shows the value to write down");
+}
+
+#[tokio::test]
 async fn a_wrong_query_is_a_problem_with_its_place() {
     let site = Site::new();
     let reply = site.get("/api/v1/events?q=usr:tanaka", &all(&site)).await;

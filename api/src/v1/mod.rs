@@ -4,6 +4,7 @@ pub(crate) mod audits;
 pub(crate) mod cursor;
 pub(crate) mod events;
 pub(crate) mod findings;
+pub(crate) mod integrity;
 pub(crate) mod inventory;
 pub(crate) mod openapi;
 pub(crate) mod search;

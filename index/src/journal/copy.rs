@@ -61,7 +61,7 @@ impl Journal {
         let mut copied = Copied::nothing(self.receipt());
         self.copy_family(Family::Records, to, period, &mut copied)?;
         let path = to.join(CHECKPOINTS);
-        let checkpoints = self.checkpoints(copied.receipt.last)?;
+        let checkpoints = checkpoints(&self.shared.dir, copied.receipt.last)?;
         let written = write_whole(&path, |out| {
             checkpoints.iter().try_for_each(|checkpoint| {
                 serde_json::to_writer(&mut *out, checkpoint)?;
@@ -70,25 +70,6 @@ impl Journal {
         });
         written.map_err(|source| JournalError::Copy { path, source })?;
         Ok(copied)
-    }
-
-    /// The last checkpoint that was signed before a moment.
-    pub fn checkpoint_before(&self, time: DateTime<Utc>) -> Result<Option<Checkpoint>, JournalError> {
-        Ok(self.checkpoints(u64::MAX)?.into_iter().rev().find(|checkpoint| checkpoint.at < time))
-    }
-
-    /// Every checkpoint that covers nothing beyond `last`.
-    fn checkpoints(&self, last: u64) -> Result<Vec<Checkpoint>, JournalError> {
-        let (segments, _) = list(&self.shared.dir, Family::Acts)?;
-        let mut found = Vec::new();
-        for segment in &segments {
-            each_payload(segment, |payload| {
-                found.extend(checkpoint(payload).filter(|checkpoint| checkpoint.last <= last));
-                Ok(true)
-            })
-            .map_err(|source| JournalError::Read { path: segment.path.clone(), source })?;
-        }
-        Ok(found)
     }
 
     fn copy_family(
@@ -128,6 +109,58 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Every checkpoint that covers nothing beyond `last`.
+fn checkpoints(dir: &Path, last: u64) -> Result<Vec<Checkpoint>, JournalError> {
+    let (segments, _) = list(dir, Family::Acts)?;
+    let mut found = Vec::new();
+    for segment in &segments {
+        each_checkpoint(segment, |checkpoint| {
+            found.extend(Some(checkpoint).filter(|checkpoint| checkpoint.last <= last));
+            true
+        })?;
+    }
+    Ok(found)
+}
+
+pub(super) fn first_checkpoint(dir: &Path) -> Result<Option<Checkpoint>, JournalError> {
+    let (segments, _) = list(dir, Family::Acts)?;
+    let mut found = None;
+    for segment in &segments {
+        each_checkpoint(segment, |checkpoint| {
+            found = Some(checkpoint);
+            false
+        })?;
+        if found.is_some() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The last checkpoint that was signed before a moment.
+pub(super) fn checkpoint_before(dir: &Path, time: DateTime<Utc>) -> Result<Option<Checkpoint>, JournalError> {
+    let (segments, _) = list(dir, Family::Acts)?;
+    let mut found = None;
+    for segment in segments.iter().rev() {
+        if begun_at(segment, Family::Acts)? >= time {
+            continue;
+        }
+        each_checkpoint(segment, |checkpoint| {
+            found = Some(checkpoint).filter(|checkpoint| checkpoint.at < time).or(found.take());
+            true
+        })?;
+        if found.is_some() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn each_checkpoint(segment: &SegmentPath, mut take: impl FnMut(Checkpoint) -> bool) -> Result<(), JournalError> {
+    let read = each_payload(segment, |payload| Ok(checkpoint(payload).is_none_or(&mut take)));
+    read.map_err(|source| JournalError::Read { path: segment.path.clone(), source })
 }
 
 /// Copies a complete segment in the form it has; `None` where the same is there already.

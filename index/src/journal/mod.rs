@@ -39,6 +39,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use monban_event::sink::Done;
 use monban_event::{Act, Clock, Lane, Record, RecordId, RecordSink, SinkRefused};
 
@@ -247,11 +248,6 @@ impl Journal {
         Receipt::new(RecordId(progress.durable), progress.heads, self.clock.now())
     }
 
-    /// The last checkpoint that was signed.
-    pub fn checkpoint(&self) -> Option<Checkpoint> {
-        self.shared.progress().checkpoint.clone()
-    }
-
     /// Waits until every segment that is complete has been sealed, or sealing has failed; gives the failure.
     pub fn wait_sealed(&self) -> Option<String> {
         self.shared.sealer.wait_idle()
@@ -296,6 +292,46 @@ impl RecordSink for Journal {
             return done(Ok(self.durable()));
         }
         self.queue(Job::records(lane, records, done));
+    }
+}
+
+/// What proves the journal, for those who show it or put it on paper.
+pub trait Proofs: Send + Sync {
+    /// The heads of everything durable.
+    fn receipt(&self) -> Receipt;
+
+    /// The last checkpoint.
+    fn checkpoint(&self) -> Option<Checkpoint>;
+
+    /// The public key with which the first chain began, as hex: what the hospital keeps on paper since then.
+    fn first_key(&self) -> Result<Option<String>, JournalError>;
+
+    /// What the last checkpoint before a moment vouches for.
+    fn receipt_before(&self, time: DateTime<Utc>) -> Result<Option<Receipt>, JournalError>;
+
+    /// Reads the journal through, beside the program that writes it.
+    fn verify(&self, wanted: &verify::Wanted) -> Result<verify::Verification, JournalError>;
+}
+
+impl Proofs for Journal {
+    fn receipt(&self) -> Receipt {
+        self.receipt()
+    }
+
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        self.shared.progress().checkpoint.clone()
+    }
+
+    fn first_key(&self) -> Result<Option<String>, JournalError> {
+        Ok(copy::first_checkpoint(&self.shared.dir)?.map(|checkpoint| checkpoint.public_key))
+    }
+
+    fn receipt_before(&self, time: DateTime<Utc>) -> Result<Option<Receipt>, JournalError> {
+        Ok(copy::checkpoint_before(&self.shared.dir, time)?.map(|checkpoint| checkpoint.receipt()))
+    }
+
+    fn verify(&self, wanted: &verify::Wanted) -> Result<verify::Verification, JournalError> {
+        verify::verify(&self.shared.dir, wanted)
     }
 }
 

@@ -144,7 +144,7 @@ fn an_untouched_journal_passes_in_every_form() {
     assert_eq!(told.faults, []);
     assert_eq!((told.received, told.imported, told.acts), (81, 9, 3));
     assert_eq!((told.first, told.last, told.segments), (1, 93, 6));
-    assert_eq!((told.chains.len(), told.signed.unwrap().0, told.unfinished_bytes), (1, 93, 0));
+    assert_eq!((told.chains.len(), told.signed.unwrap().last, told.unfinished_bytes), (1, 93, 0));
     assert_eq!(told.begins, Some(start()));
     seal_folder(dir.path()).unwrap();
     let sealed = checked(dir.path());

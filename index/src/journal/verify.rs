@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use monban_event::{Origin, RecordId};
+use serde::Serialize;
 
 use super::JournalError;
 use super::chain::{Begun, Checkpoint, Head, Heads, Receipt};
@@ -35,7 +36,7 @@ pub struct Wanted {
     pub first_key: Option<String>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Verification {
     pub segments: u64,
     /// Records that were received, and those that were imported.
@@ -51,7 +52,7 @@ pub struct Verification {
     pub checkpoints: u64,
     pub chains: Vec<ChainSeen>,
     /// Up to here the last checkpoint vouches.
-    pub signed: Option<(u64, DateTime<Utc>)>,
+    pub signed: Option<Signed>,
     /// Bytes at the end that a write left unfinished; never acknowledged.
     pub unfinished_bytes: u64,
     /// The journal's end, to be kept elsewhere.
@@ -62,8 +63,15 @@ pub struct Verification {
     pub more_faults: u64,
 }
 
+/// The last number that a signature covers, and when that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Signed {
+    pub last: u64,
+    pub at: DateTime<Utc>,
+}
+
 /// A chain of keys and how it began.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChainSeen {
     pub chain: String,
     pub begun: Begun,
@@ -72,7 +80,7 @@ pub struct ChainSeen {
 }
 
 /// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     pub segment: Option<PathBuf>,
     /// The first bad record or act is one of these.
@@ -81,6 +89,12 @@ pub struct Fault {
     /// When the entry before them was journaled: up to there everything is right.
     pub right_until: Option<DateTime<Utc>>,
     pub kind: FaultKind,
+}
+
+impl Serialize for FaultKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -177,6 +191,13 @@ struct Statement {
     kind: FaultKind,
 }
 
+impl Verification {
+    /// Whether everything is as it was written.
+    pub fn is_right(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
 impl Statement {
     fn claim(&self, head: Head) -> Claim {
         Claim { last: self.last, head, kind: self.kind.clone() }
@@ -254,7 +275,7 @@ impl Found {
             before = Some(checkpoint);
         }
         self.told.checkpoints = checkpoints.len() as u64;
-        self.told.signed = before.map(|last| (last.last, last.at));
+        self.told.signed = before.map(|last| Signed { last: last.last, at: last.at });
     }
 
     fn checkpoint_fault(&mut self, checkpoint: &Checkpoint, kind: FaultKind) {
