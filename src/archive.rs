@@ -121,7 +121,7 @@ pub(crate) fn restore(from: &Path, dir: &Path, by: &str) -> Result<About, Archiv
     }
     copy_folder(&from.join(JOURNAL), &dir.join(JOURNAL))?;
     copy_file(&from.join(LEDGER), &dir.join(LEDGER))?;
-    let node = Node::open(&Opening { dir, create: true, config: None, clock: Arc::new(SystemClock) })?;
+    let node = Node::open(&Opening { dir, create: true, config: None, clock: Arc::new(SystemClock), stays: false })?;
     let (from, last) = (from.display().to_string(), RecordId(about.receipt.last));
     node.record(by, Deed::Restored { from, taken_at: about.taken_at, last })?;
     node.catch_up()?;

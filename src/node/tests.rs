@@ -14,7 +14,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 fn open(dir: &Path, clock: &SimulatedClock) -> Arc<Node> {
-    Node::open(&Opening { dir, create: true, config: None, clock: Arc::new(clock.clone()) }).unwrap()
+    Node::open(&Opening { dir, create: true, config: None, clock: Arc::new(clock.clone()), stays: false }).unwrap()
 }
 
 /// A line that is received now, as a device writes it whose clock stands at `told`.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod archive;
+mod beside;
 mod cli;
 mod crash;
 mod damage;
@@ -16,6 +17,7 @@ mod import;
 mod ingest;
 mod pages;
 mod peers;
+mod reindex;
 mod serve;
 mod support;
 mod tls;
