@@ -11,7 +11,7 @@ use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 use monban_event::act::{Deed, Kept};
 use monban_event::time::{jst_date, jst_midnight};
 use monban_event::{Act, Clock, RecordId, SinkRefused, TimeRange};
-use monban_index::journal::{Entry, Journal};
+use monban_index::journal::{Entry, Family, Journal, JournalError};
 use monban_index::ledger::{DiskDay, Ledger, LedgerError};
 use monban_index::partition::{PartitionError, Partitions};
 
@@ -40,6 +40,8 @@ pub(crate) enum NightError {
     Ledger(#[from] LedgerError),
     #[error("delete index partitions")]
     Index(#[from] PartitionError),
+    #[error("delete segments of the journal")]
+    Journal(#[from] JournalError),
 }
 
 /// Before these moments everything is past its time.
@@ -107,6 +109,12 @@ impl Night {
         if let Err(error) = self.remove_index(house, now) {
             tracing::error!(error = crate::error_chain(&error), "index partitions past their time are still there");
         }
+        for (family, what) in [(Family::Records, Kept::Records), (Family::Acts, Kept::Acts)] {
+            if let Err(error) = self.remove_segments(house, family, what, now) {
+                let error = crate::error_chain(&error);
+                tracing::error!(error, "segments of the journal past their time are still there");
+            }
+        }
         house.partitions.queue_closed(jst_date(now));
     }
 
@@ -123,6 +131,29 @@ impl Night {
             );
         }
         Ok(())
+    }
+
+    /// Whole segments of the journal, oldest first. The act names them, so that the check of the journal knows that their
+    /// numbers are gone for a reason.
+    fn remove_segments(
+        &self,
+        house: &House<'_>,
+        family: Family,
+        what: Kept,
+        now: DateTime<Utc>,
+    ) -> Result<(), NightError> {
+        let held: Vec<TimeRange> = house.ledger.read()?.holds()?.into_iter().map(|hold| hold.period).collect();
+        let due = Due::at(now, &self.retention, &held);
+        let cutoff = if what == Kept::Records { due.records } else { due.reports };
+        let Some(expired) = house.journal.expired(family, cutoff)? else { return Ok(()) };
+        let deed = Deed::Removed {
+            what,
+            parts: expired.names(),
+            count: expired.last.0 + 1 - expired.first.0,
+            period: TimeRange::between(expired.from, expired.to),
+        };
+        put_on_record(house.journal, Act { at: now, by: "monban".to_owned(), deed })?;
+        Ok(house.journal.remove(&expired)?)
     }
 
     /// On record first: a stop in between is told twice, but nothing ever goes untold.
@@ -321,6 +352,44 @@ mod tests {
         let nights = ledger.disk_days(NaiveDate::default()).unwrap();
         assert_eq!(nights.iter().map(|night| night.date).collect::<Vec<_>>(), [jst_date(clock.now())]);
         assert!(nights[0].used > 0);
+    }
+
+    #[test]
+    fn segments_past_their_time_go_and_the_journal_stays_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SimulatedClock::at(at("2023-01-05T12:00:00+09:00")));
+        let (journal, _) = Journal::open(&dir.path().join("journal"), clock.clone()).unwrap();
+        let ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+        let mut partitions = Partitions::open(&dir.path().join("index")).unwrap();
+        let record = || monban_event::Record {
+            received_at: clock.now(),
+            origin: monban_event::Origin::Live,
+            transport: monban_event::Transport::Udp,
+            peer: None,
+            identity: None,
+            format: monban_event::Format::Syslog,
+            file: None,
+            bytes: b"x".to_vec(),
+            cut: false,
+        };
+        for time in ["2023-01-05T12:00:00+09:00", "2024-06-01T12:00:00+09:00", "2026-10-05T12:00:00+09:00"] {
+            clock.set(at(time));
+            let (sender, receiver) = mpsc::channel();
+            let done: monban_event::sink::Done = Box::new(move |result| drop(sender.send(result)));
+            monban_event::RecordSink::submit(&journal, monban_event::Lane::Live, vec![record()], done);
+            receiver.recv().unwrap().unwrap();
+        }
+        clock.set(at("2026-10-06T02:00:00+09:00"));
+        let mut house =
+            House { journal: &journal, ledger: &ledger, partitions: &mut partitions, clock: clock.as_ref() };
+        Night::new(dir.path(), Retention::default()).work(&mut house);
+        let told: Vec<Deed> =
+            removals(&journal).into_iter().filter(|deed| matches!(deed, Deed::Removed { .. })).collect();
+        let [Deed::Removed { what: Kept::Records, count: 1, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(journal.read(RecordId(1)).unwrap(), None);
+        assert!(journal.read(RecordId(2)).unwrap().is_some());
+        let checked = monban_index::journal::Proofs::verify(&journal, &Default::default()).unwrap();
+        assert_eq!(checked.faults, []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `monban hold`: what must not be deleted is on record with its reason, as is its end.
 
 use monban_event::act::Deed;
+use monban_event::time::jst_text;
 use monban_event::{ActSink, TimeRange};
 use monban_index::ledger::HoldRow;
 
@@ -35,7 +36,7 @@ pub(super) fn add(
 pub(super) fn list(node: &Node, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
     let holds = all(node)?;
     for HoldRow { name, reason, period, at, by } in &holds {
-        say(Reply::Out(format!("{name}  {}  {reason}  {} {by}", span(*period), monban_event::time::jst_text(*at))));
+        say(Reply::Out(format!("{name}  {}  {reason}  {} {by}", span(*period), jst_text(*at))));
     }
     say(Reply::Note(format!("保全中 {} 件", holds.len())));
     Ok(if holds.is_empty() { EXIT_NOTHING } else { EXIT_OK })
@@ -63,6 +64,6 @@ fn all(node: &Node) -> Result<Vec<HoldRow>, String> {
 }
 
 fn span(period: TimeRange) -> String {
-    let end = |time: Option<_>, open: &str| time.map_or_else(|| open.to_owned(), local);
+    let end = |time: Option<_>, open: &str| time.map_or_else(|| open.to_owned(), jst_text);
     format!("{} 〜 {}", end(period.from, "最初"), end(period.to, "解除まで"))
 }

@@ -46,7 +46,7 @@ use monban_event::{Act, Clock, Lane, Record, RecordId, RecordSink, SinkRefused};
 pub use chain::{Begun, Checkpoint, Head, Heads, Receipt};
 pub use codec::Entry;
 pub use copy::Copied;
-pub use retain::Removed;
+pub use retain::Expired;
 pub use sealer::seal_folder;
 pub use segment::Family;
 pub use tail::{Tail, TailItem};

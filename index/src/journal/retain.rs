@@ -3,17 +3,18 @@
 use std::io;
 
 use chrono::{DateTime, Utc};
-use monban_event::{RecordId, TimeRange};
+use monban_event::act::{Deed, Kept};
+use monban_event::{Act, RecordId, TimeRange};
 
 use super::sealer::remove;
 use super::segment::{Family, Header, SegmentFile, SegmentPath, list, read_header};
 use super::{Journal, JournalError};
 
-/// Segments that are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Removed {
-    pub segments: u64,
-    /// First and last number that may have stood in them; numbers of the other family lie between.
+/// Segments past their time, from the oldest on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    segments: Vec<SegmentPath>,
+    /// First and last number that may stand in them; numbers of the other family lie between.
     pub first: RecordId,
     pub last: RecordId,
     /// When the first of them was begun, and when the last was complete.
@@ -21,36 +22,53 @@ pub struct Removed {
     pub to: DateTime<Utc>,
 }
 
+impl Expired {
+    /// The names of the files, for the record of their removal.
+    pub fn names(&self) -> Vec<String> {
+        let name = |segment: &SegmentPath| segment.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.segments.iter().filter_map(name).collect()
+    }
+}
+
 impl Journal {
-    /// Removes the oldest segments of a family that were complete before `cutoff`, up to the first that overlaps one
-    /// of the `held` periods: a journal has no holes. `None` where there is nothing to remove. What has been removed
-    /// must be put on record by the caller.
-    pub fn remove_before(
-        &self,
-        family: Family,
-        cutoff: DateTime<Utc>,
-        held: &[TimeRange],
-    ) -> Result<Option<Removed>, JournalError> {
+    /// The segments of a family that were complete before `cutoff`, oldest first and without a gap: a journal has no
+    /// holes. Whoever removes them puts that on record first.
+    pub fn expired(&self, family: Family, cutoff: DateTime<Utc>) -> Result<Option<Expired>, JournalError> {
         let (segments, _) = list(&self.shared.dir, family)?;
-        let mut removed: Option<Removed> = None;
-        for pair in segments.windows(2) {
-            let [segment, next] = pair else { break };
-            let (from, to) = (begun_at(segment, family)?, begun_at(next, family)?);
-            if to > cutoff || held.iter().any(|period| overlaps(period, from, to)) {
+        let mut expired: Option<Expired> = None;
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            let to = begun_at(next, family)?;
+            if to > cutoff {
                 break;
             }
-            remove(segment)?;
-            let last = RecordId(next.first - 1);
-            removed = Some(match removed {
-                Some(before) => Removed { segments: before.segments + 1, last, to, ..before },
-                None => Removed { segments: 1, first: RecordId(segment.first), last, from, to },
-            });
+            let last = RecordId(next.first.saturating_sub(1));
+            match &mut expired {
+                Some(before) => {
+                    before.segments.push(segment.clone());
+                    (before.last, before.to) = (last, to);
+                }
+                None => {
+                    let (segments, first) = (vec![segment.clone()], RecordId(segment.first));
+                    expired = Some(Expired { segments, first, last, from: begun_at(segment, family)?, to });
+                }
+            }
         }
-        if removed.is_some() {
-            self.shared.lookup.forget();
-        }
-        Ok(removed)
+        Ok(expired)
     }
+
+    /// Removes segments, oldest first.
+    pub fn remove(&self, expired: &Expired) -> Result<(), JournalError> {
+        let removed = expired.segments.iter().try_for_each(remove);
+        self.shared.lookup.forget();
+        removed
+    }
+}
+
+/// The last number that retention has taken away by an act; 0 where it is another act.
+pub(super) fn retired(act: &Act) -> u64 {
+    let Deed::Removed { what: Kept::Records | Kept::Acts, parts, count, .. } = &act.deed else { return 0 };
+    let first = parts.first().and_then(|name| name.split('.').next()?.parse::<u64>().ok());
+    first.map_or(0, |first| first.saturating_add(*count).saturating_sub(1))
 }
 
 pub(super) fn overlaps(period: &TimeRange, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {

@@ -272,7 +272,7 @@ fn a_seal_that_was_interrupted_is_finished_by_the_next_start() {
 }
 
 #[test]
-fn retention_takes_whole_segments_and_never_what_is_held() {
+fn retention_takes_whole_segments_oldest_first_and_the_check_knows_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(monban_event::SimulatedClock::at(noon()));
     let (journal, _) = Journal::open(dir.path(), clock.clone()).unwrap();
@@ -281,64 +281,25 @@ fn retention_takes_whole_segments_and_never_what_is_held() {
         clock.set(noon() + chrono::TimeDelta::days(day));
     }
     let day = |day: i64| noon() + chrono::TimeDelta::days(day);
-    let held = TimeRange::between(day(1), day(2));
-    let remove = |held: &[TimeRange]| journal.remove_before(Family::Records, day(3), held).unwrap();
-    let removed = remove(&[held]).unwrap();
-    assert_eq!((removed.segments, removed.first, removed.last), (1, RecordId(1), RecordId(2)));
-    let removed = remove(&[]).unwrap();
-    assert_eq!((removed.segments, removed.first, removed.last, removed.to), (2, RecordId(3), RecordId(6), day(3)));
-    assert_eq!(remove(&[]), None);
-    assert_eq!(contents(&journal, 0), ["1..6", "7:a", "8:b", "9:a", "10:b"]);
-    assert_eq!(journal.read(RecordId(1)).unwrap(), None);
-}
-
-/// A commit that is written and not yet synced may be taken back, as a full disk does. Readers must not have seen it.
-#[test]
-fn what_is_not_durable_is_not_read_and_other_records_take_its_place() {
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let begin = |dir: &Path| {
-        let (journal, _) = open(dir);
-        submit(&journal, Lane::Live, &["a"]).unwrap();
-        submit_act(&journal);
-        journal
+    let expired = journal.expired(Family::Records, day(3)).unwrap().unwrap();
+    assert_eq!((expired.first, expired.last), (RecordId(1), RecordId(6)));
+    assert_eq!((expired.from, expired.to, expired.names().len()), (noon(), day(3), 3));
+    let period = TimeRange::between(expired.from, expired.to);
+    let (parts, count) = (expired.names(), expired.last.0 + 1 - expired.first.0);
+    let deed = Deed::Removed { what: monban_event::act::Kept::Records, parts, count, period };
+    let told = |journal: &Journal| {
+        let (sender, receiver) = mpsc::channel();
+        let act = Act { at: noon(), by: "monban".to_owned(), deed: deed.clone() };
+        journal.submit_acts(vec![act], Box::new(move |result| sender.send(result).unwrap()));
+        receiver.recv().unwrap().unwrap()
     };
-    let (journal, ahead) = (begin(dir.path()), begin(other.path()));
-    let path = segment::segment_path(dir.path(), Family::Records, 1);
-    let whole = fs::read(&path).unwrap();
-    submit(&ahead, Lane::Live, &["taken back, and longer than what comes instead"]).unwrap();
-    let written = fs::read(segment::segment_path(other.path(), Family::Records, 1)).unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &written[whole.len()..], whole.len() as u64).unwrap();
-    let mut tail = journal.tail(RecordId(0)).unwrap();
-    for _ in 0..2 {
-        assert!(matches!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(..))));
-    }
-    assert_eq!(journal.read(RecordId(1)).unwrap(), Some(Entry::Record(record("a"))));
-    file.set_len(whole.len() as u64).unwrap();
-    submit(&journal, Lane::Live, &["b"]).unwrap();
-    submit(&journal, Lane::Live, &["c"]).unwrap();
-    assert_eq!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(RecordId(3), Entry::Record(record("b")))));
-    assert_eq!(tail.next(journal.durable()).unwrap(), Some(TailItem::Entry(RecordId(4), Entry::Record(record("c")))));
-    assert_eq!(journal.read(RecordId(4)).unwrap(), Some(Entry::Record(record("c"))));
-}
-
-#[test]
-fn a_closed_journal_refuses() {
-    let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = open(dir.path());
-    journal.close();
-    assert_eq!(submit(&journal, Lane::Live, &["late"]), Err(SinkRefused::Closed));
-}
-
-#[test]
-fn acts_and_live_records_overtake_imports() {
-    let mut queues = Queues::default();
-    let job = |lane, text: &str| Job::records(lane, vec![record(text)], Box::new(|_| {}));
-    for _ in 0..3000 {
-        assert!(queues.push(job(Lane::Imports, "old")).is_none());
-    }
-    assert!(queues.push(job(Lane::Live, "now")).is_none());
-    assert!(queues.push(Job::acts(vec![act()], Box::new(|_| {}))).is_none());
-    assert_eq!(queues.take(false).len(), 2, "a pipeline that is behind gets no imports");
-    assert_eq!(queues.take(true).len(), 1000);
+    journal.remove(&expired).unwrap();
+    let missing = verify::verify(dir.path(), &verify::Wanted::default()).unwrap().faults;
+    assert_eq!(missing.len(), 1, "nobody said so: {missing:?}");
+    assert_eq!((missing[0].first, missing[0].last), (1, 6));
+    assert_eq!(told(&journal), RecordId(11));
+    assert_eq!(verify::verify(dir.path(), &verify::Wanted::default()).unwrap().faults, []);
+    assert_eq!(journal.expired(Family::Records, day(3)).unwrap(), None);
+    assert_eq!(contents(&journal, 0), ["1..6", "7:a", "8:b", "9:a", "10:b", "11:act"]);
+    assert_eq!(journal.read(RecordId(1)).unwrap(), None);
 }

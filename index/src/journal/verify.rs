@@ -16,6 +16,7 @@ use super::JournalError;
 use super::chain::{Begun, Checkpoint, Head, Heads, Receipt};
 use super::codec::{self, Entry};
 use super::copy::CHECKPOINTS;
+use super::retain::retired;
 use super::segment::{
     self, Family, FrameRead, HEADER_BYTES, HEADER_LENGTH, HeaderFault, SegmentFile, SegmentPath, payload_entries,
     read_header,
@@ -585,9 +586,4 @@ fn begun_at(segment: &SegmentPath, family: Family) -> Option<DateTime<Utc>> {
     let header = SegmentFile::open(segment).ok()?.header().ok()??;
     let header = read_header(&header, family, segment.first).ok()?;
     DateTime::from_timestamp_micros(header.created_us)
-}
-
-/// The last number that retention took away by this act.
-fn retired(_act: &monban_event::Act) -> u64 {
-    0
 }
