@@ -59,6 +59,18 @@ mod tests {
             "Mar  3 09:00:00 ts1 file_smb[3347]:[User:nobody(192.0.2.9)] Rename File /mnt/a/x -> /mnt/a/y",
             &[("user.name", "nobody"), ("native.action", "Rename File")],
         );
+        check(
+            "Mar  3 09:00:00 ts1 file_smb[3347]:[User:HOSP\\sato(192.0.2.8)] Remove /mnt/array1/share/a (2).xlsx",
+            &[("user.name", "sato"), ("source.ip", "192.0.2.8"), ("native.path", "/mnt/array1/share/a (2).xlsx")],
+        );
+        // Behind a relay of Shift_JIS: 共有.
+        check(
+            b"<14>Mar  3 09:00:00 ts1 file_smb[3347]:[User:sato(192.0.2.8)] Connect /mnt/array1/\x8b\xa4\x97\x4c",
+            &[("event.action", "session-start"), ("native.path", "/mnt/array1/\u{5171}\u{6709}")],
+        );
+        for damaged in ["[User:sato(192.0.2.8", "[User:sato", "[User:)] x", "[User:(not an address)] y"] {
+            check(format!("Mar  3 09:00:00 ts1 file_smb[3347]:{damaged}"), &[("source.ip", "-")]);
+        }
         assert_eq!(parse(b"<14>Mar  3 09:00:00 h app: [User:x(192.0.2.9)] y").module, None);
     }
 }

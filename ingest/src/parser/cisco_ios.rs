@@ -258,8 +258,15 @@ fn bracketed_end(word: &str) -> (&str, Option<i64>) {
 
 fn person(mnemonic: &str, text: &str, draft: &mut Draft<'_>) {
     match mnemonic {
-        "USERNAME_CONFIGURATION" | "USER_ADDED" | "USER_REMOVED" => {
+        _ if is_about_account(mnemonic, text) => {
             draft.target_user(behind(text, "username: ", &[' ', ',']).unwrap_or(""));
+        }
+        // A lock is done to somebody, and by nobody.
+        "USER_LOCKED" => draft.target_user(between(text, "User ", " locked out").unwrap_or("")),
+        // `User sato unlocked by yamada on vty0 (192.0.2.1)`.
+        "USER_UNLOCKED" | "USER_RESET" => {
+            draft.target_user(behind(text, "User ", &[' ']).unwrap_or(""));
+            configured_by(text, draft);
         }
         "AAA_ACCOUNTING_MESSAGE" => accounting(text, draft),
         "CFGLOG_LOGGEDCMD" | "VSHD_SYSLOG_CMD_EXEC" => command(text, draft),
@@ -275,6 +282,11 @@ fn person(mnemonic: &str, text: &str, draft: &mut Draft<'_>) {
         }
         _ => named_person(text, draft),
     }
+}
+
+/// `user with username: sato configured`, and the messages by which others say the same.
+fn is_about_account(mnemonic: &str, text: &str) -> bool {
+    matches!(mnemonic, "USER_ADDED" | "USER_REMOVED") || text.starts_with("user with username: ")
 }
 
 fn named_person(text: &str, draft: &mut Draft<'_>) {
@@ -418,7 +430,9 @@ fn meaning(message: &Message<'_>, text: &str) -> Meaning {
         "MODEL_RPC_I" | "VSHD_SYSLOG_CMD_EXEC" | "AAA_ACCOUNTING_MESSAGE" | "ACCTLOCAL" | "CMD" => {
             (Configuration, Action::Other, Success)
         }
-        "USERNAME_CONFIGURATION" | "USER_ADDED" | "USER_REMOVED" => (Iam, Action::AccountChange, Success),
+        "USER_LOCKED" if message.facility == "AAA" => (Authentication, Action::Detect, Unknown),
+        "USER_UNLOCKED" | "USER_RESET" if message.facility == "AAA" => (Iam, Action::AccountChange, Success),
+        mnemonic if is_about_account(mnemonic, text) => (Iam, Action::AccountChange, Success),
         "FAIL" if matches!(message.facility, "DOT1X" | "MAB" | "AUTHMGR" | "SESSION_MGR" | "EPM") => {
             (Authentication, Action::Other, Failure)
         }

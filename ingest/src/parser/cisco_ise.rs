@@ -6,7 +6,8 @@
 //! * Between pairs stands `, `; a comma inside a value is `\,` or, in old versions, bare.
 //! * RADIUS attributes repeat; the first counts. `UserName` is who ISE found, `User-Name` what the device sent.
 //! * The person sits at `Calling-Station-ID` or `Remote-Address` where that is an address; else the nearest known place
-//!   is the device that asks.
+//!   is the device that asks. Where both stations are addresses somebody dials a VPN: he goes to `Called-Station-ID`, and
+//!   not to ISE, which is only asked.
 //! * Machines that a switch lets in by their address (MAB) or by 802.1X log in nowhere: only TACACS and VPN are logins.
 //! * Alarms are prose with `key=value;` behind: `WARN: RADIUS Authentication Request dropped : Server=…; NAS IP Address=…`.
 
@@ -152,9 +153,10 @@ fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
     for name in SOURCES {
         draft.source(fields.get(name));
     }
-    draft.destination(fields.get("DestinationIPAddress"));
-    let is_traffic = draft.event.destination_ip.is_some();
-    draft.event.destination_port = port(fields.get("DestinationPort")).filter(|_| is_traffic);
+    destination(fields, draft);
+    // A machine of the domain that logs in by itself: the event is about the network that it enters.
+    let machine = ["User-Name", "UserName"].into_iter().find_map(|name| fields.get(name).strip_prefix("host/"));
+    draft.event.source_domain = machine.and_then(known);
     let mac = [fields.get("EndPointMACAddress"), fields.get("Calling-Station-ID")];
     draft.event.source_mac = mac.into_iter().find(|mac| mac.len() == 17 && address(mac).is_none()).and_then(known);
     draft.event.source_bytes = count(fields.get("Acct-Input-Octets"));
@@ -168,6 +170,18 @@ fn fill(message: &Message<'_>, fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
     let (category, action, outcome) = meaning(message, fields);
     draft.kind(category, action);
     draft.event.outcome = Some(outcome);
+}
+
+/// The gateway that was dialled, or ISE itself with its port.
+fn destination(fields: &Fields<'_, '_>, draft: &mut Draft<'_>) {
+    if address(fields.get("Calling-Station-ID")).is_some() {
+        draft.destination(fields.get("Called-Station-ID"));
+    }
+    if draft.event.destination_ip.is_none() {
+        draft.destination(fields.get("DestinationIPAddress"));
+        let is_traffic = draft.event.destination_ip.is_some();
+        draft.event.destination_port = port(fields.get("DestinationPort")).filter(|_| is_traffic);
+    }
 }
 
 /// 60080 to 60082: what its sshd wrote, `Failed password for sato from 192.0.2.9 port 40000 ssh2`.
@@ -323,6 +337,26 @@ mod tests {
                 ("destination.ip", "192.0.2.4"),
                 ("destination.port", "1812"),
             ],
+        );
+        check(
+            line(
+                "5200",
+                "Passed-Authentication",
+                "Called-Station-ID=198.51.100.1, Calling-Station-ID=203.0.113.9, NAS-Port-Type=Virtual",
+            ),
+            &[("source.ip", "203.0.113.9"), ("destination.ip", "198.51.100.1"), ("destination.port", "-")],
+        );
+        check(
+            line(
+                "5200",
+                "Passed-Authentication",
+                "Called-Station-ID=198.51.100.1, Calling-Station-ID=02-00-5E-10-00-01",
+            ),
+            &[("destination.ip", "192.0.2.4"), ("destination.port", "1812"), ("source.domain", "-")],
+        );
+        check(
+            "<181>Mar  3 09:00:00 ise1 CISE_Passed_Authentications 0000453439 1 0 2026-03-03 09:00:00.365 +09:00 0007121364 5200 NOTICE Passed-Authentication: Authentication succeeded, UserName=PC3$@hospital.example, User-Name=host/PC3.hospital.example, Calling-Station-ID=02-00-5E-10-00-01,",
+            &[("source.domain", "PC3.hospital.example"), ("user.name", "pc3$"), ("observer.hostname", "ise1")],
         );
         check(
             line("5200", "Passed-Authentication", "Service-Type=Call Check, Calling-Station-ID=AA-BB-CC-DD-EE-01"),

@@ -154,8 +154,12 @@ fn key_of_cef(key: &str) -> &str {
 }
 
 impl<'a> Keys<'a> {
-    /// CEF folds two fields into one key now and then (`user` and the mail recipient): the first is the account.
+    /// CEF folds two fields into one key now and then (`user` and the mail recipient): the first is the account, unless
+    /// the recipient's own key, which follows, says that it stands alone.
     fn set_first(&mut self, key: &str, value: &'a str) {
+        if key == "recipient" && self.user == value {
+            self.user = "";
+        }
         if key == "user" && !self.user.is_empty() {
             return;
         }

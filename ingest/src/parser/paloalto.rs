@@ -4,8 +4,14 @@
 //! * A row is `1,RECEIVED,SERIAL,TYPE,SUBTYPE,…`; what follows depends on the type. Newer versions only append columns,
 //!   so one list serves all. CONFIG rows have two more columns in the middle where an administrator asked for them.
 //! * Times are the firewall's local ones; a late column is RFC 3339 with its offset. It counts only when it agrees with
-//!   the row's own day: any text of the row may look like a time.
-//! * The far end of `GlobalProtect` is `public_ip`, the address it is given `private_ip`.
+//!   the row's own day: any text of the row may look like a time. Where it ends a line that was cut, the last digit of
+//!   the offset may be gone.
+//! * RECEIVED is the clock of who sends, Panorama perhaps, and the generated time that of the firewall. Whole hours between
+//!   them are the same moment in two zones, of which only the sender's is set anywhere: then RECEIVED counts.
+//! * An export that was saved by a spreadsheet has `2026/3/3 9:00` or `3/3/26 9:00` for its times: number format 22 of
+//!   ECMA-376 part 1 §18.8.30, in Japanese and in English.
+//! * The far end of `GlobalProtect` is `public_ip`, the address it is given `private_ip`. The machine there is the
+//!   source's name and never `host.name`: the event is about the firewall that was reached.
 //! * `auth-success` precedes the administrator's `logged in via` or `GlobalProtect`'s own rows and is no second login;
 //!   `auth-fail` of a `vsys1` is told again by `GlobalProtect` or the portal, the one of `shared` by nobody else. Its event
 //!   name may say `auth-success` over the text `failed authentication`: the text counts.
@@ -13,6 +19,8 @@
 
 use std::borrow::Cow;
 
+use chrono::DateTime;
+use chrono_tz::Tz;
 use monban_event::{Action, Category, Outcome};
 
 use super::draft::{Draft, PayloadTime, address};
@@ -124,8 +132,8 @@ fn read_csv(body: &str) -> Option<Row<'_>> {
     let subtype = values.next().unwrap_or_default();
     let (_, generated) = (values.next(), values.next().unwrap_or_default());
     let generated = if generated.is_empty() { Cow::Borrowed(received) } else { generated };
-    let mut fields = vec![("time_generated", generated)];
-    let row_time = fields.first().and_then(|(_, text)| stamp::read(text)).map(|(stamp, _)| stamp);
+    let mut fields = vec![("time_generated", generated), ("receive_time", Cow::Borrowed(received))];
+    let row_time = fields.first().and_then(|(_, text)| row_stamp(text));
     let names = front.split_ascii_whitespace().chain(back.split_ascii_whitespace());
     let (named, unnamed): (Vec<_>, Vec<_>) = names.zip(values.by_ref()).partition(|(name, _)| *name != "-");
     let rest: Vec<Cow<'_, str>> = values.collect();
@@ -146,14 +154,42 @@ fn late_device<'a>(kind: &str, rest: &[Cow<'a, str>], fields: &mut Vec<(&'a str,
     fields.extend(device.map(|name| ("device_name", name.clone())));
 }
 
-/// An RFC 3339 stamp with offset, within a day of the row's local time.
+/// The time of a row: the firewall's own form, or what a spreadsheet has made of it.
+fn row_stamp(text: &str) -> Option<Stamp> {
+    if let Some((stamp, _)) = stamp::read(text) {
+        return Some(stamp);
+    }
+    let (date, clock) = text.split_once(' ')?;
+    let (first, rest) = date.split_once('/')?;
+    let (second, third) = rest.split_once('/')?;
+    let is_minute = clock.bytes().filter(|byte| *byte == b':').count() == 1;
+    let written = match (first.len(), third.len()) {
+        (4, 1..=2) => format!("{date} {clock}:00"),
+        (1..=2, 2) => format!("20{third}/{first}/{second} {clock}:00"),
+        _ => return None,
+    };
+    let (stamp, rest) = stamp::read(&written).filter(|_| is_minute)?;
+    rest.is_empty().then_some(stamp)
+}
+
+/// The late column: RFC 3339 with its offset, perhaps without the offset's last digit (`+02:0`), which can only be a
+/// naught, because no zone is one to nine minutes off the hour.
+fn high_resolution(text: &str) -> Option<Stamp> {
+    /// `02:0`: with fewer digits nobody knows which offset it was.
+    const OFFSET_BYTES_LEAST: usize = 4;
+    let (stamp, rest) = stamp::read(text)?;
+    let offset = text.rsplit(['+', '-']).next().unwrap_or("");
+    let is_told = text.ends_with('Z') || offset.len() >= OFFSET_BYTES_LEAST;
+    (stamp.offset.is_some() && is_told && matches!(rest, "" | ":0")).then_some(stamp)
+}
+
+/// A stamp of the late column's form, within a day of the row's local time.
 fn agrees(text: &str, row: Option<Stamp>) -> bool {
     let is_long = (25..=40).contains(&text.len());
-    let found = is_long.then(|| stamp::read(text)).flatten().filter(|(_, rest)| rest.is_empty());
-    let (Some((stamp, _)), Some(row)) = (found, row) else { return false };
+    let (Some(stamp), Some(row)) = (is_long.then(|| high_resolution(text)).flatten(), row) else { return false };
     let day = |stamp: &Stamp| Some(i64::from(stamp.year?) * 372 + i64::from(stamp.month) * 31 + i64::from(stamp.day));
     // Days of a 31-day calendar: a turn of the month is at most four apart.
-    stamp.offset.is_some() && day(&stamp).zip(day(&row)).is_some_and(|(one, other)| (one - other).abs() <= 4)
+    day(&stamp).zip(day(&row)).is_some_and(|(one, other)| (one - other).abs() <= 4)
 }
 
 fn read_cef<'a>(record: &cef::Cef<'a>) -> Row<'a> {
@@ -251,13 +287,26 @@ fn fill(row: &Row<'_>, rule: &str, header: &Header<'_>, draft: &mut Draft<'_>) {
 }
 
 fn time_of(row: &Row<'_>) -> Option<PayloadTime> {
-    let (mut stamp, _) = stamp::read(row.get("time_generated"))?;
+    let generated = row_stamp(row.get("time_generated"))?;
+    let received = Some(row.get("receive_time")).filter(|received| *received != row.get("time_generated"));
+    let received = received.and_then(row_stamp).filter(|received| are_zones_apart(received, &generated));
+    let mut stamp = received.unwrap_or(generated);
     // CEF of the logging service: `dtz=UTC rt=Mar 01 2026 09:00:00`.
     if stamp.offset.is_none() && row.get("dtz") == "UTC" {
         stamp.offset = Some(0);
     }
-    let high = stamp::read(row.get("high_res_timestamp")).map(|(stamp, _)| stamp);
+    let high = high_resolution(row.get("high_res_timestamp"));
     Some(PayloadTime::Stamp(high.filter(|_| stamp.offset.is_none()).unwrap_or(stamp)))
+}
+
+/// Whether two local stamps can be the same moment in two zones: whole hours apart, give or take the second between them.
+fn are_zones_apart(one: &Stamp, other: &Stamp) -> bool {
+    /// From UTC-12 to UTC+14.
+    const ZONES_APART_SECONDS_MAX: i64 = 26 * 3600;
+    let moment = |stamp: &Stamp| stamp.resolve(Tz::UTC, DateTime::UNIX_EPOCH).map(|instant| instant.time);
+    let (Some(one), Some(other)) = (moment(one), moment(other)) else { return false };
+    let apart = (one - other).num_seconds().abs();
+    (3599..=ZONES_APART_SECONDS_MAX + 1).contains(&apart) && (apart + 1) % 3600 <= 2
 }
 
 /// JSON and CEF escape the backslash once more than they should.
@@ -315,7 +364,8 @@ fn seen(row: &Row<'_>, draft: &mut Draft<'_>) {
     for name in ["user", "srcuser"] {
         user(row.get(name), draft);
     }
-    draft.event.source_domain = known(row.get("machinename"));
+    // CEF has a key of its own for it.
+    draft.event.source_domain = known(row.get("machinename")).or_else(|| known(row.get("shost")));
     draft.kind(Category::Session, Action::Other);
 }
 

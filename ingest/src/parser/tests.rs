@@ -224,6 +224,21 @@ fn fortigate_cef() {
 }
 
 #[test]
+fn fortigate_cef_of_mail() {
+    let line = |user: &str| {
+        format!(
+            "<190>CEF:0|Fortinet|Fortigate|v7.2.8|20503|utm:emailfilter smtp log-only|2|deviceExternalId=FGT60FTK20000001 \
+             dvchost=FGT-HOSP01 FTNTFGTlogid=0508020503 cat=utm:emailfilter {user}src=192.0.2.5 spt=35969 dst=198.51.100.25 \
+             dpt=25 act=log-only suser=nurse@hospital.example duser=info@example.com \
+             FTNTFGTsender=nurse@hospital.example FTNTFGTrecipient=info@example.com"
+        )
+    };
+    check(&line("duser=sato "), &[("user.name", "sato"), ("source.ip", "192.0.2.5"), ("destination.port", "25")]);
+    // Nobody has logged in: who gets the mail is not who acts.
+    assert_ne!(parse(line("").as_bytes()).user_raw.as_deref(), Some("info@example.com"));
+}
+
+#[test]
 fn yamaha_administration() {
     check(
         "<174>Login succeeded for SSH: 192.168.20.2 admin",

@@ -66,6 +66,39 @@ fn logins() {
 }
 
 #[test]
+fn accounts_of_the_device() {
+    let line = |code: &str, text: &str| format!("<189>12: sw1: Mar  3 09:00:00.312 JST: %AAA-5-{code}: {text}");
+    for (code, text) in [
+        ("USERNAME_CONFIGURATION", "user with username: sato configured"),
+        ("USERNAME_UNCONFIGURATION", "user with username: sato unconfigured"),
+    ] {
+        check(
+            line(code, text),
+            &[("event.action", "account-change"), ("user.target.name", "sato"), ("user.name", "-")],
+        );
+    }
+    check(
+        line("USER_LOCKED", "User sato locked out on authentication failure."),
+        &[
+            ("event.category", "authentication"),
+            ("event.action", "detect"),
+            ("user.name", "-"),
+            ("user.target.name", "sato"),
+            ("observer.hostname", "sw1"),
+        ],
+    );
+    check(
+        line("USER_UNLOCKED", "User sato unlocked by yamada on vty0 (192.0.2.7)"),
+        &[
+            ("event.action", "account-change"),
+            ("user.target.name", "sato"),
+            ("user.name", "yamada"),
+            ("source.ip", "192.0.2.7"),
+        ],
+    );
+}
+
+#[test]
 fn one_login_is_not_told_twice() {
     check(
         "<189>5: Mar  3 09:00:00.200: %SSH-5-SSH2_USERAUTH: User 'sato' authentication for SSH2 Session from 192.0.2.7 (tty = 0) using crypto cipher 'aes256-ctr', hmac 'hmac-sha2-256' Succeeded",

@@ -65,6 +65,7 @@ fn global_protect_rows() {
             ("vpn.assigned_ip", "10.9.0.5"),
             ("vpn.type", "ipsec"),
             ("source.domain", "NOTE-01"),
+            ("host.name", "-"),
             ("observer.hostname", "PA-MAIN"),
             ("event.duration", "-"),
         ],
@@ -86,6 +87,67 @@ fn global_protect_rows() {
             ("vpn.type", "ssl"),
         ],
     );
+}
+
+#[test]
+fn machines_that_were_examined() {
+    check(
+        "CEF:0|Palo Alto Networks|LF|2.0|HIPMATCH||3|dtz=UTC rt=Mar 03 2026 00:00:00 suser=corp\\\\sato shost=NOTE-01 src=10.9.0.5 cat=antivirus-old dvchost=PA-MAIN",
+        &[
+            ("source.domain", "NOTE-01"),
+            ("observer.hostname", "PA-MAIN"),
+            ("source.ip", "10.9.0.5"),
+            ("user.name", "sato"),
+        ],
+    );
+}
+
+#[test]
+fn times_of_spreadsheets_and_of_cut_lines() {
+    let row = |time: &str, late: &str| {
+        format!(
+            "<14>Apr  5 00:00:00 pa1 1,{time},0123,SYSTEM,general,0,{time},,general,,0,0,general,informational,\"x\",12,0x0,0,0,0,0,,PA-MAIN,0,0,{late}"
+        )
+    };
+    for (time, late, expected) in [
+        ("2026/3/3 9:00", "", "2026-03-03T00:00:00.000000Z"),
+        ("3/31/26 9:05", "", "2026-03-31T00:05:00.000000Z"),
+        ("2026/03/03 09:00:01", "2026-03-03T02:00:01.012+02:0", "2026-03-03T00:00:01.012000Z"),
+        // Which offset these were nobody knows.
+        ("2026/03/03 09:00:01", "2026-03-03T02:00:01.012+0", "2026-03-03T00:00:01.000000Z"),
+        ("2026/03/03 09:00:01", "2026-03-03T02:00:01.012+05:3", "2026-03-03T00:00:01.000000Z"),
+        // Nor whether the day or the month stands first; then the header's time counts.
+        ("3/4/2026 9:00", "", "2025-04-04T15:00:00.000000Z"),
+        ("2026/3/3 9", "", "2025-04-04T15:00:00.000000Z"),
+    ] {
+        check(row(time, late), &[("@timestamp", expected)]);
+    }
+}
+
+#[test]
+fn the_clock_of_the_sender_counts_where_two_zones_are_told() {
+    let row = |received: &str, generated: &str| {
+        format!(
+            "1,{received},0123,GLOBALPROTECT,0,2305,{generated},vsys1,gateway-auth,login,RADIUS,,vendor01,JP,NOTE-01,203.0.113.9"
+        )
+    };
+    for (received, generated, expected) in [
+        ("2026/03/03 09:00:01", "2026/03/03 00:00:00", "2026-03-03T00:00:01.000000Z"),
+        ("2026/03/03 00:30:00", "2026/03/02 15:30:00", "2026-03-02T15:30:00.000000Z"),
+        // A log that had to wait is told late in one zone.
+        ("2026/03/03 09:00:01", "2026/03/03 07:41:12", "2026-03-02T22:41:12.000000Z"),
+        ("2026/03/03 09:00:01", "2026/03/03 08:59:59", "2026-03-02T23:59:59.000000Z"),
+    ] {
+        check(
+            row(received, generated),
+            &[
+                ("@timestamp", expected),
+                ("native.receive_time", received),
+                ("source.domain", "NOTE-01"),
+                ("host.name", "-"),
+            ],
+        );
+    }
 }
 
 fn system(event: &str, text: &str) -> String {
