@@ -450,7 +450,7 @@ fn is_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<Event
         Kind::Temporal => every_step(node, hits, end),
         Kind::Ordered => steps_in_order(node, hits, end),
     };
-    enough && passes_tests(node, in_window(node, hits, (end.0, end.1)), table) && passes_ratio(node, hits, end)
+    enough && passes_tests(node, &in_window(node, hits, (end.0, end.1)), table) && passes_ratio(node, hits, end)
 }
 
 fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
@@ -472,7 +472,7 @@ fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool 
 fn may_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, place: Place) -> bool {
     let earliest = (place.0.saturating_sub(node.span_us), EventId::default(), 0);
     let all = hits.range(earliest..=last_place(node, place)).map(|(place, _)| place);
-    (node.kind != Kind::ValueCount || enough_values(node, all.clone(), table)) && passes_tests(node, all, table)
+    (node.kind != Kind::ValueCount || enough_values(node, all.clone(), table)) && passes_tests(node, &all, table)
 }
 
 fn enough_values<'a>(node: &Node, places: impl Iterator<Item = &'a Place>, table: &BTreeMap<EventId, Hit>) -> bool {
@@ -516,7 +516,7 @@ fn steps_in_order(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool
 
 fn passes_tests<'a>(
     node: &Node,
-    places: impl Iterator<Item = &'a Place> + Clone,
+    places: &(impl Iterator<Item = &'a Place> + Clone),
     table: &'a BTreeMap<EventId, Hit>,
 ) -> bool {
     let values_of = |slot: usize| {
