@@ -8,22 +8,6 @@ use sha2::{Digest, Sha256};
 /// Bytes of an EVTX record before its binary XML: magic, size, record id, time.
 const EVTX_RECORD_HEADER_BYTES: usize = 24;
 
-/// The facts of a record, with its bytes only where [`key`] asks for them.
-pub(crate) fn facts(record: &Record) -> Record {
-    let bytes = if record.format == Format::Syslog { Vec::new() } else { record.bytes.clone() };
-    Record {
-        received_at: record.received_at,
-        origin: record.origin,
-        transport: record.transport,
-        peer: record.peer,
-        identity: record.identity.clone(),
-        format: record.format,
-        file: record.file.clone(),
-        bytes,
-        cut: record.cut,
-    }
-}
-
 /// The identity of an event that may be delivered more than once; `None` for one that may not.
 pub(crate) fn key(record: &Record, event: &Event) -> Option<[u8; 16]> {
     let bytes = match record.format {

@@ -25,7 +25,7 @@ use crate::tally::{SourceNames, Tallies};
 
 /// Records of one step: large enough that a transaction costs little per record, small enough that an alarm does not
 /// wait for it.
-const STEP_RECORDS: usize = 2000;
+const STEP_RECORDS: usize = 4000;
 /// Bytes of one step, for records that are whole EVTX chunks.
 const STEP_BYTES: usize = 8 << 20;
 /// How long an idle pipeline sleeps before it looks at the clock.
@@ -56,12 +56,13 @@ pub(crate) enum PipelineError {
     Context(#[from] ContextError),
 }
 
-/// What one record became.
+/// What the records of a step became, in their order.
 struct Parsed {
-    id: RecordId,
-    record: Record,
+    /// The events of all records, one after the other: an event is large, and a list for each record costs more than
+    /// reading the record.
     events: Vec<Event>,
-    damage: Vec<String>,
+    /// Of each record how many events it became, and its damage.
+    records: Vec<(usize, Vec<String>)>,
 }
 
 pub(crate) struct Pipeline {
@@ -232,13 +233,13 @@ impl Pipeline {
         fail::pass("pipeline.step");
         let position = self.tail.position();
         let fresh = position > self.ledger_position;
-        let mut parsed = self.parse(&items).into_iter();
+        let parsed = self.parse(&items);
         let ledger = Arc::clone(&self.ledger);
         let mut tallies = Tallies::named(&self.names);
         let result: Result<(), PipelineError> = {
             let mut inner = Ok(());
             ledger.apply(position.max(self.ledger_position), |batch| {
-                inner = self.admit(items, &mut parsed, batch, &mut tallies, fresh);
+                inner = self.admit(items, parsed, batch, &mut tallies, fresh);
                 match &inner {
                     Err(error) => Err(LedgerError::Aborted { reason: crate::error_chain(error) }),
                     Ok(()) if fresh => self.write_down(batch, &tallies, position),
@@ -261,7 +262,7 @@ impl Pipeline {
     }
 
     /// Parsing and enrichment depend on nothing but the record and the context, so they run side by side.
-    fn parse(&self, items: &[TailItem]) -> Vec<Parsed> {
+    fn parse(&self, items: &[TailItem]) -> Parsed {
         let records: Vec<(RecordId, &Record)> = items
             .iter()
             .filter_map(|item| match item {
@@ -270,15 +271,17 @@ impl Pipeline {
             })
             .collect();
         let (context, parser) = (self.context.get(), self.parser.as_ref());
-        let one = |&(id, record): &(RecordId, &Record)| parse_one(parser, &context, id, record);
+        let all = |records: &[(RecordId, &Record)]| parse_all(parser, &context, records);
         if records.len() < PARALLEL_RECORDS {
-            return records.iter().map(one).collect();
+            return all(&records);
         }
         let (left, right) = records.split_at(records.len() / 2);
         std::thread::scope(|scope| {
-            let right = scope.spawn(|| right.iter().map(one).collect::<Vec<_>>());
-            let mut parsed: Vec<Parsed> = left.iter().map(one).collect();
-            parsed.extend(right.join().expect("parsers do not panic: bad input is data"));
+            let right = scope.spawn(|| all(right));
+            let mut parsed = all(left);
+            let right = right.join().expect("parsers do not panic: bad input is data");
+            parsed.events.extend(right.events);
+            parsed.records.extend(right.records);
             parsed
         })
     }
@@ -287,16 +290,18 @@ impl Pipeline {
     fn admit(
         &mut self,
         items: Vec<TailItem>,
-        parsed: &mut impl Iterator<Item = Parsed>,
+        parsed: Parsed,
         batch: &mut LedgerBatch<'_>,
         tallies: &mut Tallies,
         fresh: bool,
     ) -> Result<(), PipelineError> {
+        let (mut events, mut records) = (parsed.events.into_iter(), parsed.records.into_iter());
         for item in items {
             match item {
-                TailItem::Entry(_, Entry::Record(_)) => {
-                    let Some(parsed) = parsed.next() else { continue };
-                    self.admit_record(parsed, batch, tallies)?;
+                TailItem::Entry(_, Entry::Record(record)) => {
+                    let (count, damage) = records.next().unwrap_or_default();
+                    let accepted = self.admit_record(&record, events.by_ref().take(count), batch, tallies)?;
+                    tallies.record(&record, accepted, count - accepted, damage);
                 }
                 TailItem::Entry(id, Entry::Act(act)) => {
                     if fresh {
@@ -321,33 +326,33 @@ impl Pipeline {
         Ok(())
     }
 
+    /// How many of the record's events have not been here before.
     fn admit_record(
         &mut self,
-        parsed: Parsed,
+        record: &Record,
+        events: impl Iterator<Item = Event>,
         batch: &mut LedgerBatch<'_>,
         tallies: &mut Tallies,
-    ) -> Result<(), PipelineError> {
-        let Parsed { id, record, mut events, damage } = parsed;
+    ) -> Result<usize, PipelineError> {
         if record.origin != Origin::Import {
             self.tick(record.received_at);
         }
         let mut accepted = 0;
-        let count = events.len();
-        for event in &mut events {
-            if let Some(key) = duplicate::key(&record, event)
+        for mut event in events {
+            if let Some(key) = duplicate::key(record, &event)
                 && !batch.is_first(key, event.id)?
             {
                 continue;
             }
             accepted += 1;
-            let others = if id > self.detector_position { self.detector.expand(event) } else { Vec::new() };
-            self.admit_event(&record, event, tallies)?;
+            let is_new = event.id.record > self.detector_position;
+            let others = if is_new { self.detector.expand(&mut event) } else { Vec::new() };
+            self.admit_event(record, &mut event, tallies)?;
             for mut other in others {
-                self.admit_event(&record, &mut other, tallies)?;
+                self.admit_event(record, &mut other, tallies)?;
             }
         }
-        tallies.record(&record, accepted, count - accepted, damage);
-        Ok(())
+        Ok(accepted)
     }
 
     fn admit_event(&mut self, record: &Record, event: &mut Event, tallies: &mut Tallies) -> Result<(), PipelineError> {
@@ -422,15 +427,18 @@ fn tell(progress: &Progress, error: &PipelineError) {
     }
 }
 
-/// What the record became, in its context. What goes on needs only the facts of receipt and, for records that can be
-/// delivered twice, their bytes.
-fn parse_one(parser: &dyn RecordParser, context: &Context, id: RecordId, record: &Record) -> Parsed {
-    let mut events = Vec::new();
-    let damage = parser.parse(id, record, &mut events);
-    for event in &mut events {
+/// What the records became, in their context.
+fn parse_all(parser: &dyn RecordParser, context: &Context, records: &[(RecordId, &Record)]) -> Parsed {
+    let mut parsed = Parsed { events: Vec::with_capacity(records.len()), records: Vec::with_capacity(records.len()) };
+    for &(id, record) in records {
+        let before = parsed.events.len();
+        let damage = parser.parse(id, record, &mut parsed.events);
+        parsed.records.push((parsed.events.len() - before, damage));
+    }
+    for event in &mut parsed.events {
         monban_detect::enrich(context, event);
     }
-    Parsed { id, record: duplicate::facts(record), events, damage }
+    parsed
 }
 
 /// The detector as its last snapshot left it. What earlier lines say of a later one it knows only if it has seen them: for

@@ -136,9 +136,9 @@ impl Profile {
         if self.offsets_s.len() < OFFSETS {
             return None;
         }
-        let mut sorted: Vec<i64> = self.offsets_s.iter().copied().collect();
-        sorted.sort_unstable();
-        sorted.get(OFFSETS / 2).copied()
+        let mut latest = [0; OFFSETS];
+        latest.iter_mut().zip(&self.offsets_s).for_each(|(place, offset_s)| *place = *offset_s);
+        Some(*latest.select_nth_unstable(OFFSETS / 2).1)
     }
 
     /// Says how the clock stands, on lines whose own time bears it out: a line that was held back does not.

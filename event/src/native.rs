@@ -35,7 +35,20 @@ impl NativeFields {
 
     /// The value of the first field of that name; names compare exactly.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find_map(|(candidate, value)| (candidate == name).then_some(value))
+        self.all(name).next()
+    }
+
+    /// The values of all fields of that name.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let mut at = 0;
+        self.entries.iter().filter_map(move |&(name_length, value_length)| {
+            let start = at;
+            let middle = start + name_length as usize;
+            at = middle + value_length as usize;
+            // Most names differ in their length already, which is seen without reading them.
+            let is_meant = name_length as usize == name.len() && self.buffer.get(start..middle) == Some(name);
+            if is_meant { self.buffer.get(middle..at) } else { None }
+        })
     }
 
     /// The value of the first field of that name, ASCII case ignored.
@@ -52,6 +65,11 @@ impl NativeFields {
             at = end;
             pair
         })
+    }
+
+    /// The lengths of the names, in bytes.
+    pub fn name_lengths(&self) -> impl Iterator<Item = usize> {
+        self.entries.iter().map(|&(name, _)| name as usize)
     }
 
     pub fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 //! what cannot be evaluated exactly, with the reason, and never guesses.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
 
@@ -82,10 +83,14 @@ pub(crate) struct Node {
 
 impl Node {
     /// The input that a ratio is taken against stands behind the counted ones.
-    pub(super) fn step_of(&self, input: Input) -> Vec<usize> {
-        let counted = self.inputs.iter().enumerate().filter(|(_, known)| **known == input).map(|(step, _)| step);
-        let against = self.ratio.as_ref().filter(|ratio| ratio.against == input).map(|_| self.inputs.len());
-        counted.chain(against).collect()
+    pub(super) fn steps(&self) -> Range<usize> {
+        0..self.inputs.len() + usize::from(self.ratio.is_some())
+    }
+
+    /// Whether the input is that step's.
+    pub(super) fn takes(&self, step: usize, input: Input) -> bool {
+        let own = self.inputs.get(step).copied().or(self.ratio.as_ref().map(|ratio| ratio.against));
+        own == Some(input)
     }
 
     pub(super) fn key_slots(&self, step: usize) -> &[usize] {
@@ -120,6 +125,11 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Plan {
+    /// Whether any correlation waits for that.
+    pub(super) fn takes(&self, input: Input) -> bool {
+        self.nodes.iter().any(|node| node.steps().any(|step| node.takes(step, input)))
+    }
+
     /// Builds the nodes of `drafts` that can be built; the others are answered with the reason. `find_rule` resolves
     /// ids and names of detection rules. The second list tells, per draft, its node.
     pub(crate) fn build(

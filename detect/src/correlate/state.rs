@@ -2,8 +2,9 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use monban_event::EventId;
+use monban_event::{EventId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Input, Kind, Node, Plan, WindowTest};
@@ -26,21 +27,60 @@ pub(crate) struct Hit {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "KeptWindow")]
 struct Window {
     /// True where the hit completes the condition.
     #[serde(with = "pairs")]
     hits: BTreeMap<Place, bool>,
+    /// Those of the hits that complete it.
+    #[serde(skip_serializing)]
+    complete: BTreeSet<Place>,
     /// Arrival of the latest hit.
     touched_us: i64,
 }
 
+/// What a snapshot keeps of a [`Window`].
+#[derive(Deserialize)]
+struct KeptWindow {
+    #[serde(with = "pairs")]
+    hits: BTreeMap<Place, bool>,
+    touched_us: i64,
+}
+
+impl From<KeptWindow> for Window {
+    fn from(kept: KeptWindow) -> Self {
+        let complete = kept.hits.iter().filter(|(_, complete)| **complete).map(|(&place, _)| place).collect();
+        Self { hits: kept.hits, complete, touched_us: kept.touched_us }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "KeptNode")]
 struct NodeState {
     #[serde(with = "pairs")]
     windows: BTreeMap<Vec<String>, Window>,
     /// Windows by when they were last touched, the longest ago first.
     touched: BTreeSet<(i64, Vec<String>)>,
     hits: usize,
+    /// Hits of all windows that complete the condition.
+    #[serde(skip_serializing)]
+    complete: usize,
+}
+
+/// What a snapshot keeps of a [`NodeState`].
+#[derive(Deserialize)]
+struct KeptNode {
+    #[serde(with = "pairs")]
+    windows: BTreeMap<Vec<String>, Window>,
+    touched: BTreeSet<(i64, Vec<String>)>,
+    hits: usize,
+}
+
+impl From<KeptNode> for NodeState {
+    fn from(kept: KeptNode) -> Self {
+        let complete = kept.windows.values().map(|window| window.complete.len()).sum();
+        Self { windows: kept.windows, touched: kept.touched, hits: kept.hits, complete }
+    }
 }
 
 /// The state of all correlations of a plan.
@@ -63,21 +103,22 @@ pub(crate) struct Completion {
     pub(crate) evidence: Vec<(i64, EventId)>,
 }
 
-/// A completing event whose window holds something new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum News {
-    /// It completes the condition only now.
-    Complete(EventId),
-    /// It was complete, and `joined` came late into its window at that step.
-    Joined { at: EventId, joined: EventId, step: usize },
+/// What one hit changed.
+#[derive(Debug, Default)]
+struct News {
+    /// Events that complete the condition only now.
+    complete: BTreeSet<EventId>,
+    /// Events whose window was complete, and what came late into it, with its step.
+    joined: BTreeMap<(EventId, usize), BTreeSet<EventId>>,
 }
 
-impl News {
-    fn at(self) -> EventId {
-        match self {
-            Self::Complete(at) | Self::Joined { at, .. } => at,
-        }
-    }
+/// An event that goes into a correlation.
+#[derive(Clone, Copy, Debug)]
+struct Feed {
+    input: Input,
+    event: EventId,
+    /// It stands there already: only what is behind it has grown.
+    again: bool,
 }
 
 /// Whether two completing events of a node are one finding: same subject, object and day.
@@ -94,32 +135,43 @@ impl Correlator {
     ) -> Vec<Completion> {
         let mut completions = Vec::new();
         let arrival = hit.arrival_us;
-        let mut work: Vec<(Input, EventId)> = rules.iter().map(|&rule| (Input::Rule(rule), id)).collect();
-        let wanted = |input: Input| plan.nodes.iter().any(|node| !node.step_of(input).is_empty());
-        if !work.iter().any(|&(input, _)| wanted(input)) {
+        let mut feeds: Vec<Feed> =
+            rules.iter().map(|&rule| Feed { input: Input::Rule(rule), event: id, again: false }).collect();
+        if !feeds.iter().any(|feed| plan.takes(feed.input)) {
             return completions;
         }
         self.hits.insert(id, hit);
         // Inner nodes stand before outer ones, so one pass in node order sees all inputs of each.
         for (index, node) in plan.nodes.iter().enumerate() {
-            let feeds: Vec<(usize, EventId)> = work
-                .iter()
-                .flat_map(|&(input, event)| node.step_of(input).into_iter().map(move |step| (step, event)))
-                .collect();
-            let mut news = BTreeSet::new();
-            for (step, event) in feeds {
-                self.insert(node, step, event, &mut news);
+            let news = self.feed(node, &feeds);
+            if plan.takes(Input::Node(index)) {
+                let feed = |again| move |&event: &EventId| Feed { input: Input::Node(index), event, again };
+                let again: BTreeSet<EventId> = news.joined.values().flatten().copied().collect();
+                feeds.extend(again.difference(&news.complete).map(feed(true)));
+                feeds.extend(news.complete.iter().map(feed(false)));
             }
-            let completed: BTreeSet<EventId> = news.iter().map(|news| news.at()).collect();
-            work.extend(completed.into_iter().map(|event| (Input::Node(index), event)));
             if node.emits {
-                let news = self.without_echoes(index, news, same);
-                completions.extend(news.into_iter().filter_map(|news| self.completion(plan, index, news, same)));
+                completions.extend(self.completions(plan, index, &news, same));
             }
             self.forget(node, arrival);
         }
         self.hits.retain_unheld(id);
         completions
+    }
+
+    /// Puts what feeds the node into its windows.
+    fn feed(&mut self, node: &Node, feeds: &[Feed]) -> News {
+        let mut news = News::default();
+        for step in node.steps() {
+            let again = feeds.iter().filter(|feed| feed.again && node.takes(step, feed.input));
+            self.tell_again(node, step, &again.map(|feed| feed.event).collect::<Vec<_>>(), &mut news);
+        }
+        for feed in feeds.iter().filter(|feed| !feed.again) {
+            for step in node.steps().filter(|&step| node.takes(step, feed.input)) {
+                self.insert(node, step, feed.event, &mut news);
+            }
+        }
+        news
     }
 
     pub(crate) fn values(&self, event: EventId) -> Option<&Values> {
@@ -137,36 +189,64 @@ impl Correlator {
     }
 
     /// Puts the hit in its place; `news` takes every completing event whose window now holds something new.
-    fn insert(&mut self, node: &Node, step: usize, event: EventId, news: &mut BTreeSet<News>) {
+    fn insert(&mut self, node: &Node, step: usize, event: EventId, news: &mut News) {
         let Some(hit) = self.hits.get_mut(&event) else { return };
         let Some(key) = key(node, step, &hit.values) else { return };
         let place = (hit.time_us, event, step);
         let state = self.nodes.entry(node.name.clone()).or_default();
         let window = state.windows.entry(key.clone()).or_default();
-        if let Entry::Vacant(vacant) = window.hits.entry(place) {
-            vacant.insert(false);
-            hit.holders += 1;
-            state.hits += 1;
+        let Entry::Vacant(vacant) = window.hits.entry(place) else { return };
+        vacant.insert(false);
+        hit.holders += 1;
+        state.hits += 1;
+        if hit.arrival_us > window.touched_us || window.hits.len() == 1 {
             state.touched.remove(&(window.touched_us, key.clone()));
             window.touched_us = window.touched_us.max(hit.arrival_us);
             state.touched.insert((window.touched_us, key.clone()));
         }
-        let until = (
-            place.0.saturating_add(node.span_us),
-            EventId::new(monban_event::RecordId(u64::MAX), u32::MAX),
-            usize::MAX,
-        );
-        let candidates: Vec<(Place, bool)> =
-            window.hits.range(place..=until).map(|(&place, &done)| (place, done)).collect();
-        for (candidate, done) in candidates {
-            if done {
-                news.insert(News::Joined { at: candidate.1, joined: event, step });
-            } else if is_complete(node, &window.hits, &self.hits, candidate) {
-                window.hits.insert(candidate, true);
-                news.insert(News::Complete(candidate.1));
-            }
+        let until = last_place(node, place);
+        let late_for: BTreeSet<EventId> = window.complete.range(place..=until).map(|at| at.1).collect();
+        if !late_for.is_empty() {
+            news.joined.insert((event, step), late_for);
+        }
+        let may_complete = may_complete(node, &window.hits, &self.hits, place);
+        let incomplete = window.hits.range(place..=until).filter(|(_, complete)| may_complete && !**complete);
+        let complete: Vec<Place> = incomplete
+            .map(|(&candidate, _)| candidate)
+            .filter(|&candidate| is_complete(node, &window.hits, &self.hits, candidate))
+            .collect();
+        state.complete += complete.len();
+        for candidate in complete {
+            window.hits.insert(candidate, true);
+            window.complete.insert(candidate);
+            news.complete.insert(candidate.1);
         }
         self.bound_key(node, &key);
+    }
+
+    /// Events that stand in their windows already, behind which something has come. The latest of them in a window tells
+    /// what the others would tell.
+    fn tell_again(&self, node: &Node, step: usize, events: &[EventId], news: &mut News) {
+        let Some(state) = self.nodes.get(&node.name).filter(|state| state.complete > 0) else { return };
+        let mut hits: Vec<(i64, EventId, &Values)> = events
+            .iter()
+            .filter_map(|&event| self.hits.get(&event).map(|hit| (hit.time_us, event, &hit.values)))
+            .collect();
+        hits.sort_unstable();
+        let mut told: BTreeMap<Vec<String>, Place> = BTreeMap::new();
+        for (time, event, values) in hits.into_iter().rev() {
+            let Some(key) = key(node, step, values) else { continue };
+            let Some(window) = state.windows.get(&key) else { continue };
+            let place = (time, event, step);
+            let until = last_place(node, place);
+            let end = told.get(&key).map_or(Bound::Included(until), |&told| Bound::Excluded(told.min(until)));
+            let late_for: BTreeSet<EventId> =
+                window.complete.range((Bound::Included(place), end)).map(|at| at.1).collect();
+            if !late_for.is_empty() {
+                news.joined.insert((event, step), late_for);
+            }
+            told.insert(key, place);
+        }
     }
 
     /// In a flood the hits of a key that came first go first, a quarter at a time so that it costs little per event.
@@ -180,6 +260,7 @@ impl Correlator {
         by_arrival.sort_unstable();
         for (event, place) in by_arrival.into_iter().take(KEY_HITS_MAX / 4) {
             window.hits.remove(&place);
+            state.complete -= usize::from(window.complete.remove(&place));
             state.hits -= 1;
             self.hits.release(event);
         }
@@ -195,50 +276,48 @@ impl Correlator {
             let Some((_, key)) = state.touched.pop_first() else { return };
             let Some(window) = state.windows.remove(&key) else { continue };
             state.hits -= window.hits.len();
+            state.complete -= window.complete.len();
             window.hits.keys().for_each(|place| self.hits.release(place.1));
         }
     }
 
-    /// A late event joins every window that ends within its span: thousands in a flood, all of them one finding. Told
-    /// once, with the last of them, it costs the same as an event in time.
-    fn without_echoes(&self, index: usize, news: BTreeSet<News>, same: &SameFinding<'_>) -> Vec<News> {
-        let told_by = |earlier: News, later: News| match (earlier, later) {
-            (
-                News::Joined { at: before, joined, step },
-                News::Joined { at: after, joined: joined_after, step: step_after },
-            ) => {
-                let hits = (self.hits.get(&before), self.hits.get(&after));
-                (joined, step) == (joined_after, step_after)
-                    && matches!(hits, (Some(before), Some(after)) if same(index, before, after))
-            }
-            _ => false,
+    fn completions(&self, plan: &Plan, index: usize, news: &News, same: &SameFinding<'_>) -> Vec<Completion> {
+        let Some(node) = plan.nodes.get(index) else { return Vec::new() };
+        let complete = news.complete.iter().filter_map(|&at| {
+            let hit = self.hits.get(&at)?;
+            let told_before =
+                |earlier: EventId| self.hits.get(&earlier).is_some_and(|earlier| same(index, earlier, hit));
+            let mut evidence = Evidence::default();
+            self.window_of(plan, node, at, &told_before, &mut evidence);
+            Some((at, evidence))
+        });
+        let joined = news.joined.iter().flat_map(|(&(joined, step), late_for)| {
+            let told = self.without_echoes(index, late_for, same);
+            told.into_iter().filter(move |&at| node.is_evidence(step, joined == at)).filter_map(move |at| {
+                let mut evidence = Evidence::default();
+                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence);
+                Some((at, evidence))
+            })
+        });
+        let completion = |(at, evidence): (EventId, Evidence)| Completion {
+            node: index,
+            at,
+            evidence: evidence.events.into_iter().collect(),
         };
-        let mut kept: Vec<News> = Vec::new();
-        for news in news {
-            match kept.last_mut() {
-                Some(last) if told_by(*last, news) => *last = news,
-                _ => kept.push(news),
-            }
-        }
-        kept
+        complete.chain(joined).map(completion).collect()
     }
 
-    fn completion(&self, plan: &Plan, index: usize, news: News, same: &SameFinding<'_>) -> Option<Completion> {
-        let node = plan.nodes.get(index)?;
-        let mut evidence = Evidence::default();
-        match news {
-            News::Joined { at, joined, step } if node.is_evidence(step, joined == at) => {
-                self.add(plan, node, step, (self.time_us(joined)?, joined), &mut evidence);
-            }
-            News::Joined { .. } => return None,
-            News::Complete(at) => {
-                let hit = self.hits.get(&at)?;
-                let told_before =
-                    |earlier: EventId| self.hits.get(&earlier).is_some_and(|earlier| same(index, earlier, hit));
-                self.window_of(plan, node, at, &told_before, &mut evidence);
+    /// A late event joins every window that ends within its span: thousands in a flood, all of them one finding. Told
+    /// once, with the last of them, it costs the same as an event in time.
+    fn without_echoes(&self, index: usize, late_for: &BTreeSet<EventId>, same: &SameFinding<'_>) -> Vec<EventId> {
+        let mut kept: Vec<(EventId, &Hit)> = Vec::new();
+        for (at, hit) in late_for.iter().filter_map(|at| Some((*at, self.hits.get(at)?))) {
+            match kept.last_mut() {
+                Some(last) if same(index, last.1, hit) => *last = (at, hit),
+                _ => kept.push((at, hit)),
             }
         }
-        Some(Completion { node: index, at: news.at(), evidence: evidence.events.into_iter().collect() })
+        kept.into_iter().map(|(at, _)| at).collect()
     }
 
     /// The events of the window that ends at `at`, back to the first completion that was told before.
@@ -341,13 +420,22 @@ impl Held for BTreeMap<EventId, Hit> {
     }
 }
 
+/// The last place of a window that holds the hit at `place`.
+fn last_place(node: &Node, place: Place) -> Place {
+    (place.0.saturating_add(node.span_us), EventId::new(RecordId(u64::MAX), u32::MAX), usize::MAX)
+}
+
 /// `None` where a field of the key has no value: such events cannot be told apart and are left out.
 fn key(node: &Node, step: usize, values: &Values) -> Option<Vec<String>> {
     node.key_slots(step).iter().map(|&slot| values.get(slot).cloned().flatten()).collect()
 }
 
 /// The places of the window that ends with the event `end`, latest first.
-fn in_window<'a>(node: &Node, hits: &'a BTreeMap<Place, bool>, end: (i64, EventId)) -> impl Iterator<Item = &'a Place> {
+fn in_window<'a>(
+    node: &Node,
+    hits: &'a BTreeMap<Place, bool>,
+    end: (i64, EventId),
+) -> impl Iterator<Item = &'a Place> + Clone + use<'a> {
     let start = (end.0.saturating_sub(node.span_us), EventId::default(), 0);
     hits.range(start..=(end.0, end.1, usize::MAX)).rev().map(|(place, _)| place)
 }
@@ -358,11 +446,11 @@ fn is_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<Event
     }
     let enough = match node.kind {
         Kind::EventCount => enough_events(node, hits, end),
-        Kind::ValueCount => enough_values(node, hits, table, end),
+        Kind::ValueCount => enough_values(node, in_window(node, hits, (end.0, end.1)), table),
         Kind::Temporal => every_step(node, hits, end),
         Kind::Ordered => steps_in_order(node, hits, end),
     };
-    enough && passes_tests(node, hits, table, end) && passes_ratio(node, hits, end)
+    enough && passes_tests(node, &in_window(node, hits, (end.0, end.1)), table) && passes_ratio(node, hits, end)
 }
 
 fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
@@ -379,9 +467,17 @@ fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool 
     false
 }
 
-fn enough_values(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+/// Whether a window that holds the place can be complete at all: what all of them together lack, each of them lacks. So a
+/// late event does not have each of a flood's windows counted for nothing.
+fn may_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, place: Place) -> bool {
+    let earliest = (place.0.saturating_sub(node.span_us), EventId::default(), 0);
+    let all = hits.range(earliest..=last_place(node, place)).map(|(place, _)| place);
+    (node.kind != Kind::ValueCount || enough_values(node, all.clone(), table)) && passes_tests(node, &all, table)
+}
+
+fn enough_values<'a>(node: &Node, places: impl Iterator<Item = &'a Place>, table: &BTreeMap<EventId, Hit>) -> bool {
     let mut distinct = BTreeSet::new();
-    for &(_, event, step) in in_window(node, hits, (end.0, end.1)) {
+    for &(_, event, step) in places {
         let value = table.get(&event).and_then(|hit| first(&hit.values, &node.value));
         if let Some(value) = value.filter(|_| step < node.inputs.len()) {
             distinct.insert(value);
@@ -418,10 +514,14 @@ fn steps_in_order(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool
     wanted == 0
 }
 
-fn passes_tests(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+fn passes_tests<'a>(
+    node: &Node,
+    places: &(impl Iterator<Item = &'a Place> + Clone),
+    table: &'a BTreeMap<EventId, Hit>,
+) -> bool {
     let values_of = |slot: usize| {
-        let places = in_window(node, hits, (end.0, end.1)).filter(|place| place.2 < node.inputs.len());
-        places.filter_map(move |place| table.get(&place.1)?.values.get(slot)?.as_deref())
+        let counted = places.clone().filter(|place| place.2 < node.inputs.len());
+        counted.filter_map(move |place| table.get(&place.1)?.values.get(slot)?.as_deref())
     };
     node.any_of.is_empty()
         || node.any_of.iter().any(|test| match test {

@@ -29,38 +29,84 @@ pub(super) enum By {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub(super) struct Book {
     open: BTreeMap<String, Open>,
-    #[serde(with = "crate::pairs")]
-    index: BTreeMap<(String, By), BTreeSet<String>>,
+    /// Users and keys of the sessions a device's term names. Made anew from the sessions at a start.
+    #[serde(skip_serializing)]
+    index: BTreeMap<(String, By), BTreeSet<(String, String)>>,
+}
+
+/// What a snapshot keeps of a [`Book`].
+#[derive(Deserialize)]
+struct Kept {
+    open: BTreeMap<String, Open>,
+}
+
+impl From<Kept> for Book {
+    fn from(kept: Kept) -> Self {
+        let mut book = Self::default();
+        for open in kept.open.into_values() {
+            book.add(open);
+        }
+        book
+    }
 }
 
 impl Book {
-    /// Open sessions of a device, in order of their keys.
-    pub(super) fn of(&self, observer: &str, by: By) -> impl Iterator<Item = &Open> {
-        let keys = self.index.get(&(observer.to_owned(), by));
-        keys.into_iter().flatten().filter_map(|key| self.open.get(key))
+    /// Open sessions of a device, of one user where one is named, in order of user and key.
+    pub(super) fn of<'a>(&'a self, observer: &str, by: By, user: Option<&'a str>) -> impl Iterator<Item = &'a Open> {
+        let entries = self.index.get(&(observer.to_owned(), by));
+        let from = (user.unwrap_or_default().to_owned(), String::new());
+        let entries = entries.into_iter().flat_map(move |entries| entries.range(from.clone()..));
+        let of_user = entries.take_while(move |(known, _)| user.is_none_or(|user| user == known));
+        of_user.filter_map(|(_, key)| self.open.get(key))
     }
 
     pub(super) fn insert(&mut self, open: Open) {
         self.make_room(open.session.started);
-        for term in terms(&open) {
-            self.index.entry(term).or_default().insert(open.session.key.clone());
-        }
+        self.add(open);
+    }
+
+    fn add(&mut self, open: Open) {
+        self.enter(&open);
         self.open.insert(open.session.key.clone(), open);
+    }
+
+    /// Changes a session in its place, and answers it as it is then.
+    pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut Open)) -> Option<&Open> {
+        let open = self.open.get_mut(key)?;
+        let before = open.clone();
+        change(open);
+        if before.vendor_id != open.vendor_id || before.session.assigned_ip != open.session.assigned_ip {
+            let after = open.clone();
+            self.leave(&before);
+            self.enter(&after);
+        }
+        self.open.get(key)
     }
 
     pub(super) fn remove(&mut self, key: &str) -> Option<Open> {
         let open = self.open.remove(key)?;
-        for term in terms(&open) {
-            if let Some(keys) = self.index.get_mut(&term) {
-                keys.remove(key);
-                if keys.is_empty() {
+        self.leave(&open);
+        Some(open)
+    }
+
+    fn enter(&mut self, open: &Open) {
+        for term in terms(open) {
+            self.index.entry(term).or_default().insert(entry(open));
+        }
+    }
+
+    fn leave(&mut self, open: &Open) {
+        for term in terms(open) {
+            if let Some(entries) = self.index.get_mut(&term) {
+                entries.remove(&entry(open));
+                if entries.is_empty() {
                     self.index.remove(&term);
                 }
             }
         }
-        Some(open)
     }
 
     #[cfg(test)]
@@ -82,6 +128,10 @@ impl Book {
             self.remove(&key);
         }
     }
+}
+
+fn entry(open: &Open) -> (String, String) {
+    (open.session.user.clone(), open.session.key.clone())
 }
 
 fn terms(open: &Open) -> impl Iterator<Item = (String, By)> {

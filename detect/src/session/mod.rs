@@ -114,7 +114,7 @@ impl Sessions {
         self.changed.insert(session.key.clone(), session.clone());
         let vendor_id = event.vpn_session_id.clone();
         // Interfaces are used again: whoever had this one before is gone, even if nobody said so.
-        let before = vendor_id.iter().flat_map(|id| self.open.of(&session.observer, By::VendorId(id.clone())));
+        let before = vendor_id.iter().flat_map(|id| self.open.of(&session.observer, By::VendorId(id.clone()), None));
         for key in before.map(|open| open.session.key.clone()).collect::<Vec<_>>() {
             self.open.remove(&key);
         }
@@ -133,7 +133,7 @@ impl Sessions {
             let same_source = open.session.source_ip == event.source_ip;
             near && same_source && (same_id || no_contradiction || moved_to_tunnel)
         };
-        let mut of_user = self.open.of(&observer, By::User(user.to_owned()));
+        let mut of_user = self.open.of(&observer, By::User(user.to_owned()), Some(user));
         of_user.find(same).map(|open| open.session.key.clone())
     }
 
@@ -175,7 +175,7 @@ impl Sessions {
             return;
         }
         let observer = observer(event);
-        let mut of_user = self.open.of(&observer, By::User(user.to_owned()));
+        let mut of_user = self.open.of(&observer, By::User(user.to_owned()), Some(user));
         let key = of_user.find(|open| open.session.source_ip == Some(source)).map(|open| open.session.key.clone());
         drop(of_user);
         if let Some(key) = key {
@@ -189,22 +189,28 @@ impl Sessions {
     }
 
     fn update(&mut self, key: &str, event: &Event, change: impl FnOnce(&mut VpnSession)) {
-        let Some(mut open) = self.open.remove(key) else { return };
-        let session = &mut open.session;
-        session.last_seen = session.last_seen.max(event.time());
-        session.source_ip = session.source_ip.or(event.source_ip);
-        session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip);
-        note_amounts(session, event);
-        change(session);
-        open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
+        let take = |open: &mut Open| {
+            let session = &mut open.session;
+            session.last_seen = session.last_seen.max(event.time());
+            session.source_ip = session.source_ip.or(event.source_ip);
+            session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip);
+            note_amounts(session, event);
+            change(session);
+            open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
+        };
+        let Some(open) = self.open.change(key, take) else { return };
+        let is_ended = open.session.ended.is_some();
         self.changed.insert(key.to_owned(), open.session.clone());
-        if open.session.ended.is_none() {
-            return self.open.insert(open);
+        if is_ended {
+            self.keep_ended(key);
         }
+    }
+
+    fn keep_ended(&mut self, key: &str) {
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
-        self.ended.push_back(open);
+        self.ended.extend(self.open.remove(key));
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
@@ -212,9 +218,8 @@ impl Sessions {
     fn find(&self, event: &Event) -> Option<String> {
         let observer = observer(event);
         let user = event.user_name.as_deref();
-        let of_user = |open: &&Open| user.is_none_or(|user| open.session.user == user);
         let latest = |by: By| {
-            let found = self.open.of(&observer, by).filter(of_user);
+            let found = self.open.of(&observer, by, user);
             let latest = found.max_by_key(|open| (open.session.started, open.session.first_event));
             latest.map(|open| open.session.key.clone())
         };
@@ -232,7 +237,7 @@ impl Sessions {
                     || event.source_ip.is_none()
                     || open.session.source_ip == event.source_ip)
         };
-        let mut found = self.open.of(observer, By::User(user.to_owned())).filter(fits);
+        let mut found = self.open.of(observer, By::User(user.to_owned()), Some(user)).filter(fits);
         let first = found.next()?;
         found.next().is_none().then(|| first.session.key.clone())
     }

@@ -202,9 +202,14 @@ pub(super) fn field<'a>(event: &'a Event, name: &str) -> Option<Cow<'a, str>> {
         "Filename" if event.category == Some(Category::Malware) => own(native(event, &FILES)),
         "Signature" if event.category == Some(Category::Malware) => own(native(event, &SIGNATURES)),
         "User" => own(event.user_raw.as_deref().or(event.user_name.as_deref())),
-        _ if is_web(event) || is_proxy(event) => web(event, name),
+        _ if is_web_name(name) && (is_web(event) || is_proxy(event)) => web(event, name),
         _ => None,
     }
+}
+
+/// The columns of W3C's extended log format: of the client, of the server, and between both.
+fn is_web_name(name: &str) -> bool {
+    ["c-", "cs-", "sc-"].iter().any(|start| name.starts_with(start))
 }
 
 /// Firewalls' own word for what our action says.

@@ -10,6 +10,7 @@ use rsigma_eval::{CompiledRule, Engine, compile_rule};
 use rsigma_parser::{FilterRule, FilterRuleTarget, Level, LogSource, SigmaRule, parse_sigma_yaml};
 
 use super::route::Routes;
+use super::source::SourceRules;
 use super::{RuleIndex, RuleMeta, SigmaRules, attributes_json};
 
 /// Longest rule file read, in bytes. `SigmaHQ`'s longest has 30 KiB; a file of a megabyte is no rule.
@@ -195,7 +196,7 @@ impl Loader {
             correlations: self.correlations,
             correlation_files: self.correlation_files,
             by_reference,
-            engines,
+            sources: engines.into_iter().map(SourceRules::new).collect(),
             routes,
         };
         (rules, self.report)

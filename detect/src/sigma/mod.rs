@@ -8,18 +8,19 @@
 mod devices;
 mod load;
 mod route;
+mod source;
 mod view;
 mod windows;
 
 use std::collections::HashMap;
 
 use monban_event::{Event, Severity};
-use rsigma_eval::Engine;
 use rsigma_parser::CorrelationRule;
 use serde::Serialize;
 
 pub use load::{LoadReport, RuleFailure, SigmaLoadError};
 use route::Routes;
+use source::SourceRules;
 use view::EventView;
 
 /// A detection rule's number, in the order of loading; stable for one set of files.
@@ -51,8 +52,7 @@ pub struct SigmaRules {
     correlations: Vec<CorrelationRule>,
     correlation_files: Vec<String>,
     by_reference: HashMap<String, RuleIndex>,
-    /// One engine a log source; compiled rules carry their [`RuleIndex`] in place of their id.
-    engines: Vec<Engine>,
+    sources: Vec<SourceRules>,
     routes: Routes,
 }
 
@@ -61,12 +61,10 @@ impl SigmaRules {
     pub fn matches(&self, event: &Event, hits: &mut Vec<RuleIndex>) {
         let before = hits.len();
         let view = EventView::new(event);
-        self.routes.visit(event, &mut |engine| {
-            let Some(engine) = self.engines.get(engine) else { return };
-            let found = engine.evaluate(&view);
-            hits.extend(
-                found.iter().filter_map(|result| result.header.rule_id.as_deref()?.parse().ok()).map(RuleIndex),
-            );
+        self.routes.visit(event, &mut |source| {
+            if let Some(rules) = self.sources.get(source) {
+                rules.ask(event, &view, hits);
+            }
         });
         if let Some(found) = hits.get_mut(before..) {
             found.sort_unstable();

@@ -10,24 +10,27 @@ use rsigma_eval::{Event as SigmaEvent, EventValue};
 use super::devices;
 use super::windows::{Alias, aliases};
 
+/// What we computed of an event: a line that has such a name itself does not speak for us.
+pub(super) const COMPUTED: &str = "monban.";
+
 pub(super) struct EventView<'a> {
     event: &'a Event,
-    native: Vec<(&'a str, &'a str)>,
-    /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
-    unspaced: Vec<(String, &'a str)>,
+    /// The lengths of the native names, a bit each. Most of the names that rules ask for have another.
+    lengths: u64,
     aliases: &'static [Alias],
 }
 
 impl<'a> EventView<'a> {
     pub(super) fn new(event: &'a Event) -> Self {
-        let native: Vec<(&str, &str)> = event.native.iter().collect();
-        let spaced = native.iter().filter(|(name, _)| name.contains(' '));
-        let unspaced = spaced.map(|&(name, value)| (name.replace(' ', ""), value)).collect();
-        Self { event, native, unspaced, aliases: aliases(event) }
+        let lengths = event.native.name_lengths().fold(0, |lengths, length| lengths | length_bit(length));
+        Self { event, lengths, aliases: aliases(event) }
     }
 
     fn native(&self, name: &str) -> Option<EventValue<'_>> {
-        let mut values = self.native.iter().filter(|(candidate, _)| *candidate == name).map(|&(_, value)| value);
+        if self.lengths & length_bit(name.len()) == 0 {
+            return None;
+        }
+        let mut values = self.event.native.all(name);
         let first = text(values.next()?);
         let Some(second) = values.next() else { return Some(first) };
         let rest = values.map(text);
@@ -35,14 +38,23 @@ impl<'a> EventView<'a> {
     }
 
     fn alias(&self, name: &str) -> Option<EventValue<'_>> {
-        if let Some((_, value)) = self.unspaced.iter().find(|(candidate, _)| candidate == name) {
+        if let Some(value) = self.unspaced(name) {
             return Some(text(value));
         }
         let Some(alias) = self.aliases.iter().find(|alias| alias.sigma == name) else {
             return devices::field(self.event, name).map(EventValue::Str);
         };
-        let value = self.native.iter().find(|(candidate, _)| *candidate == alias.native)?.1;
-        Some(text((alias.convert)(value)))
+        Some(text((alias.convert)(self.event.native.get(alias.native)?)))
+    }
+
+    /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
+    fn unspaced(&self, name: &str) -> Option<&'a str> {
+        if self.lengths < length_bit(name.len()) {
+            return None;
+        }
+        let is_meant =
+            |spaced: &str| spaced.len() > name.len() && spaced.bytes().filter(|&byte| byte != b' ').eq(name.bytes());
+        self.event.native.iter().find_map(|(spaced, value)| is_meant(spaced).then_some(value))
     }
 
     fn ours(&self, name: &str) -> Option<EventValue<'_>> {
@@ -67,8 +79,13 @@ impl<'a> EventView<'a> {
     fn strings(&self) -> impl Iterator<Item = &str> {
         let windows = self.event.module.as_deref() == Some("windows");
         let message = self.event.message.as_deref().filter(|_| !windows);
-        self.native.iter().map(|&(_, value)| value).chain(message)
+        self.event.native.iter().map(|(_, value)| value).chain(message)
     }
+}
+
+/// Names of 63 bytes and more share a bit.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 fn text(value: &str) -> EventValue<'_> {
@@ -82,6 +99,9 @@ fn list<'a>(values: impl Iterator<Item = String>) -> Option<EventValue<'a>> {
 
 impl SigmaEvent for EventView<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        if path.starts_with(COMPUTED) {
+            return self.ours(path);
+        }
         self.native(path).or_else(|| self.alias(path)).or_else(|| self.ours(path))
     }
 
@@ -102,11 +122,11 @@ impl SigmaEvent for EventView<'_> {
     }
 
     fn visit_top_level_keys(&self, visit: &mut dyn FnMut(&str)) -> bool {
-        for &(name, _) in &self.native {
+        for (name, _) in self.event.native.iter() {
             visit(name);
-        }
-        for (name, _) in &self.unspaced {
-            visit(name);
+            if name.contains(' ') {
+                visit(&name.replace(' ', ""));
+            }
         }
         for alias in self.aliases {
             visit(alias.sigma);

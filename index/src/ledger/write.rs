@@ -147,7 +147,10 @@ impl<'a> LedgerBatch<'a> {
     pub fn put_session(&mut self, session: &VpnSession) -> Result<(), LedgerError> {
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 ON CONFLICT (record, position) DO UPDATE SET source_ip = excluded.source_ip,
+                     assigned_ip = excluded.assigned_ip, ended = excluded.ended, last_seen = excluded.last_seen,
+                     bytes_sent = excluded.bytes_sent, bytes_received = excluded.bytes_received",
             )
             .and_then(|mut statement| {
                 statement.execute(params![

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
 use tantivy::IndexWriter;
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, PreparedCommit, UserOperation};
 
 use super::document::Document;
 use super::manifest::{MANIFEST_FILE, Manifest};
@@ -56,6 +56,9 @@ const WAITING_MAX: usize = 5_000;
 const DAY_MEMORY_BYTES: usize = 48 << 20;
 /// See [`DAY_MEMORY_BYTES`]; near tantivy's least of 15 MB, for there may be four.
 const ODD_MEMORY_BYTES: usize = 24 << 20;
+
+/// Documents handed to the indexing thread at once, because each handing over wakes it.
+const BATCH_DOCUMENTS: usize = 128;
 
 pub(super) const META_FILE: &str = "meta.json";
 const DAMAGED_PREFIX: &str = "damaged-";
@@ -100,6 +103,8 @@ impl Payload {
 pub(super) struct Writer {
     pub(super) partition: Arc<Partition>,
     pub(super) tantivy: IndexWriter<Document>,
+    /// Not handed over yet.
+    batch: Vec<UserOperation<Document>>,
     /// Documents added since the last commit.
     pub(super) added: usize,
     /// Rises with each use; the lowest goes first.
@@ -107,6 +112,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    fn add(&mut self, document: Document) -> tantivy::Result<()> {
+        self.added += 1;
+        self.batch.push(UserOperation::Add(document));
+        if self.batch.len() < BATCH_DOCUMENTS { Ok(()) } else { self.hand_over() }
+    }
+
+    fn hand_over(&mut self) -> tantivy::Result<()> {
+        self.tantivy.run(self.batch.drain(..)).map(|_| ())
+    }
+
+    fn prepare_commit(&mut self) -> tantivy::Result<PreparedCommit<'_, Document>> {
+        self.hand_over()?;
+        self.tantivy.prepare_commit()
+    }
+
     /// Ends the writer; everything in it is committed. A merge under way is broken off, and begun again another time.
     fn retire(self) {
         // Files of merged segments can go only when searches no longer begin on them.
@@ -293,9 +313,8 @@ impl Partitions {
         let uses = self.uses;
         let open = self.writer(name)?;
         open.used = uses;
-        open.added += 1;
         let failed = |source| PartitionError::Add { name: name.to_string(), source };
-        open.tantivy.add_document(document).map(|_| ()).map_err(failed)
+        open.add(document).map_err(failed)
     }
 
     pub(super) fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
@@ -314,7 +333,7 @@ impl Partitions {
                     .memory_budget_per_thread(memory)
                     .build();
                 let tantivy = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
-                Ok(vacant.insert(Writer { partition, tantivy, added: 0, used: 0 }))
+                Ok(vacant.insert(Writer { partition, tantivy, batch: Vec::new(), added: 0, used: 0 }))
             }
         }
     }
@@ -365,7 +384,7 @@ impl Partitions {
         let at = self.committed.get(&name).map_or(at, |&own| own.max(at));
         let reach = |place| fail::point(place).map_err(|error| failed(error.into()));
         reach("index.before_commit")?;
-        let mut prepared = open.tantivy.prepare_commit().map_err(failed)?;
+        let mut prepared = open.prepare_commit().map_err(failed)?;
         prepared.set_payload(&serde_json::to_string(&Payload::of(at)).expect("two numbers are always JSON"));
         reach("index.prepared")?;
         prepared.commit().map_err(failed)?;

@@ -49,7 +49,7 @@ pub(crate) fn fill(windows: &mut WindowsFields, text: &str) {
     let is_security = windows.text("Channel").is_none_or(|channel| channel == "Security");
     let found = match (is_sysmon, is_security) {
         (true, _) => named_lines(&text),
-        (_, true) if number >= FIRST_LABELLED => read(number, &text),
+        (_, true) if number >= FIRST_LABELLED => read(number, &text, &|name| windows.fields.get(name).is_some()),
         _ => lone_address(&text),
     };
     if found.iter().any(|(name, _)| windows.fields.get(name).is_some()) {
@@ -82,9 +82,10 @@ fn lone_address(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// Names and values of a Security event's text.
-pub(crate) fn read(number: i64, text: &str) -> Vec<(&str, &str)> {
-    let labelled = by_labels(number, text);
+/// Names and values of a Security event's text, up to the first that is `known` already: one tells that the record has
+/// its data.
+fn read<'a>(number: i64, text: &'a str, known: &dyn Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
+    let labelled = by_labels(number, text, known);
     if labelled.is_empty() { by_position(number, text) } else { labelled }
 }
 
@@ -119,22 +120,25 @@ struct Found {
     label: Label,
 }
 
-fn by_labels(number: i64, text: &str) -> Vec<(&'static str, &str)> {
-    let found: Vec<Found> = text.match_indices([':', '：']).filter_map(|(at, colon)| label(text, at, colon)).collect();
+fn by_labels<'a>(number: i64, text: &'a str, known: &dyn Fn(&str) -> bool) -> Vec<(&'static str, &'a str)> {
+    let mut found = text.match_indices([':', '：']).filter_map(|(at, colon)| label(text, at, colon)).peekable();
     let mut block = Block::None;
     let mut pairs: Vec<(&'static str, &str)> = Vec::new();
-    for (index, this) in found.iter().enumerate() {
-        let end = found.get(index + 1).map_or(text.len(), |next| next.start);
+    while let Some(this) = found.next() {
+        let end = found.peek().map_or(text.len(), |next| next.start);
         let value = value(text.get(this.value..end).unwrap_or(""));
         if let Label::Opens(opened) = this.label {
             // `Group: x` with a value behind it is no block.
             block = if value.is_empty() { opened } else { block };
         } else if let Some(name) = name_of(number, block, this.label)
             && !value.is_empty()
-            && !pairs.iter().any(|(known, _)| *known == name)
+            && !pairs.iter().any(|(told, _)| *told == name)
         {
             let first_word = value.split(' ').next().unwrap_or(value);
             pairs.push((name, if is_one_word(name) { first_word } else { value }));
+            if known(name) {
+                break;
+            }
         }
     }
     pairs
@@ -278,6 +282,10 @@ fn matched<'a>(order: &'static str, lines: &[(&'a str, &'a str)]) -> Option<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(number: i64, text: &str) -> Vec<(&str, &str)> {
+        super::read(number, text, &|_| false)
+    }
 
     fn value_of<'a>(pairs: &[(&str, &'a str)], name: &str) -> &'a str {
         pairs.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
