@@ -15,9 +15,14 @@ pub fn print(query: &Query) -> String {
         Query::Not(query) => format!("NOT {}", operand(query)),
         Query::Field(field, test) => field_text(field, test),
         Query::Text(test) if test.prefix && test.text.chars().all(is_plain) => format!("{}*", test.text),
-        Query::Text(test) if test.prefix => format!("\"{}\"*", test.text),
-        Query::Text(test) => format!("\"{}\"", test.text),
+        Query::Text(test) if test.prefix => format!("{}*", quoted(&test.text)),
+        Query::Text(test) => quoted(&test.text),
     }
+}
+
+/// In quotes, where two quotes stand for one.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 fn is_plain(char: char) -> bool {
@@ -50,8 +55,8 @@ fn field_name(field: &QueryField) -> String {
 fn field_text(field: &QueryField, test: &Test) -> String {
     let name = field_name(field);
     match test {
-        Test::Equals(text) | Test::Contains(text) => format!("{name}:\"{text}\""),
-        Test::Exactly(text) => format!("{name}:=\"{text}\""),
+        Test::Equals(text) | Test::Contains(text) => format!("{name}:{}", quoted(text)),
+        Test::Exactly(text) => format!("{name}:={}", quoted(text)),
         Test::Wildcard(pattern) if *field == QueryField::Word => pattern.clone(),
         Test::Wildcard(pattern) => format!("{name}:{pattern}"),
         Test::Exists => format!("{name}:*"),

@@ -94,7 +94,8 @@ fn one(field: &QueryField, op: Op, typed: &Typed, now: DateTime<Utc>) -> Built {
 
 fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryError> {
     let text = typed.text.trim();
-    if *field == QueryField::Raw {
+    let is_pattern = !typed.quoted && op == Op::Is && text.contains(['*', '?']);
+    if *field == QueryField::Raw && !is_pattern {
         return Ok(Test::Contains(typed.folded()));
     }
     if typed.to.is_some() || matches!(op, Op::AtLeast | Op::AtMost | Op::Above | Op::Below) {
@@ -103,7 +104,7 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
     if op == Op::Exactly {
         return Ok(Test::Exactly(text.to_owned()));
     }
-    if !typed.quoted && text.contains(['*', '?']) {
+    if is_pattern {
         return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
     }
     let folded = typed.folded();
