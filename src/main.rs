@@ -11,6 +11,7 @@ mod import;
 mod node;
 mod pipeline;
 mod progress;
+mod search;
 mod serve;
 mod tally;
 mod upload;

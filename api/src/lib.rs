@@ -4,6 +4,7 @@
 //! login and setup pages and their stylesheet.
 
 mod app;
+mod around;
 mod auth;
 mod ingest;
 mod language;
@@ -26,3 +27,4 @@ pub use routes::router;
 pub use services::{
     FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RuleText, RuleTexts, Services, SiteSettings,
 };
+pub use view::raw::raw_text;

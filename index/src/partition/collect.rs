@@ -299,8 +299,7 @@ struct Pager<'a> {
 impl Pager<'_> {
     /// Nothing that begins here can change the page.
     fn is_decided(&self, near: i64) -> bool {
-        self.best.len() > self.request.limit
-            && self.best.peek().is_some_and(|Reverse((rank, ..))| near < rank.0.micros)
+        self.best.len() > self.request.limit && self.best.peek().is_some_and(|Reverse((rank, ..))| near < rank.0.micros)
     }
 
     /// Everything up to here was on earlier pages.
@@ -471,19 +470,25 @@ impl Counts {
 
 /// Counts over all matches.
 pub(crate) fn counts(set: &PartitionSet, question: &Question<'_>) -> tantivy::Result<Gathered<Counts>> {
-    gather(set, question.plan.search.as_ref(), question.range, question.deadline, |counts: &mut Counts, segment, weight, range| {
-        counts.values.resize_with(question.columns.len(), BTreeMap::new);
-        match question.grid {
-            None => counts.total += segment.count(weight, range)?,
-            Some(grid) => segment.each(weight, range, |_, micros| {
-                counts.total += 1;
-                counts.add_to_bar(grid.index(micros), 1);
-            })?,
-        }
-        let all = question.plan.all && segment.lies_in(range);
-        let matches = Matches { segment, weight, range, all };
-        question.columns.iter().zip(&mut counts.values).try_for_each(|(&column, into)| matches.values(column, into))
-    })
+    gather(
+        set,
+        question.plan.search.as_ref(),
+        question.range,
+        question.deadline,
+        |counts: &mut Counts, segment, weight, range| {
+            counts.values.resize_with(question.columns.len(), BTreeMap::new);
+            match question.grid {
+                None => counts.total += segment.count(weight, range)?,
+                Some(grid) => segment.each(weight, range, |_, micros| {
+                    counts.total += 1;
+                    counts.add_to_bar(grid.index(micros), 1);
+                })?,
+            }
+            let all = question.plan.all && segment.lies_in(range);
+            let matches = Matches { segment, weight, range, all };
+            question.columns.iter().zip(&mut counts.values).try_for_each(|(&column, into)| matches.values(column, into))
+        },
+    )
 }
 
 /// The matches of one segment, to be counted by value.

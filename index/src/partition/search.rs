@@ -11,10 +11,10 @@ use monban_event::store::{
     AggregateRequest, Aggregates, Bucket, Cursor, Order, SearchPage, SearchRequest, StoreError, TopValues, Total,
 };
 use monban_event::time::JST;
-use monban_event::{Event, EventId, EventStore, Field, Record, RecordId, RecordParser, TimeRange};
+use monban_event::{Event, EventId, EventStore, Field, Record, RecordId, RecordParser, TimeRange, Value};
 
 use super::collect::{self, BARS_MAX, Counts, Grid, Hit, Key, PageRequest, Question, Rank};
-use super::schema::{Column, column_of};
+use super::schema::{Column, column_of, cut_value};
 use super::set::PartitionSet;
 use super::verify::{EventReader, Scan, overlay};
 use crate::query::plan::{Plan, plan};
@@ -159,6 +159,7 @@ impl TantivyStore {
     fn count_index(&self, question: &Question<'_>) -> Result<(Counts, Option<i64>), StoreError> {
         let gathered = collect::counts(&self.set, question).map_err(|source| engine("counts", source))?;
         let mut counts = Counts::default();
+        counts.values.resize_with(question.columns.len(), BTreeMap::new);
         gathered.parts.into_iter().for_each(|part| counts.merge(part));
         Ok((counts, gathered.incomplete_before))
     }
@@ -180,7 +181,7 @@ impl TantivyStore {
             }
             for (&field, values) in request.fields.iter().zip(&mut counts.values) {
                 if let Some(value) = event.get(field) {
-                    *values.entry(value.to_text().into_owned()).or_default() += 1;
+                    *values.entry(as_column(&value)).or_default() += 1;
                 }
             }
             ControlFlow::Continue(())
@@ -199,7 +200,9 @@ impl EventStore for TantivyStore {
     fn aggregate(&self, request: &AggregateRequest) -> Result<Aggregates, StoreError> {
         let started = Instant::now();
         if request.fields.contains(&Field::EventTime) {
-            return Err(StoreError::CannotAnswer("日時の内訳は棒グラフ（histogram、--hist）で求めてください。".to_owned()));
+            return Err(StoreError::CannotAnswer(
+                "日時の内訳は棒グラフ（histogram、--hist）で求めてください。".to_owned(),
+            ));
         }
         let bars = request.interval_seconds.map(|seconds| grid(request.range, seconds)).transpose()?;
         let grid = bars.map(|(grid, _)| grid);
@@ -277,6 +280,14 @@ fn whole(reader: &mut EventReader<'_>, key: Key, hit: &Hit) -> Result<Event, Sto
     })
 }
 
+/// A value as a column would have kept it, so that both ways of counting agree.
+fn as_column(value: &Value<'_>) -> String {
+    match value {
+        Value::Ip(ip) => ip.to_canonical().to_string(),
+        other => cut_value(&other.to_text()).to_owned(),
+    }
+}
+
 fn most_frequent(values: BTreeMap<String, u64>, n: usize) -> TopValues {
     let distinct = values.len() as u64;
     let mut values: Vec<(String, u64)> = values.into_iter().collect();
@@ -298,7 +309,9 @@ fn grid(range: TimeRange, interval_seconds: u32) -> Result<(Grid, usize), StoreE
         return refuse("棒グラフの間隔は1秒以上にしてください。");
     };
     let zone = i64::from(JST.local_minus_utc()) * 1_000_000;
-    let (from, to) = (from.timestamp_micros(), to.timestamp_micros());
+    // Columns keep microseconds: an end between two of them lies behind the earlier one.
+    let ceil = to.timestamp_micros() + i64::from(!to.timestamp_subsec_nanos().is_multiple_of(1_000));
+    let (from, to) = (from.timestamp_micros(), ceil);
     let start = (from + zone).div_euclid(interval) * interval - zone;
     let length = (to - start + interval - 1).div_euclid(interval).max(0);
     match usize::try_from(length) {

@@ -135,10 +135,7 @@ type Read = (RecordId, Record, Vec<usize>);
 
 impl Scan<'_> {
     /// Gives every match in order until told to stop. `Some` when time ran out: matches behind that place are unknown.
-    pub(crate) fn run(
-        &self,
-        give: &mut dyn FnMut(Key, Event) -> ControlFlow<()>,
-    ) -> Result<Option<Rank>, StoreError> {
+    pub(crate) fn run(&self, give: &mut dyn FnMut(Key, Event) -> ControlFlow<()>) -> Result<Option<Rank>, StoreError> {
         let sieve = Sieve { matcher: Matcher::new(self.query), needles: Needles::of(self.query) };
         let mut after = self.after;
         let mut limit = CANDIDATES_FIRST;

@@ -1,14 +1,14 @@
 //! What to try when nothing was found: one condition less, or a longer period, and how many that would find.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use monban_event::TimeRange;
 use monban_event::query::{Query, Test};
 use monban_event::store::{AggregateRequest, EventStore, StoreError};
 use monban_event::time::JST;
-use monban_event::TimeRange;
 
+use super::is_scanned;
 use super::parser::{Parsed, conjunction, parse, period};
 use super::print::print;
-use super::is_scanned;
 
 /// Conditions taken away one by one; more of them would cost more than they tell.
 const CONDITIONS_MAX: usize = 8;
@@ -60,7 +60,8 @@ pub fn hints(
     let is_late = || started.elapsed() > TIME_MAX.to_std().unwrap_or_default();
     let mut found = Vec::new();
     for candidate in without_each(parsed, chosen, now).into_iter().chain(wider(parsed, chosen, now)) {
-        let is_wider_too = candidate.kind == HintKind::Wider && found.iter().any(|hint: &Hint| hint.kind == HintKind::Wider);
+        let is_wider_too =
+            candidate.kind == HintKind::Wider && found.iter().any(|hint: &Hint| hint.kind == HintKind::Wider);
         if is_late() || is_wider_too {
             continue;
         }
@@ -151,7 +152,8 @@ mod tests {
 
         fn aggregate(&self, request: &AggregateRequest) -> Result<Aggregates, StoreError> {
             let printed = print(&request.query);
-            let known = self.0.iter().find(|(query, open, _)| *query == printed && *open == request.range.from.is_none());
+            let known =
+                self.0.iter().find(|(query, open, _)| *query == printed && *open == request.range.from.is_none());
             let value = known.map_or(0, |(_, _, count)| *count);
             Ok(Aggregates { total: Total { value, exact: true }, ..Aggregates::default() })
         }
@@ -185,10 +187,7 @@ mod tests {
     #[test]
     fn what_a_neighbour_told_is_not_lost() {
         let counts = vec![("\"a\" AND \"not\" AND user:\"x\"", false, 5)];
-        assert_eq!(
-            hinted("a not b user:x", counts),
-            ["b を外すと 5 件 → \"a\" AND \"not\" AND user:\"x\""]
-        );
+        assert_eq!(hinted("a not b user:x", counts), ["b を外すと 5 件 → \"a\" AND \"not\" AND user:\"x\""]);
     }
 
     #[test]

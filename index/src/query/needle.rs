@@ -8,7 +8,7 @@ use monban_event::{Format, Record, account};
 
 /// All must be there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Needles(Vec<AnyOf>);
+pub struct Needles(Vec<AnyOf>);
 
 /// One must be there.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ struct AnyOf {
 const WRITTEN_OTHERWISE: [&[u8]; 4] = [b"\\u", b"&#", b"\x1b", b"audit("];
 
 impl Needles {
-    pub(crate) fn of(query: &Query) -> Self {
+    pub fn of(query: &Query) -> Self {
         let all = clauses(query).into_iter().map(|folded| {
             let ascii: Vec<&String> = folded.iter().filter(|text| text.is_ascii()).collect();
             let build = |pieces| AhoCorasick::builder().ascii_case_insensitive(true).build(pieces);
@@ -34,7 +34,7 @@ impl Needles {
     }
 
     /// Whether the record may hold them.
-    pub(crate) fn may_be_in(&self, record: &Record) -> bool {
+    pub fn may_be_in(&self, record: &Record) -> bool {
         let bytes = record.bytes.as_slice();
         let is_utf16 = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
         if self.0.is_empty() || record.format == Format::EvtxChunk || is_utf16 || is_written_otherwise(bytes) {

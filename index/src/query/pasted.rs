@@ -48,7 +48,8 @@ fn is_stamped(text: &str) -> bool {
             day.len() <= 2 && day.chars().all(|char| char.is_ascii_digit()) && is_clock(time) && is_long(3)
         }
         [first, second, ..] => {
-            let joined = first.split_once('T').is_some_and(|(date, time)| is_date(date) && is_clock(time) && is_long(1));
+            let joined =
+                first.split_once('T').is_some_and(|(date, time)| is_date(date) && is_clock(time) && is_long(1));
             joined || (is_date(first) && is_clock(second) && is_long(2))
         }
         _ => false,

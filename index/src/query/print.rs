@@ -1,5 +1,6 @@
 //! Tree to text, in the one form that reads back as the same tree: for saved searches, shared links and buttons.
 
+use monban_event::Field;
 use monban_event::query::{Query, QueryField, Test};
 use monban_event::time::rfc3339;
 
@@ -61,6 +62,10 @@ fn field_text(field: &QueryField, test: &Test) -> String {
         Test::Wildcard(pattern) => format!("{name}:{pattern}"),
         Test::Exists => format!("{name}:*"),
         Test::Network(network) => format!("{name}:{network}"),
+        Test::Number { from, to } if *field == QueryField::Known(Field::Duration) => {
+            let nanos = |bound: &Option<i64>| bound.map(|nanos| format!("{nanos}ns"));
+            format!("{name}:[{} TO {}]", bound(nanos(from)), bound(nanos(to)))
+        }
         Test::Number { from, to } => format!("{name}:[{} TO {}]", bound(*from), bound(*to)),
         Test::Time { from, to } => {
             format!("{name}:[{} TO {}}}", bound(from.map(rfc3339)), bound(to.map(rfc3339)))

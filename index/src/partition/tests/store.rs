@@ -99,7 +99,8 @@ fn what_was_not_searched_is_said() {
     assert!(page.events.is_empty() && page.unsearched.is_some() && !page.total.exact);
     for text in ["TargetUserName:u2", "user:user2"] {
         let range = TimeRange::between(at("2026-08-01T00:00:00+09:00"), at("2026-10-07T00:00:00+09:00"));
-        let request = AggregateRequest { interval_seconds: Some(86_400), ..AggregateRequest::count(query(text), range) };
+        let request =
+            AggregateRequest { interval_seconds: Some(86_400), ..AggregateRequest::count(query(text), range) };
         let counted = store.aggregate(&request).unwrap();
         assert!(counted.unsearched.is_some() && !counted.total.exact && counted.total.value == 0, "{text}");
         assert_eq!(counted.bars.len(), 67, "{text}");
@@ -197,8 +198,7 @@ fn equal_times_and_arrivals_between_pages() {
             let Some(next) = page.next else { break };
             after = Some(next);
         }
-        let places: Vec<(DateTime<Utc>, EventId)> =
-            seen.iter().map(|id| (made(id.record.0).time(), *id)).collect();
+        let places: Vec<(DateTime<Utc>, EventId)> = seen.iter().map(|id| (made(id.record.0).time(), *id)).collect();
         let sorted = match order {
             Order::NewestFirst => places.windows(2).all(|pair| pair[0] > pair[1]),
             Order::OldestFirst => places.windows(2).all(|pair| pair[0] < pair[1]),
