@@ -198,6 +198,7 @@ fn text_and_pasted_lines() {
         ),
         ("fw1 sshd[123]: Failed", "\"fw1\" AND \"sshd[123]:\" AND \"failed\""),
         ("\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\""),
+        ("<189>say “hi”", "raw:\"<189>say ““hi””\""),
         ("raw:a..b msg:c..d", "raw:\"a..b\" AND \"c..d\""),
         ("raw:a*..b", "raw:a*..b"),
         ("ログ", "\"ログ\""),

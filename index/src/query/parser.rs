@@ -451,7 +451,7 @@ impl Parser<'_> {
                 self.cursor.at = at + 1;
                 return (text, (open, at + 1));
             }
-            text.push(char);
+            text.extend(self.cursor.typed(at));
             at += if doubled { 2 } else { 1 };
         }
         let fixed = format!("{}\"", self.text);

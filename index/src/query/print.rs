@@ -5,6 +5,7 @@ use monban_event::query::{Query, QueryField, Test};
 use monban_event::time::rfc3339;
 
 use super::explain::weekday_words;
+use super::lexer::is_quote;
 
 /// A text that [`super::parse`] reads as the same query.
 pub fn print(query: &Query) -> String {
@@ -23,7 +24,8 @@ pub fn print(query: &Query) -> String {
 
 /// In quotes, where two quotes stand for one.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
+    let doubled = text.chars().flat_map(|char| std::iter::repeat_n(char, if is_quote(char) { 2 } else { 1 }));
+    format!("\"{}\"", doubled.collect::<String>())
 }
 
 fn is_plain(char: char) -> bool {
