@@ -191,7 +191,7 @@ fn answer(store: &TantivyStore, question: &Question) -> Result<()> {
         .map_err(|errors| anyhow::anyhow!("{}: {} errors", question.query, errors.len()))?;
     let found = match question.kind {
         Kind::List => {
-            let request = SearchRequest { query, range: question.range, limit: LIST, after: None, whole: false };
+            let request = SearchRequest::new(query, question.range, LIST);
             store.search(&request)?.events.len()
         }
         Kind::Top(field) => store.top(&query, question.range, field, TOP)?.values.len(),

@@ -208,7 +208,8 @@ fn export_events(node: &Node, path: &Path, period: TimeRange) -> Result<u64, Arc
     let mut out = BufWriter::new(File::create(path).map_err(failed)?);
     let (mut after, mut count) = (None, 0);
     loop {
-        let request = SearchRequest { query: Query::All, range: period, limit: PAGE, after, whole: true };
+        let first = SearchRequest::new(Query::All, period, PAGE);
+        let request = SearchRequest { after, whole: true, total: false, ..first };
         let page = node.store.search(&request)?;
         for event in &page.events {
             line(&mut out, &event.to_json()).map_err(failed)?;

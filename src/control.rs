@@ -33,9 +33,8 @@ pub(crate) enum Request {
         query: String,
         from: Option<DateTime<Utc>>,
         to: Option<DateTime<Utc>>,
-        limit: usize,
-        count: bool,
-        json: bool,
+        oldest_first: bool,
+        show: Show,
     },
     Report {
         period: String,
@@ -67,6 +66,43 @@ pub(crate) enum Request {
     DemoList {},
     /// Ends the server that holds the directory, after everything durable is searchable.
     Stop,
+}
+
+/// What of a search is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Show {
+    Count,
+    /// The values of a field, by name, with how often each occurs.
+    By {
+        field: String,
+        limit: usize,
+        form: Form,
+    },
+    /// Counts per so many seconds.
+    Bars {
+        seconds: u32,
+        form: Form,
+    },
+    /// Columns are named as in queries; none are the usual ones.
+    Events {
+        limit: usize,
+        columns: String,
+        form: Form,
+    },
+    /// The records' text as it came.
+    Raw {
+        limit: usize,
+    },
+}
+
+/// How lists are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    Table,
+    Csv,
+    Jsonl,
 }
 
 /// What the asking process does with it.

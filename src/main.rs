@@ -14,6 +14,7 @@ mod node;
 mod pipeline;
 mod progress;
 mod rebuild;
+mod search;
 mod serve;
 mod tally;
 mod upload;

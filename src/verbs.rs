@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use monban_api::Scope;
 use monban_audit::{AuditError, Links};
 use monban_event::act::Deed;
-use monban_event::query::Query;
-use monban_event::store::{SearchPage, SearchRequest};
-use monban_event::time::{Month, jst_text};
-use monban_event::{ActSink, Event, EventStore, FileHints, TimeRange};
+use monban_event::store::{Order, SearchRequest};
+use monban_event::time::Month;
+use monban_event::{ActSink, EventStore, FileHints, TimeRange};
 use monban_index::journal::Proofs;
 use monban_index::ledger::{FindingFilter, FindingRow};
-use monban_index::query::{self, QueryError};
+use monban_index::query;
 
 use crate::archive;
 use crate::cli::demo::Mark;
@@ -21,6 +20,7 @@ use crate::control::{Reply, Request};
 use crate::demo::{self, Planted};
 use crate::import::{self, Handed, Said};
 use crate::node::Node;
+use crate::search::{self, Asked};
 
 pub(crate) const EXIT_OK: u8 = 0;
 pub(crate) const EXIT_NOTHING: u8 = 1;
@@ -29,7 +29,7 @@ pub(crate) const EXIT_DAMAGE: u8 = 3;
 
 /// The account under which the command line acts: whoever may read the directory.
 pub(crate) const CONSOLE: &str = "console";
-/// Events fetched at once while a search is written out.
+/// Most events that carry one planted incident.
 const PAGE: usize = 1000;
 
 /// Carries a request out and gives the exit status. Never panics on a request; what went wrong is said.
@@ -41,7 +41,11 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
     }
     let result = match request {
         Request::Import { paths, hints } => run_import(node, paths, hints, say),
-        Request::Search { .. } => run_search(node, request, say),
+        Request::Search { query, from, to, oldest_first, show } => {
+            let order = if *oldest_first { Order::OldestFirst } else { Order::NewestFirst };
+            let range = TimeRange { from: *from, to: *to };
+            search::run(node, &Asked { text: query, range, order }, show, say)
+        }
         Request::Report { period, html } => run_report(node, period, *html, say),
         Request::CreateToken { name, scopes } => run_create_token(node, name, scopes, say),
         Request::Backup { to } => run_backup(node, to, say),
@@ -58,7 +62,7 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
     })
 }
 
-fn failed(what: &str) -> impl Fn(&dyn std::error::Error) -> String {
+pub(crate) fn failed(what: &str) -> impl Fn(&dyn std::error::Error) -> String {
     move |error| format!("{what}: {}", crate::error_chain(error))
 }
 
@@ -86,86 +90,6 @@ fn run_import(node: &Node, paths: &[PathBuf], hints: &FileHints, say: &mut dyn F
         (true, 0) => EXIT_OK,
         (true, _) => EXIT_DAMAGE,
     })
-}
-
-fn run_search(node: &Node, request: &Request, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
-    let Request::Search { query: text, from, to, limit, count, json } = request else { return Ok(EXIT_FAILED) };
-    let query = query::parse(text, node.clock.now()).map_err(|errors| explain_errors(text, &errors))?;
-    let range = TimeRange { from: *from, to: *to };
-    let total = node.store.count(&query, range).map_err(|error| failed("検索できません")(&error))?;
-    let searched = Deed::Searched { query: text.clone(), from: *from, to: *to, hits: total };
-    node.record(CONSOLE, searched).map_err(|error| failed("監査証跡に記録できません")(&error))?;
-    if *count {
-        say(Reply::Out(total.to_string()));
-        return Ok(EXIT_OK);
-    }
-    let shown = write_events(node, &query, range, *limit, *json, say)?;
-    say(Reply::Note(format!("一致 {total} 件 / 表示 {shown} 件")));
-    Ok(if total == 0 { EXIT_NOTHING } else { EXIT_OK })
-}
-
-/// Writes up to `limit` events, newest first, page by page.
-fn write_events(
-    node: &Node,
-    query: &Query,
-    range: TimeRange,
-    limit: usize,
-    json: bool,
-    say: &mut dyn FnMut(Reply),
-) -> Result<usize, String> {
-    let (mut shown, mut after) = (0, None);
-    while shown < limit {
-        let request = SearchRequest { query: query.clone(), range, limit: PAGE.min(limit - shown), after, whole: true };
-        let SearchPage { events, next, incomplete_before, .. } =
-            node.store.search(&request).map_err(|error| failed("検索できません")(&error))?;
-        for event in &events {
-            say(Reply::Out(if json { json_line(event) } else { table_line(event) }));
-        }
-        shown += events.len();
-        if let Some(before) = incomplete_before {
-            say(Reply::Note(format!("{} より前は未検索です。期間を狭めてください。", jst_text(before))));
-        }
-        match next {
-            Some(cursor) if !events.is_empty() => after = Some(cursor),
-            _ => break,
-        }
-    }
-    Ok(shown)
-}
-
-fn json_line(event: &Event) -> String {
-    serde_json::Value::Object(event.to_json()).to_string()
-}
-
-fn table_line(event: &Event) -> String {
-    let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
-    format!(
-        "{}  {:<16} {:<16} {:<16} {:<15} {}",
-        jst_text(event.time()),
-        text(event.device()),
-        text(event.user_name.as_deref()),
-        text(event.action.map(monban_event::Action::as_str)),
-        event.source_ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
-        text(event.outcome.map(monban_event::Outcome::as_str)),
-    )
-}
-
-/// For each error the message, the query with a caret line under the place, and a way to put it right.
-fn explain_errors(text: &str, errors: &[QueryError]) -> String {
-    errors.iter().map(|error| explain_error(text, error)).collect::<Vec<_>>().join("\n")
-}
-
-fn explain_error(text: &str, error: &QueryError) -> String {
-    let width = |character: char| if character.is_ascii() { 1 } else { 2 };
-    let columns = |from: usize, to: usize| text.chars().skip(from).take(to.saturating_sub(from)).map(width).sum();
-    let (before, under): (usize, usize) = (columns(0, error.from), columns(error.from, error.to));
-    let mut lines = vec![
-        format!("誤り: {error}"),
-        format!("  {text}"),
-        format!("  {}{}", " ".repeat(before), "^".repeat(under.max(1))),
-    ];
-    lines.extend(error.fix.iter().chain(&error.other_fixes).map(|fix| format!("  {}: {}", fix.label, fix.q)));
-    lines.join("\n")
 }
 
 fn run_report(node: &Node, period: &str, html: bool, say: &mut dyn FnMut(Reply)) -> Result<u8, String> {
@@ -274,7 +198,7 @@ fn planted_records(node: &Node, incident: &Planted) -> Option<Vec<String>> {
     let query = query::parse(incident.query, node.clock.now()).ok()?;
     let (from, to) = incident.at_range;
     let range = TimeRange::between(from, to + chrono::TimeDelta::seconds(1));
-    let request = SearchRequest { query, range, limit: PAGE, after: None, whole: false };
+    let request = SearchRequest::new(query, range, PAGE);
     let page = node.store.search(&request).ok()?;
     Some(page.events.iter().rev().map(|event| event.id.to_string()).collect())
 }

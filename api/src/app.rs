@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::auth::Who;
 use crate::auth::refusals::{Refusal, Refusals};
 use crate::ingest::bounds::Bounds;
-use crate::limits::{LOGIN_ATTEMPTS_PER_MINUTE, PASSWORD_CHECKS_MAX};
+use crate::limits::{EXPORTS_MAX, LOGIN_ATTEMPTS_PER_MINUTE, PASSWORD_CHECKS_MAX};
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -25,6 +25,8 @@ pub(crate) type Answer = Result<Response, Problem>;
 pub(crate) struct App {
     pub(crate) services: Services,
     pub(crate) password_checks: Semaphore,
+    /// Each export holds a thread and a place in the journal for as long as its reader takes.
+    pub(crate) exports: Arc<Semaphore>,
     /// The minute, and the login attempts in it.
     attempts: Mutex<(i64, u32)>,
     wrong_tokens: Mutex<Refusals>,
@@ -39,6 +41,7 @@ impl App {
         Self {
             services,
             password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             attempts: Mutex::new((0, 0)),
             wrong_tokens: Mutex::default(),
             ingest: Bounds::new(),

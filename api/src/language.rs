@@ -1,22 +1,22 @@
 //! The query language as pages and API use it: text to a tree and its reading, or to complaints with their places.
 
 use chrono::{DateTime, Utc};
-use monban_event::Field;
-use monban_event::query::{Query, Test};
-use monban_index::query::{QueryError, explain, parse_noting, period, print};
+use monban_event::query::{Query, QueryField, Test};
+use monban_event::{Field, TimeRange};
+use monban_index::query::{
+    Hint, Parsed, QueryError, explain, hints, is_scanned, parse_noting, period, print, slow_note,
+};
 use serde::Serialize;
 
+use crate::app::Visit;
 use crate::limits::QUERY_BYTES_MAX;
 use crate::problem::{Fix, Problem};
 
 /// A query as it was understood.
 pub(crate) struct Reading {
-    pub(crate) text: String,
-    pub(crate) query: Query,
+    parsed: Parsed,
     /// The 解釈 line.
     pub(crate) explained: String,
-    /// What should be said about how it was read.
-    pub(crate) notes: Vec<String>,
 }
 
 /// One error of a query. Positions count Unicode characters from 0, `to` not included.
@@ -65,7 +65,7 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<Reading, Vec<QueryC
     let parsed = parse_noting(text, now)
         .map_err(|errors| errors.into_iter().map(QueryComplaint::of).collect::<Vec<QueryComplaint>>())?;
     let explained = explain(&parsed.query);
-    Ok(Reading { text: text.trim().to_owned(), query: parsed.query, explained, notes: parsed.notes })
+    Ok(Reading { parsed, explained })
 }
 
 /// As [`read`], for callers that answer with a problem.
@@ -82,19 +82,46 @@ pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Option<Query> {
 }
 
 impl Reading {
+    /// As typed.
+    pub(crate) fn text(&self) -> &str {
+        &self.parsed.text
+    }
+
+    pub(crate) fn query(&self) -> &Query {
+        &self.parsed.query
+    }
+
+    /// What should be said about how it was read, and about a search of it over `range`.
+    pub(crate) fn notes(&self, range: Option<TimeRange>) -> Vec<String> {
+        let slow = range.and_then(|range| slow_note(self.query(), range)).map(str::to_owned);
+        self.parsed.notes.iter().cloned().chain(slow).collect()
+    }
+
+    /// Whether only the records themselves can answer it.
+    pub(crate) fn is_scanned(&self) -> bool {
+        is_scanned(self.query())
+    }
+
     /// The period that the query itself demands.
-    pub(crate) fn period(&self) -> Option<monban_event::TimeRange> {
-        period(&self.query)
+    pub(crate) fn period(&self) -> Option<TimeRange> {
+        period(self.query())
+    }
+
+    /// What else would find something; `chosen` is the period beside the query.
+    pub(crate) fn hints(&self, visit: &Visit, chosen: TimeRange) -> Result<Vec<Hint>, Problem> {
+        Ok(hints(visit.app.services.store.as_ref(), &self.parsed, chosen, visit.app.now())?)
     }
 
     /// The text of this query narrowed to one value, or to everything but it.
     pub(crate) fn narrowed(&self, field: Field, value: &str, keep: bool) -> String {
         let test = Query::field(field, Test::Equals(value.to_owned()));
         let condition = print(&if keep { test } else { test.negate() });
-        match &self.query {
+        match self.query() {
             Query::All => condition,
-            Query::Or(_) => format!("({}) AND {condition}", self.text),
-            _ => format!("{} AND {condition}", self.text),
+            Query::Or(_) => format!("({}) AND {condition}", self.text()),
+            // A pasted line is not read as one when something stands beside it.
+            Query::Field(QueryField::Raw, _) => format!("{} AND {condition}", print(self.query())),
+            _ => format!("{} AND {condition}", self.text()),
         }
     }
 }
@@ -116,7 +143,7 @@ mod tests {
     fn narrowing_an_alternative_keeps_both_of_its_sides() {
         let reading = read("user:a OR user:b", at()).ok().unwrap();
         let narrowed = read(&reading.narrowed(Field::Outcome, "success", true), at()).ok().unwrap();
-        assert!(matches!(narrowed.query, Query::And(ref parts) if matches!(parts[0], Query::Or(_))));
+        assert!(matches!(narrowed.query(), Query::And(parts) if matches!(parts[0], Query::Or(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! login and setup pages and their stylesheet.
 
 mod app;
+mod around;
 mod auth;
 mod ingest;
 mod language;
@@ -27,3 +28,4 @@ pub use services::{
     DiskHealth, FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RetentionHealth, RuleText,
     RuleTexts, Services, SiteSettings,
 };
+pub use view::raw::raw_text;

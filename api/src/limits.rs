@@ -24,8 +24,24 @@ pub(crate) const FACET_SHOWN: usize = 8;
 /// Fields of one facet request; each is a pass over the matching events.
 pub(crate) const FACET_FIELDS_MAX: usize = 12;
 
-/// Longest query text, in bytes; the language itself bounds its depth.
-pub(crate) const QUERY_BYTES_MAX: usize = 8 * 1024;
+/// Longest query text, in bytes: the language takes 8,192 characters, and a Japanese one has three or four bytes.
+pub(crate) const QUERY_BYTES_MAX: usize = 32 * 1024;
+
+/// Exports at one time; each holds a thread for as long as its reader takes.
+pub(crate) const EXPORTS_MAX: usize = 4;
+
+/// Events of an export written at once: half a megabyte.
+pub(crate) const EXPORT_PAGE: usize = 500;
+
+/// An export whose reader takes nothing for so long is broken off.
+pub(crate) const EXPORT_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Furthest that the surroundings of an event reach, in minutes to either side; beyond, it is a search.
+pub(crate) const CONTEXT_MINUTES_MAX: u32 = 60;
+
+/// Events of the surroundings on either side: over the API, and on the event's page.
+pub(crate) const CONTEXT_EVENTS: usize = 100;
+pub(crate) const CONTEXT_SHOWN: usize = 10;
 
 /// Buckets of one histogram; the store refuses more than 10,000, and no screen shows more than these.
 pub(crate) const BUCKETS_MAX: i64 = 2000;

@@ -81,6 +81,12 @@ impl Problem {
         Self { retry_after_s: Some(60), ..Self::new(status, "too-many", "しばらく待ってください", detail) }
     }
 
+    pub(crate) fn too_many_exports() -> Self {
+        let detail = "ほかの出力が終わっていません。少し待ってからもう一度行ってください。";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self { retry_after_s: Some(30), ..Self::new(status, "busy", "いまは出力できません", detail) }
+    }
+
     pub(crate) fn bad_query(errors: Vec<QueryComplaint>) -> Self {
         let detail = errors.first().map_or_else(String::new, QueryComplaint::sentence);
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "query-syntax", "検索式の誤り", detail) }

@@ -66,7 +66,10 @@ fn api_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
     use Scope::{AuditsRead, EventsRead, FindingsRead, InventoryRead};
     vec![
         ("/api/v1/events", Some(EventsRead), get(v1::events::list)),
+        ("/api/v1/events/stream", Some(EventsRead), get(v1::stream::every)),
         ("/api/v1/events/{id}", Some(EventsRead), get(v1::events::show)),
+        ("/api/v1/events/{id}/context", Some(EventsRead), get(v1::events::context)),
+        ("/api/v1/search", Some(EventsRead), post(v1::events::search)),
         ("/api/v1/search/facets", Some(EventsRead), get(v1::search::facets)),
         ("/api/v1/search/histogram", Some(EventsRead), get(v1::search::histogram)),
         ("/api/v1/search/validate", Some(EventsRead), get(v1::search::validate)),

@@ -38,9 +38,14 @@ pub fn is_null_word(text: &str) -> bool {
     NULL_WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// NFKC and lower case; ASCII, by far the most common, takes a short path.
+/// NFKC and lower case; ASCII, by far the most common, takes a short path. What was folded folds to itself.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().flat_map(char::to_lowercase).collect() }
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    // A mark that had no letter to join may have one in lower case: İ becomes a letter and a mark itself.
+    if folded.contains(|char| ('\u{300}'..='\u{36f}').contains(&char)) { folded.nfkc().collect() } else { folded }
 }
 
 fn split_domain(name: &str) -> (Option<&str>, &str) {
@@ -63,6 +68,15 @@ mod tests {
             assert_eq!(key(raw), "tanaka", "{raw}");
         }
         assert_eq!(parse("CORP\\Tanaka").and_then(|account| account.domain).as_deref(), Some("corp"));
+    }
+
+    #[test]
+    fn what_was_folded_folds_to_itself() {
+        for text in ["İ\u{ff9e}", "Ϊ\u{301}", "Ὰ\u{345}", "ﾛｸﾞ", "か\u{3099}", "ＡÉ\u{327}", "㍿"] {
+            let folded = fold(text);
+            assert_eq!(fold(&folded), folded, "{text}");
+        }
+        assert_eq!(fold("ﾛｸﾞｵﾝ Ｅrror"), "ログオン error");
     }
 
     #[test]

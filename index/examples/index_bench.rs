@@ -200,7 +200,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         let query = parse(text, at(count, count)).map_err(|errors| format!("{errors:?}"))?;
         let (time, answer) = median(|| {
-            let request = SearchRequest { query: query.clone(), range, limit: 100, after: None, whole: false };
+            let request = SearchRequest::new(query.clone(), range, 100);
             let page = store.search(&request)?;
             Ok(format!("{} of {}{}", page.events.len(), page.total.value, if page.total.exact { "" } else { "+" }))
         })?;

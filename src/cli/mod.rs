@@ -20,7 +20,7 @@ use monban_event::time::{jst_midnight, jst_text};
 
 use self::bar::Bar;
 use crate::config::DEFAULT_DATA_DIR;
-use crate::control::{self, Reply, Request};
+use crate::control::{self, Form, Reply, Request, Show};
 use crate::serve;
 
 /// 医療機関のアクセスログを受け取り、変えずに保管し、検索し、点検して月次の報告書にします。
@@ -129,6 +129,7 @@ impl ImportArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = SEARCH_HELP)]
 struct SearchArgs {
     #[command(flatten)]
     data: DataDir,
@@ -138,24 +139,58 @@ struct SearchArgs {
     /// この時刻の前まで
     #[arg(long, value_parser = instant)]
     to: Option<DateTime<Utc>>,
-    /// 表示する件数の上限
-    #[arg(long, default_value_t = 100)]
-    limit: usize,
-    /// 件数だけを表示する
+    /// 表示する件数の上限（省略すると、表では 100 件、csv と jsonl では全件）
     #[arg(long)]
+    limit: Option<usize>,
+    /// 件数だけを表示する
+    #[arg(long, group = "what")]
     count: bool,
-    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
-    format: TableFormat,
+    /// この項目の値ごとの件数を、多い順に表示する
+    #[arg(long, value_name = "項目", group = "what")]
+    by: Option<String>,
+    /// 時間ごとの件数を表示する（区切りは日本時間の 0 時から。例: 15m、1h、1d。--from が要ります）
+    #[arg(long, value_name = "間隔", group = "what", value_parser = interval)]
+    hist: Option<u32>,
+    /// 原文をそのまま表示する
+    #[arg(long, group = "what")]
+    raw: bool,
+    /// 表示する列（検索式と同じ項目名を , で区切る。例: 日時,利用者,接続元）
+    #[arg(long, value_name = "列", default_value = "", hide_default_value = true)]
+    cols: String,
+    /// 並び順: -time は新しい順、time は古い順
+    #[arg(long, default_value = "-time", allow_hyphen_values = true, value_parser = ["-time", "time"])]
+    sort: String,
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    format: Form,
     /// 検索式（例: 利用者:tanaka 結果:失敗）。省略するとすべて
-    #[arg(default_value = "*")]
+    #[arg(default_value = "*", allow_hyphen_values = true, value_parser = query_text)]
     query: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TableFormat {
-    Table,
-    Jsonl,
+const SEARCH_HELP: &str = "\
+例:
+  monban search '利用者:tanaka 結果:失敗' --from 2026-11-01
+  monban search '操作:ログイン 結果:失敗' --by 利用者 --from 2026-11-01
+  monban search '時間外:はい' --hist 1d --from 2026-11-01 --to 2026-12-01
+  monban search '接続元:院外' --format csv > 院外.csv";
+
+impl SearchArgs {
+    fn request(self) -> Request {
+        let form = self.format;
+        let limit = self.limit.unwrap_or(if form == Form::Table && !self.raw { SHOWN } else { usize::MAX });
+        let show = match (self.count, self.by, self.hist, self.raw) {
+            (true, ..) => Show::Count,
+            (_, Some(field), ..) => Show::By { field, limit, form },
+            (_, _, Some(seconds), _) => Show::Bars { seconds, form },
+            (_, _, _, true) => Show::Raw { limit },
+            _ => Show::Events { limit, columns: self.cols, form },
+        };
+        Request::Search { query: self.query, from: self.from, to: self.to, oldest_first: self.sort == "time", show }
+    }
 }
+
+/// Events a person is shown who does not say how many.
+const SHOWN: usize = 100;
 
 #[derive(Debug, Args)]
 struct ReportArgs {
@@ -216,9 +251,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let paths = args.paths.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
             ask(&args.data.data_dir, true, &Request::Import { paths, hints: args.hints() })
         }
-        Verb::Search(SearchArgs { data, from, to, limit, count, format, query }) => {
-            let request = Request::Search { query, from, to, limit, count, json: format == TableFormat::Jsonl };
-            ask(&data.data_dir, false, &request)
+        Verb::Search(args) => {
+            let dir = args.data.data_dir.clone();
+            ask(&dir, false, &args.request())
         }
         Verb::Report(ReportArgs { data, period, format }) => {
             ask(&data.data_dir, false, &Request::Report { period, html: format == ReportFormat::Html })
@@ -295,6 +330,29 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
         .map_err(|_| "2026-10-25 か 2026-10-25T01:48:00+09:00 の形で書いてください".to_owned())
 }
 
+/// A query may begin with `-`, which excludes; what begins with two is an option that there is not.
+fn query_text(text: &str) -> Result<String, String> {
+    if text.starts_with("--") {
+        return Err("この選択肢はありません。使えるものは monban search --help で見られます".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// `15m`, `1h`, `1d` in seconds.
+fn interval(text: &str) -> Result<u32, String> {
+    let unit = text.chars().last().unwrap_or(' ');
+    let size = match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        _ => None,
+    };
+    let number = text.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok());
+    let seconds = number.zip(size).and_then(|(number, size)| number.checked_mul(size)).filter(|seconds| *seconds > 0);
+    seconds.ok_or_else(|| "30s、15m、1h、1d の形で書いてください".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +361,47 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_interval_has_a_unit() {
+        for (text, seconds) in [("30s", 30), ("15m", 900), ("1h", 3_600), ("7d", 604_800)] {
+            assert_eq!(interval(text), Ok(seconds));
+        }
+        for text in ["", "h", "1", "0m", "-1h", "1時", "99999999999d"] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+    }
+
+    fn search(arguments: &[&str]) -> Request {
+        let cli = Cli::try_parse_from(["monban", "search"].iter().chain(arguments)).unwrap();
+        let Verb::Search(args) = cli.verb else { panic!("another verb") };
+        args.request()
+    }
+
+    #[test]
+    fn what_a_search_shows_is_one_thing() {
+        let shown = |arguments: &[&str]| match search(arguments) {
+            Request::Search { show, .. } => show,
+            _ => panic!("another request"),
+        };
+        let columns = String::new();
+        assert_eq!(shown(&["a"]), Show::Events { limit: 100, columns: columns.clone(), form: Form::Table });
+        let csv = Show::Events { limit: usize::MAX, columns, form: Form::Csv };
+        assert_eq!(shown(&["a", "--format", "csv"]), csv);
+        assert_eq!(shown(&["a", "--raw"]), Show::Raw { limit: usize::MAX });
+        assert_eq!(shown(&["a", "--hist", "1h"]), Show::Bars { seconds: 3_600, form: Form::Table });
+        let by = Show::By { field: "user".to_owned(), limit: 5, form: Form::Jsonl };
+        assert_eq!(shown(&["a", "--by", "user", "--limit", "5", "--format", "jsonl"]), by);
+        assert!(Cli::try_parse_from(["monban", "search", "a", "--by", "user", "--raw"]).is_err());
+    }
+
+    #[test]
+    fn a_search_that_only_excludes_is_no_option() {
+        assert!(matches!(search(&["-user:tanaka"]), Request::Search { query, .. } if query == "-user:tanaka"));
+        assert!(Cli::try_parse_from(["monban", "search", "--bye"]).is_err());
+        assert!(matches!(search(&["a", "--sort", "-time"]), Request::Search { oldest_first: false, .. }));
+        assert!(matches!(search(&["a", "--sort", "time"]), Request::Search { oldest_first: true, .. }));
     }
 
     #[test]

@@ -39,8 +39,8 @@ fn receive(node: &Node, number: u32, told: DateTime<Utc>) {
 /// How often each record is found.
 fn found(node: &Node) -> BTreeMap<u64, u32> {
     node.progress.wait_searchable(node.journal.durable()).unwrap();
-    let request =
-        SearchRequest { query: Query::All, range: TimeRange::default(), limit: 1000, after: None, whole: true };
+    let first = SearchRequest::new(Query::All, TimeRange::default(), 1000);
+    let request = SearchRequest { whole: true, ..first };
     let mut times = BTreeMap::new();
     for event in node.store.search(&request).unwrap().events {
         *times.entry(event.id.record.0).or_default() += 1;

@@ -80,11 +80,47 @@ fn search_counts_lists_and_says_when_nothing_was_found() {
     let none = site.verb("search", &["user:nobody"]).quiet();
     assert_eq!((none.status, none.out.as_str()), (1, ""));
     let table = site.verb("search", &["利用者:yamada"]).ok();
-    assert!(table.out.starts_with("2026/10/25 12:00:00  DC01.hospital.example"), "{table:#?}");
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert!(lines[0].starts_with("日時") && lines.len() == 2, "{table:#?}");
+    assert!(lines[1].starts_with("2026/10/25 12:00:00  DC01.hospital.example"), "{table:#?}");
     let period = ["--count", "--from", "2026-10-25", "--to", "2026-10-26", "*"];
     assert_eq!(site.verb("search", &period).ok().out, "2\n");
     let period = ["--count", "--from", "2026-10-26", "*"];
     assert_eq!(site.verb("search", &period).ok().out, "0\n");
+}
+
+#[test]
+fn search_shows_values_bars_columns_and_text() {
+    let site = Site::new();
+    let line = |user: &str, minute: u32| {
+        format!(
+            "<38>1 2026-10-25T12:{minute:02}:00+09:00 gw01 sshd 811 - - Failed password for {user} from 198.51.100.7 port 40022 ssh2\n"
+        )
+    };
+    let lines = [line("yamada", 1), line("sato", 30), line("yamada", 59)].concat();
+    site.import(&[&site.write("auth.log", lines)]).ok();
+    let by = site.verb("search", &["--by", "利用者", "--format", "csv", "*"]).ok();
+    assert_eq!(by.out, "\u{feff}利用者,件数\r\nyamada,2\r\nsato,1\r\n");
+    let by = site.verb("search", &["--by", "結果", "*"]).ok();
+    assert!(by.out.contains("failure  3") && by.err.contains("一致 3 件 / 結果 は 1 種"), "{by:#?}");
+    let period = ["--from", "2026-10-25T12:00:00+09:00", "--to", "2026-10-25T13:00:00+09:00"];
+    let bars = site.verb("search", &[&["--hist", "30m", "--format", "jsonl"][..], &period, &["*"]].concat()).ok();
+    let counts: Vec<u64> = bars.jsonl().iter().map(|bar| bar["count"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [1, 2]);
+    let columns = site.verb("search", &["--cols", "利用者,src_ip", "--format", "csv", "--sort", "time", "*"]).ok();
+    let expected = ["yamada,198.51.100.7", "sato,198.51.100.7", "yamada,198.51.100.7"];
+    assert_eq!(columns.out.lines().skip(1).collect::<Vec<_>>(), expected);
+    let raw = site.verb("search", &["--raw", "user:sato"]).ok();
+    assert_eq!(raw.out, line("sato", 30));
+    let pasted = site.verb("search", &["--raw", raw.out.trim()]).ok();
+    assert_eq!(pasted.out, raw.out, "a line that is pasted finds its record");
+    let none = site.verb("search", &["user:sato 結果:成功"]);
+    assert_eq!(none.status, 1);
+    assert!(none.err.contains("結果:成功 を外すと 1 件"), "{none:#?}");
+    let none = site.verb("search", &["--from", "2026-10-26", "user:sato"]);
+    assert!(none.err.contains("すべての期間では 1 件") || none.err.contains("過去30日では"), "{none:#?}");
+    let wrong = site.verb("search", &["--by", "usr", "*"]);
+    assert_eq!((wrong.status, wrong.out.as_str()), (2, ""), "{wrong:#?}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn answers(data: &Path) -> Vec<Value> {
     for text in QUERIES {
         let query = query::parse(text, month()).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
         for &range in &ranges {
-            let request = SearchRequest { query: query.clone(), range, limit: 100, after: None, whole: false };
+            let request = SearchRequest::new(query.clone(), range, 100);
             let page = store.search(&request).unwrap();
             let events: Vec<_> = page.events.iter().map(monban_event::Event::to_json).collect();
             let count = store.count(&query, range).unwrap();

@@ -13,9 +13,12 @@ use monban_index::query::print;
 
 use super::frame::{Frame, Page};
 use super::html;
+use super::search::Line;
 use crate::app::{Answer, Visit};
+use crate::around;
 use crate::auth::sha256_hex;
 use crate::language;
+use crate::limits::CONTEXT_SHOWN;
 use crate::problem::Problem;
 use crate::view::raw::{RawText, render_raw};
 use crate::view::{describe, link, words};
@@ -37,6 +40,7 @@ struct EventPage {
     raw: Option<RawText>,
     facts: Vec<(&'static str, String)>,
     around: Vec<(String, String)>,
+    near: Near,
     findings: Vec<Related>,
 }
 
@@ -45,6 +49,17 @@ struct Row {
     name: &'static str,
     value: String,
     keep: Option<String>,
+}
+
+/// What happened just before and after, by what the event names.
+struct Near {
+    before: Vec<Line>,
+    this: Line,
+    after: Vec<Line>,
+    before_more: bool,
+    after_more: bool,
+    /// All of it, as a search.
+    href: String,
 }
 
 struct Related {
@@ -84,6 +99,7 @@ fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
         native: event.native.iter().map(|(name, value)| (name.to_owned(), redact_field(name, value).into())).collect(),
         facts: facts(&event, record.as_ref()),
         around: around(&event),
+        near: near(visit, &event)?,
         findings: related(visit, event.id)?,
         raw: record.map(|record| render_raw(&record, Some(&event))),
     })
@@ -172,6 +188,20 @@ fn around(event: &Event) -> Vec<(String, String)> {
     }
     add("すべての機器".to_owned(), "*".to_owned());
     links
+}
+
+fn near(visit: &Visit, event: &Event) -> Result<Near, Problem> {
+    let now = visit.app.now();
+    let found = around::find(visit.app.services.store.as_ref(), event, around::MINUTES, CONTEXT_SHOWN)?;
+    let lines = |events: &[Event]| events.iter().map(|event| Line::of(event, now)).collect();
+    Ok(Near {
+        before: lines(&found.before),
+        this: Line::of(event, now),
+        after: lines(&found.after),
+        before_more: found.before_more,
+        after_more: found.after_more,
+        href: link::around(&found.query, event.time(), i64::from(around::MINUTES)),
+    })
 }
 
 fn related(visit: &Visit, id: EventId) -> Result<Vec<Related>, Problem> {

@@ -2,14 +2,12 @@
 
 use askama::Template;
 use axum::extract::Query as Params;
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use monban_audit::wording;
 use monban_event::act::Deed;
-use monban_event::query::Query;
-use monban_event::store::{SearchPage as Found, SearchRequest};
+use monban_event::store::{AggregateRequest, Order, SearchPage as Found, SearchRequest, TopValues, Total};
 use monban_event::time::jst_date;
 use monban_event::{Event, Field, Outcome, TimeRange};
-use monban_index::query::{explain, print};
 use serde::Deserialize;
 
 use super::frame::{Frame, Page};
@@ -19,6 +17,7 @@ use crate::language::{self, QueryComplaint, Reading};
 use crate::limits::{FACET_SHOWN, PAGE_EVENTS, QUERY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::v1::cursor;
+use crate::v1::events::order;
 use crate::view::chart::{self, Histogram};
 use crate::view::period::{self, Period};
 use crate::view::{link, words};
@@ -30,6 +29,7 @@ pub(crate) struct Asked {
     period: String,
     from: String,
     to: String,
+    sort: String,
     cursor: String,
     /// Events shown on earlier pages; only for the words "51–100".
     n: u64,
@@ -67,23 +67,31 @@ struct Complaint {
 struct Outcomes {
     explained: String,
     notes: Vec<String>,
+    is_empty: bool,
     total: String,
     exact: bool,
     shown: String,
     took: String,
     incomplete: Option<String>,
+    /// Bars and values are of this part only.
+    counted: Option<String>,
     histogram: Option<Histogram>,
     facets: Vec<Facet>,
     rows: Vec<Line>,
     next: Option<String>,
     fixed: String,
+    oldest_first: bool,
+    /// The same in the other order.
+    turned: String,
+    csv: String,
+    jsonl: String,
     hints: Vec<Hint>,
 }
 
 struct Facet {
     name: &'static str,
     values: Vec<FacetValue>,
-    others: u64,
+    others: String,
 }
 
 struct FacetValue {
@@ -212,42 +220,54 @@ fn complaint(query: &str, error: &QueryComplaint, asked: &Asked) -> Complaint {
 }
 
 fn find(visit: &Visit, asked: &Asked, reading: &Reading, period: &Period) -> Result<Outcomes, Problem> {
-    let store = &visit.app.services.store;
     let range = reading.period().unwrap_or(period.range);
-    let request = SearchRequest {
-        query: reading.query.clone(),
-        range,
-        limit: PAGE_EVENTS,
-        after: cursor::read(&asked.cursor)?,
-        whole: false,
-    };
+    let order = order(&asked.sort)?;
+    let after = cursor::read(&asked.cursor)?;
+    let request = SearchRequest { order, after, ..SearchRequest::new(reading.query().clone(), range, PAGE_EVENTS) };
     let started = std::time::Instant::now();
-    let found = store.search(&request)?;
+    let found = visit.app.services.store.search(&request)?;
     let took = started.elapsed();
-    visit.act(Deed::Searched { query: asked.q.clone(), from: range.from, to: range.to, hits: found.total.value })?;
-    let is_empty = found.total.value == 0;
+    let nothing = found.total.value == 0 && found.unsearched.is_none();
+    let drawn = if nothing { Drawn::default() } else { draw(visit, reading, range)? };
+    let total = drawn.total.filter(|total| total.exact || total.value > found.total.value).unwrap_or(found.total);
+    visit.act(Deed::Searched { query: asked.q.clone(), from: range.from, to: range.to, hits: total.value })?;
+    let address = |path: &str, more: &[(&str, &str)]| link::search_with(path, reading.text(), range, more);
+    let (oldest_first, sort, turned) = match order {
+        Order::NewestFirst => (false, "", "time"),
+        Order::OldestFirst => (true, "time", ""),
+    };
+    let n = (asked.n + found.events.len() as u64).to_string();
+    let next = |next| address("/search", &[("sort", sort), ("cursor", &cursor::write(next)), ("n", &n)]);
     Ok(Outcomes {
         explained: reading.explained.clone(),
-        notes: reading.notes.clone(),
-        total: wording::count(found.total.value),
-        exact: found.total.exact,
+        notes: reading.notes(Some(range)),
+        is_empty: nothing,
+        total: wording::count(total.value),
+        exact: total.exact,
         shown: shown(asked.n, &found),
         took: format!("{}.{:03}", took.as_secs(), took.subsec_millis()),
-        incomplete: found.incomplete_before.map(wording::stamp),
-        histogram: if is_empty { None } else { bars(visit, reading, range)? },
-        facets: if is_empty { Vec::new() } else { facets(visit, reading, range)? },
+        incomplete: found.unsearched.map(|range| unsearched(range, order)),
+        counted: drawn.counted,
+        histogram: drawn.histogram,
+        facets: drawn.facets,
         rows: found.events.iter().map(|event| Line::of(event, visit.app.now())).collect(),
-        next: found.next.map(|next| {
-            let n = (asked.n + found.events.len() as u64).to_string();
-            format!(
-                "{}&cursor={}&n={n}",
-                link::search(&reading.text, range),
-                monban_audit::percent(&cursor::write(next))
-            )
-        }),
-        fixed: link::search(&reading.text, range),
-        hints: if is_empty { hints(visit, reading, range)? } else { Vec::new() },
+        next: found.next.map(next),
+        fixed: address("/search", &[("sort", sort)]),
+        oldest_first,
+        turned: address("/search", &[("sort", turned)]),
+        csv: address("/api/v1/events/stream", &[("sort", sort), ("form", "csv")]),
+        jsonl: address("/api/v1/events/stream", &[("sort", sort), ("form", "jsonl")]),
+        hints: if nothing { hints(visit, reading, period.range)? } else { Vec::new() },
     })
+}
+
+/// `11/03 02:14:07 より前`: the part of the period that was not searched.
+fn unsearched(range: TimeRange, order: Order) -> String {
+    let (bound, side) = match order {
+        Order::NewestFirst => (range.to, "より前"),
+        Order::OldestFirst => (range.from, "以後"),
+    };
+    bound.map_or_else(|| "この期間".to_owned(), |time| format!("{} {side}", wording::stamp(time)))
 }
 
 fn shown(before: u64, found: &Found) -> String {
@@ -258,17 +278,36 @@ fn shown(before: u64, found: &Found) -> String {
     }
 }
 
-fn bars(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Option<Histogram>, Problem> {
-    let (Some(from), Some(to)) = (range.from, range.to) else { return Ok(None) };
-    let (seconds, step) = period::bar(from, to);
-    let buckets = visit.app.services.store.histogram(&reading.query, range, seconds)?;
-    Ok(Some(chart::histogram(&buckets, &reading.text, seconds, step)))
+/// What surrounds the list: the course in time and the most frequent values, counted in one pass.
+#[derive(Default)]
+struct Drawn {
+    total: Option<Total>,
+    histogram: Option<Histogram>,
+    facets: Vec<Facet>,
+    counted: Option<String>,
+}
+
+fn draw(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Drawn, Problem> {
+    let bar = range.from.zip(range.to).map(|(from, to)| period::bar(from, to));
+    let request = AggregateRequest {
+        fields: FACETS.to_vec(),
+        top: FACET_SHOWN,
+        interval_seconds: bar.map(|(seconds, _)| seconds),
+        ..AggregateRequest::count(reading.query().clone(), range)
+    };
+    let found = visit.app.services.store.aggregate(&request)?;
+    Ok(Drawn {
+        total: Some(found.total),
+        histogram: bar.map(|(seconds, step)| chart::histogram(&found.bars, reading.text(), seconds, step)),
+        facets: facets(visit, reading, range, &found.tops)?,
+        counted: found.unsearched.map(|range| unsearched(range, Order::NewestFirst)),
+    })
 }
 
 const FACETS: [Field; 6] =
     [Field::UserName, Field::SourceIp, Field::SourceId, Field::Action, Field::Outcome, Field::AccountClass];
 
-fn facets(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Facet>, Problem> {
+fn facets(visit: &Visit, reading: &Reading, range: TimeRange, tops: &[TopValues]) -> Result<Vec<Facet>, Problem> {
     let names = visit.app.ledger()?.sources()?;
     let name = |field: Field, value: &str| match field {
         Field::SourceId => {
@@ -276,9 +315,7 @@ fn facets(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Face
         }
         _ => words::value(field, value),
     };
-    let mut facets = Vec::new();
-    for field in FACETS {
-        let top = visit.app.services.store.top(&reading.query, range, field, FACET_SHOWN)?;
+    let facet = |(&field, top): (&Field, &TopValues)| {
         let highest = top.values.first().map_or(1, |(_, count)| (*count).max(1));
         let value = |(value, count): &(String, u64)| FacetValue {
             label: name(field, value),
@@ -287,36 +324,18 @@ fn facets(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Face
             keep: link::search(&reading.narrowed(field, value, true), range),
             drop: link::search(&reading.narrowed(field, value, false), range),
         };
-        if !top.values.is_empty() {
-            let values = top.values.iter().map(value).collect();
-            facets.push(Facet { name: words::field(field), values, others: top.others });
-        }
-    }
-    Ok(facets)
+        let others = if top.others > 0 { wording::count(top.others) } else { String::new() };
+        Facet { name: words::field(field), values: top.values.iter().map(value).collect(), others }
+    };
+    let found = FACETS.iter().zip(tops).filter(|(_, top)| !top.values.is_empty());
+    Ok(found.map(facet).collect())
 }
 
-/// Conditions tried one by one when nothing was found; more of them would cost more than they tell.
-const HINTS_MAX: usize = 6;
-
-fn hints(visit: &Visit, reading: &Reading, range: TimeRange) -> Result<Vec<Hint>, Problem> {
-    let store = &visit.app.services.store;
-    let mut hints = Vec::new();
-    if let Query::And(conditions) = &reading.query {
-        for (index, condition) in conditions.iter().enumerate().take(HINTS_MAX) {
-            let rest = conditions.iter().enumerate().filter(|(other, _)| *other != index);
-            let rest = rest.fold(Query::All, |all, (_, next)| all.and(next.clone()));
-            let count = store.count(&rest, range)?;
-            let text = format!("「{}」を外すと {} 件", explain(condition), wording::count(count));
-            hints.push(Hint { text, href: link::search(&print(&rest), range) });
-        }
-    }
-    if let Some(to) = range.to {
-        let wider = TimeRange::between(to - TimeDelta::days(30), to);
-        if range.from.is_some_and(|from| Some(from) > wider.from) {
-            let count = store.count(&reading.query, wider)?;
-            let text = format!("期間を30日に広げると {} 件", wording::count(count));
-            hints.push(Hint { text, href: link::search(&reading.text, wider) });
-        }
-    }
-    Ok(hints)
+fn hints(visit: &Visit, reading: &Reading, chosen: TimeRange) -> Result<Vec<Hint>, Problem> {
+    let found = reading.hints(visit, chosen)?;
+    let hint = |hint: monban_index::query::Hint| Hint {
+        text: format!("{} {} 件", hint.label, wording::count(hint.count)),
+        href: link::search(&hint.q, hint.range),
+    };
+    Ok(found.into_iter().map(hint).collect())
 }

@@ -96,6 +96,24 @@ async fn a_search_tells_how_it_was_read_and_goes_on_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_search_can_be_turned_and_taken_away() {
+    let site = Site::new();
+    let key = reviewer(&site).await;
+    let text = site.get(&format!("/search?q=user:sato_k&{DAY}"), &key).await.text;
+    let link = |label: &str| {
+        let before = text.split(label).next().unwrap();
+        let href = before.rsplit("href=\"").next().unwrap().split('"').next().unwrap();
+        href.replace("&#38;", "&")
+    };
+    let turned = site.get(&link("日時↓"), &key).await.text;
+    assert!(turned.contains("古い順") && turned.find("02:13:31") < turned.find("02:14:07"), "{turned}");
+    let sheet = site.get(&link("CSV（全件）"), &key).await;
+    assert_eq!((sheet.status, sheet.header("content-type")), (StatusCode::OK, "text/csv; charset=utf-8"));
+    assert_eq!(sheet.text.matches("\r\n").count(), 3, "{}", sheet.text);
+    assert_eq!(site.get(&link("JSONL（全件）"), &key).await.text.lines().count(), 2);
+}
+
+#[tokio::test]
 async fn a_wrong_query_is_shown_with_its_place_and_a_way_out() {
     let site = Site::new();
     let key = reviewer(&site).await;
@@ -110,7 +128,11 @@ async fn nothing_found_says_what_less_would_find() {
     let key = reviewer(&site).await;
     let query = percent("user:suzuki action:logout");
     let text = site.get(&format!("/search?q={query}&{DAY}"), &key).await.text;
-    assert!(text.contains("一致 0 件") && text.contains("を外すと 80 件"), "{text}");
+    assert!(text.contains("一致 0 件") && text.contains("action:logout を外すと 80 件"), "{text}");
+    let text = site.get("/search?q=user:suzuki&period=1h", &key).await.text;
+    assert!(text.contains("過去30日では 80 件"), "{text}");
+    let text = site.get("/search?q=user:nobody&period=30d", &key).await.text;
+    assert!(text.contains("user:nobody を外すと 83 件"), "{text}");
 }
 
 #[tokio::test]
@@ -118,6 +140,7 @@ async fn an_event_shows_its_sentence_its_text_and_its_origin() {
     let site = Site::new();
     let key = reviewer(&site).await;
     let text = site.get("/events/1-0", &key).await.text;
+    assert!(text.contains("▶ ") && text.contains("/events/2-0"), "{text}");
     for expected in ["sato_k が 203.0.113.9 から FGT-HONKAN", "******", "SHA-256", "192.0.2.1:514", "退職者アカウント"]
     {
         assert!(text.contains(expected), "{expected}: {text}");

@@ -61,10 +61,118 @@ async fn events_come_page_by_page_without_gap_or_repeat() {
 }
 
 #[tokio::test]
+async fn the_oldest_can_come_first() {
+    let site = Site::new();
+    let key = all(&site);
+    let ids = |body: serde_json::Value| -> Vec<String> {
+        body["items"].as_array().unwrap().iter().map(|item| item["event.id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = site.get("/api/v1/events?sort=time&limit=2", &key).await.json();
+    assert_eq!(ids(first.clone()), ["4-0", "100-0"]);
+    let next = percent(first["next_cursor"].as_str().unwrap());
+    let second = site.get(&format!("/api/v1/events?sort=time&limit=2&cursor={next}"), &key).await.json();
+    assert_eq!(ids(second), ["101-0", "102-0"]);
+    assert_eq!(site.get("/api/v1/events?sort=user", &key).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_long_query_goes_into_the_body() {
+    let site = Site::new();
+    let key = all(&site);
+    let users = (0..700).map(|number| format!("user{number}")).collect::<Vec<_>>().join(" OR ");
+    let post = |body: String| {
+        let request = axum::http::Request::post("/api/v1/search").header("content-type", "application/json");
+        key.sign(request).body(axum::body::Body::from(body)).unwrap()
+    };
+    let body = json!({ "q": format!("user:({users} OR suzuki)"), "limit": 3 }).to_string();
+    let reply = super::Reply::of(site.send(post(body)).await).await;
+    assert_eq!((reply.status, &reply.json()["total"]["value"]), (StatusCode::OK, &json!(80)), "{}", reply.text);
+    let wrong = super::Reply::of(site.send(post("{\"q\":".to_owned())).await).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert_eq!(wrong.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn nothing_found_says_what_less_would_find() {
+    let site = Site::new();
+    let key = all(&site);
+    let query = percent("user:suzuki action:logout");
+    let body = site.get(&format!("/api/v1/events?q={query}"), &key).await.json();
+    assert_eq!((&body["total"]["value"], &body["hints"][0]["count"]), (&json!(0), &json!(80)));
+    assert_eq!(body["hints"][0]["text"], "action:logout を外すと 80 件");
+    assert_eq!(body["hints"][0]["q"], "user:suzuki");
+    let day = "from=2026-11-20T00:00:00%2B09:00&to=2026-11-20T08:41:00%2B09:00";
+    let body = site.get(&format!("/api/v1/events?q=user:suzuki&{day}"), &key).await.json();
+    let texts: Vec<&str> =
+        body["hints"].as_array().unwrap().iter().map(|hint| hint["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["user:suzuki を外すと 3 件", "過去30日では 80 件"]);
+}
+
+#[tokio::test]
+async fn every_event_comes_as_lines_and_as_a_spreadsheet() {
+    let site = Site::new();
+    let key = all(&site);
+    let lines = site.get("/api/v1/events/stream?q=user:suzuki", &key).await;
+    assert_eq!(lines.header("content-type"), "application/x-ndjson");
+    assert_eq!(lines.text.lines().count(), 80);
+    assert!(
+        lines
+            .text
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["user.name"] == "suzuki")
+    );
+    let sheet = site.get("/api/v1/events/stream?form=csv&cols=%E6%97%A5%E6%99%82,user,msg&sort=time", &key).await;
+    assert_eq!(sheet.header("content-type"), "text/csv; charset=utf-8");
+    assert!(sheet.header("content-disposition").contains("monban-events.csv"));
+    assert!(sheet.text.starts_with("\u{feff}日時,user,msg\r\n2026/10/10 01:00:00,yamada,"), "{}", sheet.text);
+    assert_eq!(sheet.text.matches("\r\n").count(), 85);
+    assert!(!sheet.text.contains("geheim"));
+    let request = key.sign(axum::http::Request::get("/api/v1/events?q=user:suzuki")).header("accept", "text/csv");
+    let accepted = super::Reply::of(site.send(request.body(axum::body::Body::empty()).unwrap()).await).await;
+    assert_eq!(accepted.text.matches("\r\n").count(), 81);
+    let exported: Vec<String> = site
+        .deeds()
+        .into_iter()
+        .filter_map(|(_, deed)| match deed {
+            monban_event::act::Deed::Exported { what, form } => Some(format!("{form} {what}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(exported.len(), 3);
+    assert!(exported[0].starts_with("jsonl 検索 user:suzuki"), "{exported:?}");
+    for wrong in ["q=usr:a", "form=xls", "cols=usr"] {
+        let reply = site.get(&format!("/api/v1/events/stream?{wrong}"), &key).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_surrounds_an_event_is_given_on_both_sides() {
+    let site = Site::new();
+    let key = all(&site);
+    let body = site.get("/api/v1/events/2-0/context?minutes=5", &key).await.json();
+    assert_eq!(body["event"]["event.id"], "2-0");
+    assert_eq!(body["after"].as_array().unwrap().len(), 1);
+    assert_eq!(body["after"][0]["event.id"], "1-0");
+    assert_eq!((&body["before"], &body["before_more"]), (&json!([]), &json!(false)));
+    let crowd = site.get("/api/v1/events/140-0/context", &key).await.json();
+    assert_eq!((crowd["before"].as_array().unwrap().len(), crowd["after"].as_array().unwrap().len()), (40, 39));
+    for address in ["/api/v1/events/2-0/context?minutes=0", "/api/v1/events/2-0/context?minutes=61"] {
+        assert_eq!(site.get(address, &key).await.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(site.get("/api/v1/events/9999-0/context", &key).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn secrets_do_not_leave_over_the_api() {
     let site = Site::new();
     let key = all(&site);
-    for address in ["/api/v1/events?q=user:sato_k", "/api/v1/events/1-0"] {
+    for address in [
+        "/api/v1/events?q=user:sato_k",
+        "/api/v1/events/1-0",
+        "/api/v1/events/1-0/context",
+        "/api/v1/events/stream?q=user:sato_k",
+    ] {
         let reply = site.get(address, &key).await;
         assert_eq!(reply.status, StatusCode::OK);
         assert!(!reply.text.contains("geheim"), "{}", reply.text);

@@ -1,19 +1,21 @@
-//! Events as JSON. Both addresses read records, so both are in the trail.
+//! Events as JSON. Every address here reads records, so all are in the trail.
 
-use std::borrow::Cow;
-
+use axum::Json;
 use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
 use monban_event::act::Deed;
-use monban_event::redact::{redact, redact_field};
-use monban_event::store::SearchRequest;
+use monban_event::store::{Order, SearchRequest};
 use monban_event::time::rfc3339;
-use monban_event::{Event, Field};
+use monban_index::export;
+use monban_index::query::Hint;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::stream::{self, Form};
 use super::{Asked, cursor, json};
 use crate::app::{Answer, Visit};
-use crate::limits::{API_PAGE_DEFAULT, API_PAGE_MAX};
+use crate::around;
+use crate::limits::{API_PAGE_DEFAULT, API_PAGE_MAX, CONTEXT_EVENTS, CONTEXT_MINUTES_MAX};
 use crate::pages::event::read;
 use crate::problem::Problem;
 use crate::view::raw::render_raw;
@@ -26,10 +28,30 @@ pub(crate) struct Page {
     to: String,
     limit: Option<usize>,
     cursor: String,
+    sort: String,
 }
 
-pub(crate) async fn list(visit: Visit, Query(page): Query<Page>) -> Answer {
+pub(crate) async fn list(visit: Visit, headers: HeaderMap, Query(page): Query<Page>) -> Answer {
+    if Form::accepted(&headers) == Some(Form::Csv) {
+        let asked =
+            stream::Asked { q: page.q, from: page.from, to: page.to, sort: page.sort, ..stream::Asked::default() };
+        return stream::answer(visit, Form::Csv, asked).await;
+    }
     visit.run(move |visit| answer(visit, page)).await
+}
+
+/// The same with its parameters in the body, where a query is too long for an address.
+pub(crate) async fn search(visit: Visit, Json(page): Json<Page>) -> Answer {
+    visit.run(move |visit| answer(visit, page)).await
+}
+
+/// `-time`, newest first, is what everybody wants who does not say.
+pub(crate) fn order(sort: &str) -> Result<Order, Problem> {
+    match sort {
+        "" | "-time" => Ok(Order::NewestFirst),
+        "time" => Ok(Order::OldestFirst),
+        _ => Err(Problem::bad_request("sort は time（古い順）か -time（新しい順）です。")),
+    }
 }
 
 fn answer(visit: &Visit, page: Page) -> Answer {
@@ -38,44 +60,68 @@ fn answer(visit: &Visit, page: Page) -> Answer {
         return Err(Problem::bad_request(format!("limit は {API_PAGE_MAX} までです。")));
     }
     let after = cursor::read(&page.cursor)?;
+    let order = order(&page.sort)?;
     let asked = Asked { q: page.q, from: page.from, to: page.to };
     let (reading, range) = asked.read(visit)?;
-    let request = SearchRequest { query: reading.query, range, limit, after, whole: true };
+    let request =
+        SearchRequest { order, after, whole: true, ..SearchRequest::new(reading.query().clone(), range, limit) };
     let started = std::time::Instant::now();
     let found = visit.app.services.store.search(&request)?;
     let took = started.elapsed();
-    visit.act(Deed::Searched { query: asked.q, from: range.from, to: range.to, hits: found.total.value })?;
+    visit.act(Deed::Searched { query: asked.q.clone(), from: range.from, to: range.to, hits: found.total.value })?;
+    let is_empty = found.total.value == 0 && found.unsearched.is_none() && after.is_none();
+    let hints = if is_empty { reading.hints(visit, asked.range()?)? } else { Vec::new() };
+    let unsearched =
+        found.unsearched.map(|range| json!({ "from": range.from.map(rfc3339), "to": range.to.map(rfc3339) }));
     json(&json!({
-        "items": found.events.iter().map(event_json).collect::<Vec<_>>(),
+        "items": found.events.iter().map(export::json).collect::<Vec<_>>(),
         "next_cursor": found.next.map(cursor::write),
         "total": { "value": found.total.value, "relation": if found.total.exact { "eq" } else { "gte" } },
         "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "incomplete_before": found.incomplete_before.map(rfc3339),
+        "incomplete_before": found.unsearched.filter(|_| order == Order::NewestFirst).and_then(|range| range.to).map(rfc3339),
+        "unsearched": unsearched,
+        "hints": hints.iter().map(hint_json).collect::<Vec<_>>(),
     }))
 }
 
-/// The event's own form, with secrets in its text and native fields blotted out as on the pages.
-pub(crate) fn event_json(event: &Event) -> Map<String, Value> {
-    let mut object = event.to_json();
-    for (name, value) in &mut object {
-        let Value::String(text) = value else { continue };
-        let blotted = match name.strip_prefix("native.") {
-            Some(native) => redact_field(native, text),
-            None if name.as_str() == Field::Message.name() => redact(text),
-            None => continue,
-        };
-        if let Cow::Owned(blotted) = blotted {
-            *value = Value::String(blotted);
-        }
-    }
-    object
+pub(crate) fn hint_json(hint: &Hint) -> Value {
+    json!({
+        "text": hint.sentence(), "q": hint.q, "count": hint.count,
+        "from": hint.range.from.map(rfc3339), "to": hint.range.to.map(rfc3339),
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ContextAsked {
+    minutes: Option<u32>,
+}
+
+/// What happened just before and just after, around the same account, address, device or session.
+pub(crate) async fn context(visit: Visit, Path(id): Path<String>, Query(asked): Query<ContextAsked>) -> Answer {
+    visit
+        .run(move |visit| {
+            let minutes = asked.minutes.unwrap_or(around::MINUTES);
+            if minutes == 0 || minutes > CONTEXT_MINUTES_MAX {
+                return Err(Problem::bad_request(format!("minutes は 1 から {CONTEXT_MINUTES_MAX} までです。")));
+            }
+            let (event, _) = read(visit, &id)?;
+            let found = around::find(visit.app.services.store.as_ref(), &event, minutes, CONTEXT_EVENTS)?;
+            let items = |events: &[monban_event::Event]| events.iter().map(export::json).collect::<Vec<_>>();
+            json(&json!({
+                "event": export::json(&event), "query": found.query, "minutes": minutes,
+                "before": items(&found.before), "before_more": found.before_more,
+                "after": items(&found.after), "after_more": found.after_more,
+            }))
+        })
+        .await
 }
 
 pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
     visit
         .run(move |visit| {
             let (event, record) = read(visit, &id)?;
-            let mut object = event_json(&event);
+            let mut object = export::json(&event);
             if let Some(record) = record {
                 object.insert("event.original".to_owned(), render_raw(&record, Some(&event)).text.into());
                 object.insert("record.sha256".to_owned(), crate::auth::sha256_hex(&record.bytes).into());

@@ -8,6 +8,7 @@ pub(crate) mod integrity;
 pub(crate) mod inventory;
 pub(crate) mod openapi;
 pub(crate) mod search;
+pub(crate) mod stream;
 
 use axum::http::header;
 use axum::response::IntoResponse;

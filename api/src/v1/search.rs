@@ -2,10 +2,11 @@
 
 use axum::extract::Query;
 use monban_event::act::Deed;
+use monban_event::store::{AggregateRequest, Aggregates, Bucket, TopValues};
 use monban_event::time::rfc3339;
 use monban_event::{Field, TimeRange};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Asked, json};
 use crate::app::{Answer, Visit};
@@ -36,19 +37,27 @@ pub(crate) async fn facets(visit: Visit, Query(asked): Query<FacetsAsked>) -> An
                 return Err(Problem::bad_request(format!("top は {FACET_MAX} までです。")));
             }
             let (reading, range) = Asked { q: asked.q, from: asked.from, to: asked.to }.read(visit)?;
-            let mut facets = Vec::new();
-            for field in fields {
-                let found = visit.app.services.store.top(&reading.query, range, field, top)?;
-                let values: Vec<_> =
-                    found.values.iter().map(|(value, count)| json!({ "value": value, "count": count })).collect();
-                facets.push(json!({
-                    "field": field.name(), "values": values, "others": found.others, "distinct": found.distinct,
-                }));
-            }
-            searched(visit, &reading.text, range, 0)?;
-            json(&json!({ "facets": facets }))
+            let count = AggregateRequest::count(reading.query().clone(), range);
+            let found =
+                visit.app.services.store.aggregate(&AggregateRequest { fields: fields.clone(), top, ..count })?;
+            let facets: Vec<_> = fields.iter().zip(&found.tops).map(|(field, top)| facet(*field, top)).collect();
+            searched(visit, reading.text(), range, found.total.value)?;
+            json(&json!({ "facets": facets, "total": total(&found), "incomplete_before": incomplete(&found) }))
         })
         .await
+}
+
+fn facet(field: Field, top: &TopValues) -> Value {
+    let values: Vec<_> = top.values.iter().map(|(value, count)| json!({ "value": value, "count": count })).collect();
+    json!({ "field": field.name(), "values": values, "others": top.others, "distinct": top.distinct })
+}
+
+fn total(found: &Aggregates) -> Value {
+    json!({ "value": found.total.value, "relation": if found.total.exact { "eq" } else { "gte" } })
+}
+
+fn incomplete(found: &Aggregates) -> Option<String> {
+    found.unsearched.and_then(|range| range.to).map(rfc3339)
 }
 
 fn fields(names: &str) -> Result<Vec<Field>, Problem> {
@@ -87,12 +96,15 @@ pub(crate) async fn histogram(visit: Visit, Query(asked): Query<HistogramAsked>)
             if (to - from).num_seconds() / i64::from(seconds) > BUCKETS_MAX {
                 return Err(Problem::bad_request("区切りが細かすぎます。interval を大きくしてください。"));
             }
-            let buckets = visit.app.services.store.histogram(&reading.query, range, seconds)?;
-            let hits = buckets.iter().map(|bucket| bucket.count).sum();
-            searched(visit, &reading.text, range, hits)?;
-            let buckets: Vec<_> =
-                buckets.iter().map(|bucket| json!({ "start": rfc3339(bucket.start), "count": bucket.count })).collect();
-            json(&json!({ "interval_seconds": seconds, "buckets": buckets }))
+            let count = AggregateRequest::count(reading.query().clone(), range);
+            let request = AggregateRequest { interval_seconds: Some(seconds), ..count };
+            let found = visit.app.services.store.aggregate(&request)?;
+            searched(visit, reading.text(), range, found.total.value)?;
+            let bar = |bucket: &Bucket| json!({ "start": rfc3339(bucket.start), "count": bucket.count });
+            json(&json!({
+                "interval_seconds": seconds, "buckets": found.bars.iter().map(bar).collect::<Vec<_>>(),
+                "total": total(&found), "incomplete_before": incomplete(&found),
+            }))
         })
         .await
 }
@@ -123,9 +135,12 @@ pub(crate) struct ValidateAsked {
 pub(crate) async fn validate(visit: Visit, Query(asked): Query<ValidateAsked>) -> Answer {
     let body = match language::read(&asked.q, visit.app.now()) {
         Ok(reading) => json!({
-            "valid": true, "explanation": reading.explained, "notes": reading.notes, "errors": [],
+            "valid": true, "explanation": reading.explained, "notes": reading.notes(None),
+            "scanned": reading.is_scanned(), "errors": [],
         }),
-        Err(errors) => json!({ "valid": false, "explanation": null, "notes": [], "errors": errors }),
+        Err(errors) => json!({
+            "valid": false, "explanation": null, "notes": [], "scanned": false, "errors": errors,
+        }),
     };
     json(&body)
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_audit::{percent, wording};
 use monban_event::TimeRange;
+use monban_event::time::rfc3339;
 
 /// `path?name=value&…` of the pairs that have a value.
 pub(crate) fn with(path: &str, pairs: &[(&str, &str)]) -> String {
@@ -18,9 +19,25 @@ pub(crate) fn with(path: &str, pairs: &[(&str, &str)]) -> String {
 
 /// The search page for a query over a fixed period.
 pub(crate) fn search(query: &str, range: TimeRange) -> String {
-    let bound = |time: Option<DateTime<Utc>>| time.map(wording::iso).unwrap_or_default();
+    search_with("/search", query, range, &[])
+}
+
+/// Any address that takes a query and a fixed period, and what else it takes.
+pub(crate) fn search_with(path: &str, query: &str, range: TimeRange, more: &[(&str, &str)]) -> String {
+    let bound = |time: Option<DateTime<Utc>>| time.map(precise).unwrap_or_default();
     let (from, to) = (bound(range.from), bound(range.to));
-    with("/search", &[("q", query), ("period", "custom"), ("from", &from), ("to", &to)])
+    let mut pairs = vec![("q", query)];
+    if path == "/search" {
+        pairs.push(("period", "custom"));
+    }
+    pairs.extend([("from", from.as_str()), ("to", to.as_str())]);
+    pairs.extend(more);
+    with(path, &pairs)
+}
+
+/// To the second where that is all there is to it; else nothing may get lost at the edges of a period.
+fn precise(time: DateTime<Utc>) -> String {
+    if time.timestamp_subsec_nanos() == 0 { wording::iso(time) } else { rfc3339(time) }
 }
 
 /// The search page for what surrounds an instant.

@@ -36,6 +36,11 @@ pub(crate) fn render_raw(record: &Record, event: Option<&Event>) -> RawText {
     RawText { text: text.into_owned(), notes }
 }
 
+/// A record's text alone, as files and the command line get it.
+pub fn raw_text(record: &Record, event: &Event) -> String {
+    render_raw(record, Some(event)).text
+}
+
 fn decode(bytes: &[u8], encoding: Option<&str>) -> (String, Vec<String>) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return (text.to_owned(), Vec::new());

@@ -34,6 +34,7 @@ mod writer;
 
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -343,6 +344,24 @@ impl RecordSource for Journal {
             Ok(_) => Ok(None),
             Err(error) => Err(ReadRecordError { id, source: Box::new(error) }),
         }
+    }
+
+    fn scan(
+        &self,
+        first: RecordId,
+        last: RecordId,
+        give: &mut dyn FnMut(RecordId, Record) -> ControlFlow<()>,
+    ) -> Result<(), ReadRecordError> {
+        let failed = |source: JournalError| ReadRecordError { id: first, source: Box::new(source) };
+        let mut tail = self.tail(RecordId(first.0.saturating_sub(1))).map_err(failed)?;
+        while let Some(item) = tail.next(last.min(self.durable())).map_err(failed)? {
+            if let TailItem::Entry(id, Entry::Record(record)) = item
+                && give(id, record).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,18 @@
-//! Walking through the matches of a search: newest first with a keyset, counts, most frequent values, histograms.
-//! Partitions and segments outside the period are never opened, and those that cannot reach the page are only counted.
+//! Walking through the matches of a search: in either order of time with a keyset; counts, most frequent values,
+//! histograms. Partitions and segments outside the period are never opened, and those that cannot reach the page are
+//! only counted. A page is found by one thread, which stops early; what every match has to be seen for is shared out
+//! by partition.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use monban_event::{Event, EventId, TimeRange};
+use monban_event::store::Order;
+use monban_event::{Event, EventId, RecordId, TimeRange};
 use tantivy::columnar::Column as FastColumn;
 use tantivy::query::{EnableScoring, Query as Search, Weight};
 use tantivy::schema::Field as Slot;
@@ -23,7 +27,18 @@ use crate::query::plan::Plan;
 /// the start of the search, then the number is a lower bound and says so.
 const COUNT_TIME: Duration = Duration::from_millis(100);
 
-/// Place in the newest-first order.
+/// Most threads of one search. They share the machine with the pipeline, which must keep up.
+const THREADS_MAX: usize = 4;
+
+/// How many threads a search may use.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+}
+
+/// Most bars of a histogram; the trait promises it.
+pub(crate) const BARS_MAX: usize = 10_000;
+
+/// Place of an event in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) micros: i64,
@@ -33,6 +48,42 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn time(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.micros).unwrap_or_default()
+    }
+
+    /// A key that is lower the higher this one is; twice, and it is this one again.
+    fn flipped(self) -> Self {
+        let id = EventId::new(RecordId(!self.id.record.0), !self.id.offset);
+        Self { micros: !self.micros, id }
+    }
+}
+
+/// A key as seen from the end a search begins at: what comes earlier on the page is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(Key);
+
+impl Rank {
+    pub(crate) fn of(key: Key, order: Order) -> Self {
+        match order {
+            Order::NewestFirst => Self(key),
+            Order::OldestFirst => Self(key.flipped()),
+        }
+    }
+
+    pub(crate) fn key(self, order: Order) -> Key {
+        Self::of(self.0, order).0
+    }
+
+    /// Behind everything of that moment that comes earlier in `order`, before everything of the moment itself.
+    pub(crate) fn before(micros: i64, order: Order) -> Self {
+        let micros = Self::micros(micros, order);
+        Self(Key { micros, id: EventId::new(RecordId(u64::MAX), u32::MAX) })
+    }
+
+    fn micros(micros: i64, order: Order) -> i64 {
+        match order {
+            Order::NewestFirst => micros,
+            Order::OldestFirst => !micros,
+        }
     }
 }
 
@@ -55,6 +106,19 @@ impl Micros {
     fn contains(self, micros: i64) -> bool {
         self.from <= micros && micros < self.to
     }
+
+    fn intersect(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), to: self.to.min(other.to) }
+    }
+
+    /// The end where a search in `order` begins, and the other: the first and the last moment inside, as ranks.
+    fn ends(self, order: Order) -> (i64, i64) {
+        let last = self.to.saturating_sub(1);
+        match order {
+            Order::NewestFirst => (last, self.from),
+            Order::OldestFirst => (!self.from, !last),
+        }
+    }
 }
 
 /// One segment of a partition, with its columns of time.
@@ -74,6 +138,11 @@ impl Segment {
 
     fn touches(&self, range: Micros) -> bool {
         self.min < range.to && range.from <= self.max
+    }
+
+    /// From its first event to just behind its last.
+    fn times(&self) -> Micros {
+        Micros { from: self.min, to: self.max.saturating_add(1) }
     }
 
     fn lies_in(&self, range: Micros) -> bool {
@@ -118,6 +187,12 @@ struct Opened {
     weight: Box<dyn Weight>,
 }
 
+impl Opened {
+    fn each(&self) -> impl Iterator<Item = (&Self, &Segment)> {
+        self.segments.iter().map(move |segment| (self, segment))
+    }
+}
+
 fn open(partition: &Partition, search: &dyn Search, range: Micros) -> tantivy::Result<Opened> {
     let searcher = partition.searcher()?;
     let weight = search.weight(EnableScoring::disabled_from_searcher(&searcher))?;
@@ -128,21 +203,20 @@ fn open(partition: &Partition, search: &dyn Search, range: Micros) -> tantivy::R
             segments.push(segment);
         }
     }
-    segments.sort_by_key(|segment| Reverse(segment.max));
     Ok(Opened { segments, weight })
 }
 
 /// The page of a search.
 #[derive(Default)]
 pub(crate) struct Page {
-    /// Newest first.
+    /// In the order asked for.
     pub(crate) hits: Vec<(Key, Hit)>,
     /// There are further matches behind the last hit.
     pub(crate) more: bool,
     pub(crate) total: u64,
     pub(crate) total_exact: bool,
-    /// Matches before this were not looked for.
-    pub(crate) incomplete_before: Option<i64>,
+    /// Matches behind this were not looked for, because the time was spent.
+    pub(crate) stopped_at: Option<Rank>,
 }
 
 /// Where a match stands.
@@ -161,14 +235,22 @@ impl Hit {
 /// What a page is asked for.
 pub(crate) struct PageRequest {
     pub(crate) range: TimeRange,
-    pub(crate) after: Option<Key>,
+    pub(crate) order: Order,
+    pub(crate) after: Option<Rank>,
     pub(crate) limit: usize,
     pub(crate) count: bool,
     pub(crate) started: Instant,
-    pub(crate) budget: Duration,
+    /// Without one, until all is found.
+    pub(crate) budget: Option<Duration>,
 }
 
-/// The matches newest first, at most `limit`, behind `after`.
+impl PageRequest {
+    fn is_spent(&self) -> bool {
+        self.budget.is_some_and(|budget| self.started.elapsed() > budget)
+    }
+}
+
+/// The matches in the order asked for, at most `limit`, behind `after`.
 pub(crate) fn page(set: &PartitionSet, search: &dyn Search, request: &PageRequest) -> tantivy::Result<Page> {
     let range = Micros::of(request.range);
     let mut pager = Pager {
@@ -178,16 +260,18 @@ pub(crate) fn page(set: &PartitionSet, search: &dyn Search, request: &PageReques
         segments: Vec::new(),
         page: Page { total_exact: request.count, ..Page::default() },
     };
-    for partition in set.within(request.range) {
-        let bound = Micros::of(partition.name.range()).to;
-        if pager.is_decided(bound.saturating_sub(1)) && !pager.counts() {
+    for partition in in_order(set, request) {
+        let (near, _) = Micros::of(partition.name.range()).intersect(range).ends(request.order);
+        if pager.is_decided(near) && !pager.counts() {
             pager.page.total_exact = false;
             break;
         }
-        let opened = open(&partition, search, range)?;
+        let mut opened = open(&partition, search, range)?;
+        opened.segments.sort_by_key(|segment| Reverse(segment.times().ends(request.order).0));
         for segment in &opened.segments {
-            if request.started.elapsed() > request.budget {
-                pager.page.incomplete_before = Some(bound.min(range.to).max(segment.max));
+            if request.is_spent() {
+                let micros = Rank::micros(near, request.order);
+                pager.page.stopped_at = Some(Rank::before(micros, request.order));
                 return Ok(pager.finish());
             }
             pager.take(segment, opened.weight.as_ref())?;
@@ -196,19 +280,31 @@ pub(crate) fn page(set: &PartitionSet, search: &dyn Search, request: &PageReques
     Ok(pager.finish())
 }
 
+/// The partitions that may hold what is asked for; those first that reach furthest to where the search begins.
+fn in_order(set: &PartitionSet, request: &PageRequest) -> Vec<Arc<Partition>> {
+    let mut partitions = set.within(request.range);
+    partitions.sort_by_key(|partition| Reverse(Micros::of(partition.name.range()).ends(request.order).0));
+    partitions
+}
+
 struct Pager<'a> {
     request: &'a PageRequest,
     range: Micros,
-    /// The newest so far and one more, the oldest of them on top; with segment and document.
-    best: BinaryHeap<Reverse<(Key, usize, DocId)>>,
+    /// The best so far and one more, the last of them on top; with segment and document.
+    best: BinaryHeap<Reverse<(Rank, usize, DocId)>>,
     segments: Vec<Arc<EventColumns>>,
     page: Page,
 }
 
 impl Pager<'_> {
-    /// Nothing as old as this can change the page.
-    fn is_decided(&self, newest: i64) -> bool {
-        self.best.len() > self.request.limit && self.best.peek().is_some_and(|Reverse((key, ..))| newest < key.micros)
+    /// Nothing that begins here can change the page.
+    fn is_decided(&self, near: i64) -> bool {
+        self.best.len() > self.request.limit && self.best.peek().is_some_and(|Reverse((rank, ..))| near < rank.0.micros)
+    }
+
+    /// Everything up to here was on earlier pages.
+    fn is_passed(&self, far: i64) -> bool {
+        self.request.after.is_some_and(|after| far > after.0.micros)
     }
 
     fn counts(&self) -> bool {
@@ -216,7 +312,8 @@ impl Pager<'_> {
     }
 
     fn take(&mut self, segment: &Segment, weight: &dyn Weight) -> tantivy::Result<()> {
-        if self.is_decided(segment.max) {
+        let (near, far) = segment.times().intersect(self.range).ends(self.request.order);
+        if self.is_decided(near) || self.is_passed(far) {
             if self.counts() {
                 self.page.total += segment.count(weight, self.range)?;
             } else {
@@ -224,102 +321,174 @@ impl Pager<'_> {
             }
             return Ok(());
         }
+        self.page.total += self.choose(segment, weight)?;
+        Ok(())
+    }
+
+    /// Keeps what belongs on the page, and says how many matches there were.
+    fn choose(&mut self, segment: &Segment, weight: &dyn Weight) -> tantivy::Result<u64> {
         let columns = Arc::new(EventColumns::open(&segment.reader)?);
         let index = self.segments.len();
         self.segments.push(Arc::clone(&columns));
-        let wanted = self.request.limit + 1;
-        let (best, after) = (&mut self.best, self.request.after);
+        let (wanted, order, after) = (self.request.limit + 1, self.request.order, self.request.after);
+        let best = &mut self.best;
         let mut total = 0;
         segment.each(weight, self.range, |document, micros| {
             total += 1;
-            let worst = best.peek().filter(|_| best.len() >= wanted).map(|Reverse((key, ..))| *key);
-            if worst.is_some_and(|worst| micros < worst.micros) || after.is_some_and(|after| micros > after.micros) {
+            let worst = best.peek().filter(|_| best.len() >= wanted).map(|Reverse((rank, ..))| *rank);
+            let near = Rank::micros(micros, order);
+            if worst.is_some_and(|worst| near < worst.0.micros) || after.is_some_and(|after| near > after.0.micros) {
                 return;
             }
-            let key = Key { micros, id: columns.id(document) };
-            if after.is_none_or(|after| key < after) && worst.is_none_or(|worst| key > worst) {
-                best.push(Reverse((key, index, document)));
+            let rank = Rank::of(Key { micros, id: columns.id(document) }, order);
+            if after.is_none_or(|after| rank < after) && worst.is_none_or(|worst| rank > worst) {
+                best.push(Reverse((rank, index, document)));
                 if best.len() > wanted {
                     best.pop();
                 }
             }
         })?;
-        self.page.total += total;
-        Ok(())
+        Ok(total)
     }
 
     fn finish(mut self) -> Page {
         let best = self.best.into_sorted_vec();
         self.page.more = best.len() > self.request.limit;
-        for Reverse((key, segment, document)) in best.into_iter().take(self.request.limit) {
+        for Reverse((rank, segment, document)) in best.into_iter().take(self.request.limit) {
+            // Behind where time ran out there may be gaps between what was found.
+            if self.page.stopped_at.is_some_and(|stop| rank <= stop) {
+                break;
+            }
             if let Some(columns) = self.segments.get(segment) {
-                self.page.hits.push((key, Hit { columns: Arc::clone(columns), document }));
+                let hit = Hit { columns: Arc::clone(columns), document };
+                self.page.hits.push((rank.key(self.request.order), hit));
             }
         }
-        if let Some(before) = self.page.incomplete_before {
-            // Older ones may have gaps between them.
-            self.page.hits.retain(|(key, _)| key.micros >= before);
-            self.page.total_exact = false;
-        }
+        self.page.total_exact &= self.page.stopped_at.is_none();
         self.page
     }
 }
 
-/// All matches of all segments that touch the period.
-fn every(
+/// What is counted over all matches, and over how many of them it could be.
+pub(crate) struct Gathered<T> {
+    pub(crate) parts: Vec<T>,
+    /// Not everything before this was seen, because the time was spent.
+    pub(crate) incomplete_before: Option<i64>,
+}
+
+/// All matches of all segments that touch the period, shared out by partition: each thread adds up into a part of its
+/// own. Past the deadline no further segment is begun.
+fn gather<T: Default + Send>(
     set: &PartitionSet,
     search: &dyn Search,
     range: TimeRange,
-    mut take: impl FnMut(&Segment, &dyn Weight, Micros) -> tantivy::Result<()>,
-) -> tantivy::Result<()> {
+    deadline: Option<Instant>,
+    add: impl Fn(&mut T, &Segment, &dyn Weight, Micros) -> tantivy::Result<()> + Sync,
+) -> tantivy::Result<Gathered<T>> {
     let micros = Micros::of(range);
-    for partition in set.within(range) {
-        let opened = open(&partition, search, micros)?;
-        for segment in &opened.segments {
-            take(segment, opened.weight.as_ref(), micros)?;
+    let partitions = set.within(range);
+    let next = AtomicUsize::new(0);
+    let incomplete: Mutex<Option<i64>> = Mutex::new(None);
+    let is_late = || deadline.is_some_and(|deadline| Instant::now() > deadline);
+    let work = || -> tantivy::Result<T> {
+        let mut part = T::default();
+        while let Some(partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let opened = if is_late() { None } else { Some(open(partition, search, micros)?) };
+            let mut seen = 0;
+            for (opened, segment) in opened.iter().flat_map(Opened::each).take_while(|_| !is_late()) {
+                add(&mut part, segment, opened.weight.as_ref(), micros)?;
+                seen += 1;
+            }
+            if opened.is_none_or(|opened| seen < opened.segments.len()) {
+                let bound = Micros::of(partition.name.range()).to.min(micros.to);
+                let mut incomplete = incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+                *incomplete = Some(incomplete.map_or(bound, |known| known.max(bound)));
+            }
+        }
+        Ok(part)
+    };
+    let parts = in_threads(threads().min(partitions.len()), work)?;
+    let incomplete_before = incomplete.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Gathered { parts, incomplete_before })
+}
+
+/// The same work in so many threads; in this one where one is enough.
+fn in_threads<T: Send>(count: usize, work: impl Fn() -> tantivy::Result<T> + Sync) -> tantivy::Result<Vec<T>> {
+    if count <= 1 {
+        return Ok(vec![work()?]);
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(&work)).collect();
+        let ended = || tantivy::TantivyError::SystemError("a search thread ended with a panic".to_owned());
+        threads.into_iter().map(|thread| thread.join().map_err(|_| ended())?).collect()
+    })
+}
+
+/// What is asked of all matches.
+pub(crate) struct Question<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) range: TimeRange,
+    /// The columns whose values are counted.
+    pub(crate) columns: &'a [Column],
+    pub(crate) grid: Option<Grid>,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// Numbers over the matches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) total: u64,
+    /// For each column asked for, how often each value occurs.
+    pub(crate) values: Vec<BTreeMap<String, u64>>,
+    /// Bars of the grid, as many as were needed.
+    pub(crate) bars: Vec<u64>,
+}
+
+impl Counts {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.total += other.total;
+        self.values.resize_with(self.values.len().max(other.values.len()), BTreeMap::new);
+        for (mine, theirs) in self.values.iter_mut().zip(other.values) {
+            for (value, count) in theirs {
+                *mine.entry(value).or_default() += count;
+            }
+        }
+        for (bar, count) in other.bars.into_iter().enumerate() {
+            self.add_to_bar(bar, count);
         }
     }
-    Ok(())
-}
 
-pub(crate) fn count(set: &PartitionSet, search: &dyn Search, range: TimeRange) -> tantivy::Result<u64> {
-    let mut count = 0;
-    every(set, search, range, |segment, weight, range| {
-        count += segment.count(weight, range)?;
-        Ok(())
-    })?;
-    Ok(count)
-}
-
-/// How often each value of a column occurs. Where every event matches, the dictionaries know it already.
-pub(crate) fn values(
-    set: &PartitionSet,
-    plan: &Plan,
-    range: TimeRange,
-    column: Column,
-) -> tantivy::Result<BTreeMap<String, u64>> {
-    let mut values = BTreeMap::new();
-    // Written out at the end: most addresses occur in every partition.
-    let mut addresses: BTreeMap<Ipv6Addr, u64> = BTreeMap::new();
-    every(set, plan.search.as_ref(), range, |segment, weight, range| {
-        let matches = Matches { segment, weight, range, all: plan.all && segment.lies_in(range) };
-        let mut add = |value: &str, count: u64| {
-            if !value.is_empty() {
-                *values.entry(value.to_owned()).or_default() += count;
-            }
-        };
-        match column {
-            Column::Grouped { index, slot, .. } => {
-                matches.texts(slot, |text, count| add(text.split(GROUP_SEPARATOR).nth(index).unwrap_or(""), count))
-            }
-            Column::Text(slot) => matches.texts(slot, add),
-            Column::Address(slot) => matches.addresses(slot, |ip, count| *addresses.entry(ip).or_default() += count),
-            Column::Number(slot) => matches.numbers(slot, |number, count| add(&number.to_string(), count)),
-            Column::Time => Ok(()),
+    pub(crate) fn add_to_bar(&mut self, bar: usize, count: u64) {
+        if bar >= self.bars.len() && bar < BARS_MAX {
+            self.bars.resize(bar + 1, 0);
         }
-    })?;
-    values.extend(addresses.into_iter().map(|(ip, count)| (IpAddr::V6(ip).to_canonical().to_string(), count)));
-    Ok(values)
+        if let Some(sum) = self.bars.get_mut(bar) {
+            *sum += count;
+        }
+    }
+}
+
+/// Counts over all matches.
+pub(crate) fn counts(set: &PartitionSet, question: &Question<'_>) -> tantivy::Result<Gathered<Counts>> {
+    gather(
+        set,
+        question.plan.search.as_ref(),
+        question.range,
+        question.deadline,
+        |counts: &mut Counts, segment, weight, range| {
+            counts.values.resize_with(question.columns.len(), BTreeMap::new);
+            match question.grid {
+                None => counts.total += segment.count(weight, range)?,
+                Some(grid) => segment.each(weight, range, |_, micros| {
+                    counts.total += 1;
+                    counts.add_to_bar(grid.index(micros), 1);
+                })?,
+            }
+            let all = question.plan.all && segment.lies_in(range);
+            let matches = Matches { segment, weight, range, all };
+            question.columns.iter().zip(&mut counts.values).try_for_each(|(&column, into)| matches.values(column, into))
+        },
+    )
 }
 
 /// The matches of one segment, to be counted by value.
@@ -332,6 +501,26 @@ struct Matches<'a> {
 }
 
 impl Matches<'_> {
+    /// How often each value of a column occurs. Where every event matches, the dictionaries know it already.
+    fn values(&self, column: Column, into: &mut BTreeMap<String, u64>) -> tantivy::Result<()> {
+        let mut add = |value: &str, count: u64| {
+            if !value.is_empty() {
+                *into.entry(value.to_owned()).or_default() += count;
+            }
+        };
+        match column {
+            Column::Grouped { index, slot, .. } => {
+                self.texts(slot, |text, count| add(text.split(GROUP_SEPARATOR).nth(index).unwrap_or(""), count))
+            }
+            Column::Text(slot) => self.texts(slot, add),
+            Column::Address(slot) => {
+                self.addresses(slot, |ip, count| add(&IpAddr::V6(ip).to_canonical().to_string(), count))
+            }
+            Column::Number(slot) => self.numbers(slot, |number, count| add(&number.to_string(), count)),
+            Column::Time => Ok(()),
+        }
+    }
+
     fn texts(&self, slot: Slot, mut add: impl FnMut(&str, u64)) -> tantivy::Result<()> {
         if self.all {
             return self.terms(slot, |term, count| add(std::str::from_utf8(term).unwrap_or(""), count));
@@ -396,23 +585,6 @@ impl Matches<'_> {
         }
         Ok(())
     }
-}
-
-/// Adds one to `buckets[(time - start) / interval]` for each match in the period.
-pub(crate) fn histogram(
-    set: &PartitionSet,
-    search: &dyn Search,
-    range: TimeRange,
-    grid: Grid,
-    buckets: &mut [u64],
-) -> tantivy::Result<()> {
-    every(set, search, range, |segment, weight, range| {
-        segment.each(weight, range, |_, micros| {
-            if let Some(count) = buckets.get_mut(grid.index(micros)) {
-                *count += 1;
-            }
-        })
-    })
 }
 
 /// Where the bars of a histogram stand.

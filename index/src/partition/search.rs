@@ -7,21 +7,20 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::query::Query;
-use monban_event::store::{Bucket, Cursor, SearchPage, SearchRequest, StoreError, TopValues, Total};
+use monban_event::store::{
+    AggregateRequest, Aggregates, Bucket, Cursor, Order, SearchPage, SearchRequest, StoreError, TopValues, Total,
+};
 use monban_event::time::JST;
-use monban_event::{Event, EventId, EventStore, Field, Record, RecordId, RecordParser, TimeRange};
+use monban_event::{Event, EventId, EventStore, Field, Record, RecordId, RecordParser, TimeRange, Value};
 
-use super::collect::{self, Grid, Hit, Key, PageRequest};
-use super::schema::column_of;
+use super::collect::{self, BARS_MAX, Counts, Grid, Hit, Key, PageRequest, Question, Rank};
+use super::schema::{Column, column_of, cut_value};
 use super::set::PartitionSet;
-use super::verify::{EventReader, Verification, overlay};
+use super::verify::{EventReader, Scan, overlay};
 use crate::query::plan::{Plan, plan};
 
 /// How long one search may take. A person waits this long before trying again; what was not searched is said.
 const TIME_BUDGET: Duration = Duration::from_secs(5);
-
-/// Most bars of a histogram; the trait promises it.
-const BUCKETS_MAX: i64 = 10_000;
 
 /// Most events of one page, whatever was asked: exports go page by page.
 const LIMIT_MAX: usize = 10_000;
@@ -38,6 +37,24 @@ pub struct ReadRecordError {
 pub trait RecordSource: Send + Sync {
     /// `None` when there is no such record, or it is past its retention, or it is an act.
     fn read(&self, id: RecordId) -> Result<Option<Record>, ReadRecordError>;
+
+    /// Gives the records from `first` to `last`, both included, in order, until told to stop. Numbers that
+    /// [`RecordSource::read`] has nothing for are passed over.
+    fn scan(
+        &self,
+        first: RecordId,
+        last: RecordId,
+        give: &mut dyn FnMut(RecordId, Record) -> ControlFlow<()>,
+    ) -> Result<(), ReadRecordError> {
+        for id in (first.0..=last.0).map(RecordId) {
+            if let Some(record) = self.read(id)?
+                && give(id, record).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Fills in the context of an event that was parsed again.
@@ -76,144 +93,135 @@ impl TantivyStore {
         EventReader::new(self.records.as_ref(), self.parser.as_ref(), &self.enrich)
     }
 
-    fn verification<'a>(&'a self, plan: &'a Plan, query: &'a Query, range: TimeRange) -> Verification<'a> {
-        Verification {
+    fn scan<'a>(&'a self, plan: &'a Plan, query: &'a Query, range: TimeRange) -> Scan<'a> {
+        Scan {
             set: &self.set,
             search: plan.search.as_ref(),
             query,
             range,
+            order: Order::NewestFirst,
             after: None,
             started: Instant::now(),
-            budget: self.budget,
-        }
-    }
-
-    /// Gives every match of a query that the index cannot answer alone; an error when time ran out, because half a
-    /// number is not a number.
-    fn each_verified(
-        &self,
-        plan: &Plan,
-        query: &Query,
-        range: TimeRange,
-        mut give: impl FnMut(Key, &Event),
-    ) -> Result<(), StoreError> {
-        let stopped = self.verification(plan, query, range).run(&mut self.reader(), |key, event| {
-            give(key, &event);
-            ControlFlow::Continue(())
-        })?;
-        match stopped {
-            None => Ok(()),
-            Some(stop) => Err(StoreError::CannotAnswer(format!(
-                "{}秒で打ち切りました。{} より前は走査できていません。期間を狭めるか、索引のある項目で絞ってください。",
-                self.budget.as_secs(),
-                jst(stop.before),
-            ))),
+            budget: Some(self.budget),
+            records: self.records.as_ref(),
+            parser: self.parser.as_ref(),
+            enrich: &self.enrich,
         }
     }
 
     fn search_index(&self, plan: &Plan, request: &SearchRequest) -> Result<SearchPage, StoreError> {
         let asked = PageRequest {
             range: request.range,
-            after: request.after.map(key_of),
+            order: request.order,
+            after: rank_of(request),
             limit: request.limit.min(LIMIT_MAX),
-            count: true,
+            count: request.total,
             started: Instant::now(),
-            budget: self.budget,
+            budget: Some(self.budget),
         };
         let page = collect::page(&self.set, plan.search.as_ref(), &asked).map_err(|source| engine("page", source))?;
-        let last = page.hits.last().map(|(key, _)| *key);
         let mut reader = self.reader();
         let mut events = Vec::with_capacity(page.hits.len());
         for (key, hit) in &page.hits {
             events.push(if request.whole { whole(&mut reader, *key, hit)? } else { columns(hit)? });
         }
-        let incomplete_before = page.incomplete_before.map(time_of);
-        let next = match (incomplete_before, last) {
-            (Some(time), _) => Some(Cursor { time, id: EventId::new(RecordId(u64::MAX), u32::MAX) }),
-            (None, Some(last)) if page.more => Some(Cursor { time: last.time(), id: last.id }),
-            (None, _) => None,
-        };
-        let total = Total { value: page.total, exact: page.total_exact };
-        Ok(SearchPage { events, total, next, incomplete_before })
+        let last = page.hits.last().filter(|_| page.more).map(|(key, _)| cursor_of(*key));
+        Ok(SearchPage {
+            events,
+            total: Total { value: page.total, exact: page.total_exact },
+            next: page.stopped_at.map(|stop| cursor_of(stop.key(request.order))).or(last),
+            unsearched: page.stopped_at.map(|stop| behind(stop, request)),
+        })
     }
 
-    fn search_verified(&self, plan: &Plan, request: &SearchRequest) -> Result<SearchPage, StoreError> {
+    /// A search that only whole events can answer.
+    fn search_journal(&self, plan: &Plan, request: &SearchRequest) -> Result<SearchPage, StoreError> {
         let limit = request.limit.min(LIMIT_MAX);
-        let mut verification = self.verification(plan, &request.query, request.range);
-        verification.after = request.after.map(key_of);
+        let scan = self.scan(plan, &request.query, request.range);
+        let scan = Scan { order: request.order, after: rank_of(request), ..scan };
         let mut found: Vec<(Key, Event)> = Vec::new();
-        let stopped = verification.run(&mut self.reader(), |key, event| {
+        let stopped = scan.run(&mut |key, event| {
             found.push((key, event));
             if found.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let more = found.len() > limit;
         let value = found.len() as u64;
         found.truncate(limit);
-        let next = match stopped {
-            Some(stop) => Some(Cursor { time: stop.after.time(), id: stop.after.id }),
-            None => found.last().filter(|_| more).map(|(key, _)| Cursor { time: key.time(), id: key.id }),
-        };
-        let exact = !more && stopped.is_none() && request.after.is_none();
+        let last = found.last().filter(|_| more).map(|(key, _)| cursor_of(*key));
         Ok(SearchPage {
             events: found.into_iter().map(|(_, event)| event).collect(),
-            total: Total { value, exact },
-            next,
-            incomplete_before: stopped.map(|stop| time_of(stop.before)),
+            total: Total { value, exact: !more && stopped.is_none() && request.after.is_none() },
+            next: stopped.map(|stop| cursor_of(stop.key(request.order))).or(last),
+            unsearched: stopped.map(|stop| behind(stop, request)),
         })
+    }
+
+    fn count_index(&self, question: &Question<'_>) -> Result<(Counts, Option<i64>), StoreError> {
+        let gathered = collect::counts(&self.set, question).map_err(|source| engine("counts", source))?;
+        let mut counts = Counts::default();
+        counts.values.resize_with(question.columns.len(), BTreeMap::new);
+        gathered.parts.into_iter().for_each(|part| counts.merge(part));
+        Ok((counts, gathered.incomplete_before))
+    }
+
+    fn count_journal(
+        &self,
+        plan: &Plan,
+        request: &AggregateRequest,
+        grid: Option<Grid>,
+    ) -> Result<(Counts, Option<i64>), StoreError> {
+        let mut counts = Counts::default();
+        counts.values.resize_with(request.fields.len(), BTreeMap::new);
+        let scan = self.scan(plan, &request.query, request.range);
+        let scan = Scan { budget: scan.budget.filter(|_| !request.patient), ..scan };
+        let stopped = scan.run(&mut |key, event| {
+            counts.total += 1;
+            if let Some(grid) = grid {
+                counts.add_to_bar(grid.index(key.micros), 1);
+            }
+            for (&field, values) in request.fields.iter().zip(&mut counts.values) {
+                if let Some(value) = event.get(field) {
+                    *values.entry(as_column(&value)).or_default() += 1;
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        let incomplete_before = stopped.map(|stop| stop.key(Order::NewestFirst).micros.saturating_add(1));
+        Ok((counts, incomplete_before))
     }
 }
 
 impl EventStore for TantivyStore {
     fn search(&self, request: &SearchRequest) -> Result<SearchPage, StoreError> {
         let plan = plan(&request.query);
-        if plan.exact { self.search_index(&plan, request) } else { self.search_verified(&plan, request) }
+        if plan.exact { self.search_index(&plan, request) } else { self.search_journal(&plan, request) }
     }
 
-    fn count(&self, query: &Query, range: TimeRange) -> Result<u64, StoreError> {
-        let plan = plan(query);
-        if plan.exact {
-            return collect::count(&self.set, plan.search.as_ref(), range).map_err(|source| engine("count", source));
+    fn aggregate(&self, request: &AggregateRequest) -> Result<Aggregates, StoreError> {
+        let started = Instant::now();
+        if request.fields.contains(&Field::EventTime) {
+            return Err(StoreError::CannotAnswer(
+                "日時の内訳は棒グラフ（histogram、--hist）で求めてください。".to_owned(),
+            ));
         }
-        let mut count = 0;
-        self.each_verified(&plan, query, range, |_, _| count += 1)?;
-        Ok(count)
-    }
-
-    fn top(&self, query: &Query, range: TimeRange, field: Field, n: usize) -> Result<TopValues, StoreError> {
-        let plan = plan(query);
-        let values = match column_of(field) {
-            Some(column) if plan.exact => {
-                collect::values(&self.set, &plan, range, column).map_err(|source| engine("values", source))?
-            }
-            _ => {
-                let mut values = BTreeMap::new();
-                self.each_verified(&plan, query, range, |_, event| {
-                    if let Some(value) = event.get(field) {
-                        *values.entry(value.to_text().into_owned()).or_default() += 1;
-                    }
-                })?;
-                values
-            }
-        };
-        Ok(most_frequent(values, n))
-    }
-
-    fn histogram(&self, query: &Query, range: TimeRange, interval_seconds: u32) -> Result<Vec<Bucket>, StoreError> {
-        let (grid, length) = grid(range, interval_seconds)?;
-        let plan = plan(query);
-        let mut counts = vec![0; length];
-        if plan.exact {
-            collect::histogram(&self.set, plan.search.as_ref(), range, grid, &mut counts)
-                .map_err(|source| engine("histogram", source))?;
+        let bars = request.interval_seconds.map(|seconds| grid(request.range, seconds)).transpose()?;
+        let grid = bars.map(|(grid, _)| grid);
+        let plan = plan(&request.query);
+        let columns: Vec<Column> = request.fields.iter().filter_map(|&field| column_of(field)).collect();
+        let (counts, incomplete_before) = if plan.exact && columns.len() == request.fields.len() {
+            let deadline = Some(started + self.budget).filter(|_| !request.patient);
+            let range = request.range;
+            self.count_index(&Question { plan: &plan, range, columns: &columns, grid, deadline })?
         } else {
-            self.each_verified(&plan, query, range, |key, _| {
-                if let Some(count) = counts.get_mut(grid.index(key.micros)) {
-                    *count += 1;
-                }
-            })?;
-        }
-        let starts = (0..).map(|index| time_of(grid.start + index * grid.interval));
-        Ok(starts.zip(counts).map(|(start, count)| Bucket { start, count }).collect())
+            self.count_journal(&plan, request, grid)?
+        };
+        Ok(Aggregates {
+            total: Total { value: counts.total, exact: incomplete_before.is_none() },
+            tops: counts.values.into_iter().map(|values| most_frequent(values, request.top)).collect(),
+            bars: bars.map(|(grid, length)| drawn(grid, length, &counts.bars)).unwrap_or_default(),
+            unsearched: incomplete_before
+                .map(|before| TimeRange { from: request.range.from, to: bound_of(before).or(request.range.to) }),
+        })
     }
 
     fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -221,16 +229,39 @@ impl EventStore for TantivyStore {
     }
 }
 
-fn key_of(cursor: Cursor) -> Key {
-    Key { micros: cursor.time.timestamp_micros(), id: cursor.id }
+fn rank_of(request: &SearchRequest) -> Option<Rank> {
+    let key = |cursor: Cursor| Key { micros: cursor.time.timestamp_micros(), id: cursor.id };
+    request.after.map(|cursor| Rank::of(key(cursor), request.order))
+}
+
+fn cursor_of(key: Key) -> Cursor {
+    Cursor { time: key.time(), id: key.id }
 }
 
 fn time_of(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-fn jst(micros: i64) -> String {
-    time_of(micros).with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string()
+/// A bound where there is one: what no calendar holds is no bound.
+fn bound_of(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros)
+}
+
+/// What of the period lies behind the place where time ran out, the moment of that place included.
+fn behind(stop: Rank, request: &SearchRequest) -> TimeRange {
+    let micros = stop.key(request.order).micros;
+    match request.order {
+        Order::NewestFirst => {
+            TimeRange { from: request.range.from, to: bound_of(micros.saturating_add(1)).or(request.range.to) }
+        }
+        Order::OldestFirst => TimeRange { from: bound_of(micros).or(request.range.from), to: request.range.to },
+    }
+}
+
+fn drawn(grid: Grid, length: usize, counts: &[u64]) -> Vec<Bucket> {
+    let starts = (0..).map(|index| time_of(grid.start + index * grid.interval));
+    let counts = counts.iter().copied().chain(std::iter::repeat(0));
+    starts.zip(counts).take(length).map(|(start, count)| Bucket { start, count }).collect()
 }
 
 fn columns(hit: &Hit) -> Result<Event, StoreError> {
@@ -247,6 +278,14 @@ fn whole(reader: &mut EventReader<'_>, key: Key, hit: &Hit) -> Result<Event, Sto
         }
         None => known,
     })
+}
+
+/// A value as a column would have kept it, so that both ways of counting agree.
+fn as_column(value: &Value<'_>) -> String {
+    match value {
+        Value::Ip(ip) => ip.to_canonical().to_string(),
+        other => cut_value(&other.to_text()).to_owned(),
+    }
 }
 
 fn most_frequent(values: BTreeMap<String, u64>, n: usize) -> TopValues {
@@ -270,11 +309,13 @@ fn grid(range: TimeRange, interval_seconds: u32) -> Result<(Grid, usize), StoreE
         return refuse("棒グラフの間隔は1秒以上にしてください。");
     };
     let zone = i64::from(JST.local_minus_utc()) * 1_000_000;
-    let (from, to) = (from.timestamp_micros(), to.timestamp_micros());
+    // Columns keep microseconds: an end between two of them lies behind the earlier one.
+    let ceil = to.timestamp_micros() + i64::from(!to.timestamp_subsec_nanos().is_multiple_of(1_000));
+    let (from, to) = (from.timestamp_micros(), ceil);
     let start = (from + zone).div_euclid(interval) * interval - zone;
     let length = (to - start + interval - 1).div_euclid(interval).max(0);
     match usize::try_from(length) {
-        Ok(buckets) if length <= BUCKETS_MAX => Ok((Grid { start, interval }, buckets)),
+        Ok(buckets) if buckets <= BARS_MAX => Ok((Grid { start, interval }, buckets)),
         _ => refuse("棒が1万本を超えます。期間を狭めるか、間隔を広げてください。"),
     }
 }

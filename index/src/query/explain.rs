@@ -6,6 +6,7 @@ use monban_event::time::JST;
 use monban_event::{Field, account};
 
 use super::fields::{self, WEEKDAYS};
+use crate::partition::column_of;
 
 /// In words, for below the search box.
 pub fn explain(query: &Query) -> String {
@@ -41,7 +42,7 @@ fn field_words(field: &QueryField, test: &Test, negated: bool) -> String {
     let name = fields::label(field);
     let equals = if negated { "≠" } else { "＝" };
     let not = if negated { "でない" } else { "" };
-    let scanned = if matches!(field, QueryField::Native(_) | QueryField::Raw) { "（走査）" } else { "" };
+    let scanned = if is_scanned(field) { "（走査）" } else { "" };
     let words = match test {
         Test::Equals(text) => format!("{name}{equals}{}", value_words(field, text)),
         Test::Exactly(text) => format!("{name}{equals}{text}（表記どおり）"),
@@ -61,6 +62,15 @@ fn field_words(field: &QueryField, test: &Test, negated: bool) -> String {
         Test::Weekday(days) => format!("曜日{equals}{}", weekday_words(*days)),
     };
     format!("{words}{scanned}")
+}
+
+/// Only whole events know the field.
+fn is_scanned(field: &QueryField) -> bool {
+    match field {
+        QueryField::Native(_) | QueryField::Raw => true,
+        QueryField::Known(field) => column_of(*field).is_none(),
+        QueryField::AnyUser | QueryField::AnyIp | QueryField::Device | QueryField::Word => false,
+    }
 }
 
 fn value_words(field: &QueryField, text: &str) -> String {

@@ -4,12 +4,14 @@
 /// A query's text and where reading stands.
 pub(crate) struct Cursor {
     chars: Vec<char>,
+    /// As typed, in the same places.
+    typed: Vec<char>,
     pub(crate) at: usize,
 }
 
 impl Cursor {
     pub(crate) fn new(text: &str) -> Self {
-        Self { chars: text.chars().map(narrow).collect(), at: 0 }
+        Self { chars: text.chars().map(narrow).collect(), typed: text.chars().collect(), at: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -22,6 +24,11 @@ impl Cursor {
 
     pub(crate) fn get(&self, at: usize) -> Option<char> {
         self.chars.get(at).copied()
+    }
+
+    /// The character as typed, for text that must stay what it is.
+    pub(crate) fn typed(&self, at: usize) -> Option<char> {
+        self.typed.get(at).copied()
     }
 
     pub(crate) fn slice(&self, from: usize, to: usize) -> String {
@@ -49,6 +56,11 @@ impl Cursor {
         let doubled = at > from && (self.starts_with(at, "&&") || self.starts_with(at, "||"));
         doubled || self.get(at).is_none_or(|char| char.is_whitespace() || matches!(char, '(' | ')' | '"'))
     }
+}
+
+/// Whether a character stands for a quotation mark.
+pub(crate) fn is_quote(char: char) -> bool {
+    narrow(char) == '"'
 }
 
 /// The half-width form of the signs a Japanese keyboard gives.

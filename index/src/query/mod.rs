@@ -9,8 +9,11 @@ mod fields;
 mod glob;
 #[cfg(test)]
 mod golden;
+mod hints;
 mod lexer;
+mod needle;
 mod parser;
+mod pasted;
 pub(crate) mod plan;
 mod print;
 mod values;
@@ -18,5 +21,23 @@ mod values;
 pub use complaint::{ErrorCode, Fix, QueryError};
 pub use eval::Matcher;
 pub use explain::explain;
-pub use parser::{Parsed, parse, parse_noting, period};
+pub use hints::{Hint, HintKind, hints, slow_note};
+pub use needle::Needles;
+pub use parser::{Condition, Parsed, parse, parse_noting, period};
 pub use print::print;
+
+use monban_event::account;
+use monban_event::query::{Query, QueryField};
+
+/// The field of that name, where the name stands for one.
+pub fn field_named(name: &str) -> Option<QueryField> {
+    match fields::resolve(&account::fold(name), name)? {
+        fields::Target::One(field) => Some(field),
+        _ => None,
+    }
+}
+
+/// Whether only whole events can answer the query, so that the journal is scanned.
+pub fn is_scanned(query: &Query) -> bool {
+    !plan::plan(query).exact
+}

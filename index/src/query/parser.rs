@@ -8,13 +8,14 @@ use monban_event::{Field, TimeRange, account};
 use super::complaint::{ErrorCode, QueryError};
 use super::fields::{self, Target};
 use super::lexer::Cursor;
+use super::pasted;
 use super::values::{self, Op, Typed};
 
 /// Deepest nesting of parentheses and negations. People nest three deep; the stack stands far more than this.
 const DEPTH_MAX: usize = 32;
 
 /// Longest query, in characters: a pasted record fits.
-const LENGTH_MAX: usize = 8_192;
+pub(crate) const LENGTH_MAX: usize = 8_192;
 
 /// Most terms of a query. Each is a walk through a dictionary.
 const TERMS_MAX: usize = 1_000;
@@ -25,9 +26,20 @@ const ERRORS_MAX: usize = 10;
 /// A query and what should be said about how it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parsed {
+    /// As typed, without the blanks around it.
+    pub text: String,
     pub query: Query,
+    /// Its conditions, all of which an event must meet; none where it begins with alternatives.
+    pub conditions: Vec<Condition>,
     /// Japanese sentences for below the search box.
     pub notes: Vec<String>,
+}
+
+/// One of the conditions that a query consists of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    pub typed: String,
+    pub query: Query,
 }
 
 /// Reads a query; `now` is what `now-7d` and 今日 count from.
@@ -37,6 +49,12 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Query, Vec<QueryError>> {
 
 /// Reads a query and tells what the asker should know about the reading.
 pub fn parse_noting(text: &str, now: DateTime<Utc>) -> Result<Parsed, Vec<QueryError>> {
+    if let Some(query) = pasted::line(text) {
+        let typed = text.trim().to_owned();
+        let conditions = vec![Condition { typed: typed.clone(), query: query.clone() }];
+        let notes = vec!["貼り付けられたログの1行として、原文の中を探します。".to_owned()];
+        return Ok(Parsed { text: typed, query, conditions, notes });
+    }
     let mut parser = Parser {
         text,
         cursor: Cursor::new(text),
@@ -44,6 +62,7 @@ pub fn parse_noting(text: &str, now: DateTime<Utc>) -> Result<Parsed, Vec<QueryE
         depth: 0,
         terms: 0,
         structural: false,
+        conditions: Vec::new(),
         errors: Vec::new(),
         notes: Vec::new(),
     };
@@ -61,7 +80,7 @@ pub fn parse_noting(text: &str, now: DateTime<Utc>) -> Result<Parsed, Vec<QueryE
     if period(&query).is_some() {
         parser.note("検索式の日時を、期間の欄より優先します。");
     }
-    Ok(Parsed { query, notes: parser.notes })
+    Ok(Parsed { text: text.trim().to_owned(), query, conditions: parser.conditions, notes: parser.notes })
 }
 
 /// The period a query itself demands; it goes before the one chosen beside it.
@@ -131,6 +150,8 @@ struct Parser<'a> {
     terms: usize,
     /// The operand before was a field with its value, or a group: only there is a lower-case `and` an operator.
     structural: bool,
+    /// Of the outermost level.
+    conditions: Vec<Condition>,
     errors: Vec<QueryError>,
     notes: Vec<String>,
 }
@@ -253,9 +274,24 @@ impl Parser<'_> {
             match self.next(group) {
                 Next::Or(length) => self.operator(length, group),
                 Next::Comma => self.operator(1, group),
-                _ => return disjunction(alternatives),
+                _ => break,
             }
         }
+        if alternatives.len() > 1 && self.depth == 0 && group.is_none() {
+            self.conditions.clear();
+        }
+        disjunction(alternatives)
+    }
+
+    /// Reads one of several conditions, and keeps it as typed where it stands outermost.
+    fn condition(&mut self, group: Group<'_>) -> Query {
+        let from = self.cursor.at;
+        let query = self.unary(group);
+        if self.depth == 0 && group.is_none() {
+            let typed: String = self.text.chars().skip(from).take(self.cursor.at - from).collect();
+            self.conditions.push(Condition { typed: typed.trim().to_owned(), query: query.clone() });
+        }
+        query
     }
 
     /// Steps over an operator, which must have something behind it.
@@ -303,7 +339,7 @@ impl Parser<'_> {
                     self.operator(length, group);
                 }
                 Next::Pipe => self.pipe(),
-                Next::Not(_) | Next::Term => queries.push(self.unary(group)),
+                Next::Not(_) | Next::Term => queries.push(self.condition(group)),
             }
         }
         (!queries.is_empty()).then(|| conjunction(queries))
@@ -404,20 +440,25 @@ impl Parser<'_> {
         query
     }
 
-    /// The text between quotes; an open quote runs to the end and is an error.
+    /// The text between quotes, where two quotes stand for one; an open quote runs to the end and is an error.
     fn quoted(&mut self) -> (String, (usize, usize)) {
         let open = self.cursor.at;
-        let close = (open + 1..self.cursor.len()).find(|&at| self.cursor.get(at) == Some('"'));
-        if let Some(close) = close {
-            self.cursor.at = close + 1;
-            return (self.cursor.slice(open + 1, close), (open, close + 1));
+        let mut text = String::new();
+        let mut at = open + 1;
+        while let Some(char) = self.cursor.get(at) {
+            let doubled = char == '"' && self.cursor.get(at + 1) == Some('"');
+            if char == '"' && !doubled {
+                self.cursor.at = at + 1;
+                return (text, (open, at + 1));
+            }
+            text.extend(self.cursor.typed(at));
+            at += if doubled { 2 } else { 1 };
         }
-        let end = self.cursor.len();
         let fixed = format!("{}\"", self.text);
         let error = QueryError::new(ErrorCode::UnclosedQuote, (open, open + 1), "引用符「\"」が閉じていません。");
         self.fail(error.fix("末尾に \" を付ける", fixed));
-        self.cursor.at = end;
-        (self.cursor.slice(open + 1, end), (open, end))
+        self.cursor.at = at;
+        (text, (open, at))
     }
 
     fn group_word(&mut self, target: &Target, op: Op) -> Query {

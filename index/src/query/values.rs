@@ -38,6 +38,14 @@ impl Typed {
         account::fold(&self.text).trim().to_owned()
     }
 
+    /// Where there are no ranges, two dots are two dots.
+    fn unranged(&self) -> Self {
+        match &self.to {
+            Some((to, _)) => Self { text: format!("{}..{to}", self.text), to: None, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
     fn error(&self, code: ErrorCode, message: String) -> QueryError {
         QueryError::new(code, self.span, message)
     }
@@ -51,8 +59,9 @@ pub(crate) fn build(target: &Target, op: Op, typed: &Typed, now: DateTime<Utc>) 
         return build(target, Op::Is, typed, now).map(Query::negate);
     }
     match target {
+        Target::One(QueryField::Raw) => one(&QueryField::Raw, op, &typed.unranged(), now),
         Target::One(field) => one(field, op, typed, now),
-        Target::Message => Ok(text(&typed.text, typed.quoted)),
+        Target::Message => Ok(text(&typed.unranged().text, typed.quoted)),
         Target::Bytes => {
             let test = number_test(op, typed, 1)?;
             Ok(Query::Or(vec![
@@ -94,7 +103,8 @@ fn one(field: &QueryField, op: Op, typed: &Typed, now: DateTime<Utc>) -> Built {
 
 fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryError> {
     let text = typed.text.trim();
-    if *field == QueryField::Raw {
+    let is_pattern = !typed.quoted && op == Op::Is && text.contains(['*', '?']);
+    if *field == QueryField::Raw && !is_pattern {
         return Ok(Test::Contains(typed.folded()));
     }
     if typed.to.is_some() || matches!(op, Op::AtLeast | Op::AtMost | Op::Above | Op::Below) {
@@ -103,7 +113,7 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
     if op == Op::Exactly {
         return Ok(Test::Exactly(text.to_owned()));
     }
-    if !typed.quoted && text.contains(['*', '?']) {
+    if is_pattern {
         return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
     }
     let folded = typed.folded();
@@ -189,6 +199,9 @@ fn address(field: &QueryField, op: Op, typed: &Typed) -> Built {
         return between(field, &text, to)
             .ok_or_else(|| bad_ip(typed, &format!("「{text}」から「{to}」までの範囲を読めません。")));
     }
+    if !typed.quoted && !text.is_empty() && text.chars().all(|char| char == '*') {
+        return Ok(Query::Field(field.clone(), Test::Exists));
+    }
     if let Some(network) = network(&text) {
         return Ok(Query::Field(field.clone(), Test::Network(network)));
     }
@@ -267,13 +280,14 @@ fn number_test(op: Op, typed: &Typed, unit: i64) -> Result<Test, QueryError> {
     })
 }
 
-/// `1,000`, `10k`, `5mb`; `unit` is what one stands for.
+/// `1,000`, `10k`, `5mb`, `3h`, `7ns`; `unit` is what one stands for.
 fn number(text: &str, unit: i64) -> Option<i64> {
     let folded = account::fold(text.trim()).replace(',', "");
     let digits_end = folded.find(|char: char| !char.is_ascii_digit() && char != '-').unwrap_or(folded.len());
     let (digits, suffix) = (folded.get(..digits_end)?, folded.get(digits_end..)?);
     let factor: i64 = match (suffix, unit) {
         ("", _) | ("s" | "秒", 2..) => unit,
+        ("ns", 2..) => 1,
         ("k" | "kb", 1) => 1_000,
         ("m" | "mb", 1) => 1_000_000,
         ("g" | "gb", 1) => 1_000_000_000,

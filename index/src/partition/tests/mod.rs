@@ -83,8 +83,7 @@ fn indexed(dir: &Path, events: &[Event]) -> TantivyStore {
 
 /// Every event id in the index, page by page.
 fn all_ids(store: &TantivyStore, query: &Query, limit: usize) -> Vec<EventId> {
-    let mut request =
-        SearchRequest { query: query.clone(), range: TimeRange::default(), limit, after: None, whole: false };
+    let mut request = SearchRequest::new(query.clone(), TimeRange::default(), limit);
     let mut ids = Vec::new();
     loop {
         let page = store.search(&request).unwrap();

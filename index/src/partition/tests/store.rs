@@ -1,6 +1,8 @@
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use monban_event::store::{Bucket, StoreError};
+use monban_event::store::{AggregateRequest, Bucket, Order};
 use monban_event::{Action, Field, Outcome};
 
 use super::*;
@@ -11,7 +13,7 @@ fn query(text: &str) -> Query {
 }
 
 fn request(text: &str, limit: usize) -> SearchRequest {
-    SearchRequest { query: query(text), range: TimeRange::default(), limit, after: None, whole: false }
+    SearchRequest::new(query(text), TimeRange::default(), limit)
 }
 
 /// Many events share a time, some are late, records hold several.
@@ -94,9 +96,116 @@ fn what_was_not_searched_is_said() {
     let events = crowd();
     let store = indexed(dir.path(), &events).with_budget(Duration::ZERO);
     let page = store.search(&request("TargetUserName:u2", 10)).unwrap();
-    assert!(page.events.is_empty() && page.incomplete_before.is_some() && !page.total.exact);
-    let refused = store.count(&query("TargetUserName:u2"), TimeRange::default());
-    assert!(matches!(refused, Err(StoreError::CannotAnswer(text)) if text.contains("打ち切りました")));
+    assert!(page.events.is_empty() && page.unsearched.is_some() && !page.total.exact);
+    for text in ["TargetUserName:u2", "user:user2"] {
+        let range = TimeRange::between(at("2026-08-01T00:00:00+09:00"), at("2026-10-07T00:00:00+09:00"));
+        let request =
+            AggregateRequest { interval_seconds: Some(86_400), ..AggregateRequest::count(query(text), range) };
+        let counted = store.aggregate(&request).unwrap();
+        assert!(counted.unsearched.is_some() && !counted.total.exact && counted.total.value == 0, "{text}");
+        assert_eq!(counted.bars.len(), 67, "{text}");
+        assert!(store.count(&query(text), TimeRange::default()).unwrap() > 0, "what must be exact takes its time");
+    }
+}
+
+/// A record source that counts what it is asked.
+struct Counting(Kept, Arc<(AtomicU64, AtomicU64)>);
+
+impl RecordSource for Counting {
+    fn read(&self, id: RecordId) -> Result<Option<Record>, ReadRecordError> {
+        self.1.0.fetch_add(1, Ordering::Relaxed);
+        self.0.read(id)
+    }
+
+    fn scan(
+        &self,
+        first: RecordId,
+        last: RecordId,
+        give: &mut dyn FnMut(RecordId, Record) -> ControlFlow<()>,
+    ) -> Result<(), ReadRecordError> {
+        self.1.1.fetch_add(1, Ordering::Relaxed);
+        self.0.scan(first, last, give)
+    }
+}
+
+#[test]
+fn the_journal_is_read_in_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = crowd();
+    indexed(dir.path(), &events);
+    let kept = Kept::new(&events);
+    let asked = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let set = Partitions::open(dir.path()).unwrap().reader();
+    let source = Counting(kept.clone(), Arc::clone(&asked));
+    let store = TantivyStore::new(set, Arc::new(source), Arc::new(kept), Arc::new(|_| {}));
+    assert_eq!(store.count(&query("TargetUserName:u2"), TimeRange::default()).unwrap(), 36);
+    assert_eq!((asked.0.load(Ordering::Relaxed), asked.1.load(Ordering::Relaxed)), (0, 1));
+}
+
+/// Where a scan stops it says so, and whoever goes on from there finds the rest once.
+#[test]
+fn a_search_broken_off_again_and_again_finds_everything_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = crowd();
+    let whole = indexed(dir.path(), &events);
+    let hasty = store(Partitions::open(dir.path()).unwrap().reader(), &events).with_budget(Duration::from_micros(1));
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let request = SearchRequest { order, ..request("TargetUserName:u2", 1_000) };
+        let expected: Vec<EventId> = whole.search(&request).unwrap().events.iter().map(|event| event.id).collect();
+        assert_eq!(expected.len(), 36);
+        let (mut found, mut after, mut rounds) = (Vec::new(), None, 0);
+        // A budget that is spent at once still has to come forward where there is anything to come forward over.
+        while rounds < 10 {
+            let page = hasty.search(&SearchRequest { after, ..request.clone() }).unwrap();
+            found.extend(page.events.iter().map(|event| event.id));
+            let Some(next) = page.next else { break };
+            assert!(page.unsearched.is_some());
+            after = Some(next);
+            rounds += 1;
+        }
+        let mut distinct = found.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), found.len(), "{order:?}");
+        assert!(found.iter().all(|id| expected.contains(id)), "{order:?}");
+    }
+}
+
+/// Events of the same moment, of moments before and of moments behind arrive between any two pages: what was there at
+/// the beginning is given once, and nothing twice.
+#[test]
+fn equal_times_and_arrivals_between_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = at("2026-10-05T12:00:00+09:00");
+    let made = |record: u64| event(record, start + TimeDelta::minutes(i64::try_from(record % 3).unwrap()), 0);
+    let first: Vec<Event> = (1..=60).map(made).collect();
+    let later: Vec<Event> = (61..=120).map(made).collect();
+    let all: Vec<Event> = first.iter().chain(&later).cloned().collect();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let dir = dir.path().join(format!("{order:?}"));
+        let mut partitions = Partitions::open(&dir).unwrap();
+        let store = store(partitions.reader(), &all);
+        first.iter().for_each(|event| partitions.add(event).unwrap());
+        partitions.commit(RecordId(60)).unwrap();
+        let (mut seen, mut after, mut arriving) = (Vec::new(), None, later.chunks(5));
+        loop {
+            let page = store.search(&SearchRequest { order, after, ..request("*", 7) }).unwrap();
+            seen.extend(page.events.iter().map(|event| event.id));
+            if let Some(new) = arriving.next() {
+                new.iter().for_each(|event| partitions.add(event).unwrap());
+                partitions.commit(new.last().unwrap().id.record).unwrap();
+            }
+            let Some(next) = page.next else { break };
+            after = Some(next);
+        }
+        let places: Vec<(DateTime<Utc>, EventId)> = seen.iter().map(|id| (made(id.record.0).time(), *id)).collect();
+        let sorted = match order {
+            Order::NewestFirst => places.windows(2).all(|pair| pair[0] > pair[1]),
+            Order::OldestFirst => places.windows(2).all(|pair| pair[0] < pair[1]),
+        };
+        assert!(sorted, "{order:?} repeats or mixes");
+        assert!(first.iter().all(|event| seen.contains(&event.id)), "{order:?} skips");
+    }
 }
 
 #[test]
