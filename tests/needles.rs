@@ -25,31 +25,26 @@ fn record(format: Format, bytes: &[u8]) -> Record {
     }
 }
 
-/// What an event holds that only its record knows.
-fn questions(event: &Event) -> Vec<Query> {
-    let mut questions = Vec::new();
-    for (name, value) in event.native.iter() {
-        questions.push(Query::Field(QueryField::Native(name.to_owned()), Test::Equals(value.to_owned())));
-        questions.push(Query::Field(QueryField::Raw, Test::Contains(value.to_owned())));
-    }
-    let words = event.message.iter().flat_map(|message| message.split_whitespace());
-    questions.extend(words.map(|word| Query::Field(QueryField::Raw, Test::Contains(word.to_owned()))));
-    questions
+/// What an event and its record hold that only the record knows.
+fn questions(event: &Event, text: &str) -> Vec<Query> {
+    let native = event
+        .native
+        .iter()
+        .map(|(name, value)| Query::Field(QueryField::Native(name.to_owned()), Test::Equals(value.to_owned())));
+    let words = text.split_whitespace();
+    native.chain(words.map(|word| Query::Field(QueryField::Raw, Test::Contains(word.to_owned())))).collect()
 }
 
 fn check(format: Format, bytes: &[u8]) -> usize {
     let record = record(format, bytes);
+    let text = String::from_utf8_lossy(bytes);
     let mut events = Vec::new();
     Parsers { settings: TextSettings::in_zone(chrono_tz::Asia::Tokyo) }.parse(RecordId(1), &record, &mut events);
     let mut asked = 0;
     for event in &events {
-        for question in questions(event) {
-            assert!(Matcher::new(&question).matches(event, None), "{question:?} is what the event says");
-            assert!(
-                Needles::of(&question).may_be_in(&record),
-                "{question:?} is not looked for in {}",
-                String::from_utf8_lossy(bytes)
-            );
+        for question in questions(event, &text) {
+            assert!(Matcher::new(&question).matches(event, Some(&text)), "{question:?} is what the event says");
+            assert!(Needles::of(&question).may_be_in(&record), "{question:?} is not looked for in {text}");
             asked += 1;
         }
     }

@@ -255,10 +255,15 @@ impl Candidate<'_> {
         fields.any(|(candidate, value)| candidate.eq_ignore_ascii_case(name) && test.text(value))
     }
 
-    /// The record's text, or what the event kept of it.
+    /// The record's text; what the event kept of it where it has none, as events of Windows' own files.
     fn record(&self, test: &ValueTest) -> bool {
-        let texts = self.raw.into_iter().chain(self.event.message.as_deref());
-        texts.chain(self.event.native.iter().map(|(_, value)| value)).any(|text| test.text(text))
+        match self.raw {
+            Some(raw) => test.text(raw),
+            None => {
+                let texts = self.event.message.as_deref().into_iter();
+                texts.chain(self.event.native.iter().map(|(_, value)| value)).any(|text| test.text(text))
+            }
+        }
     }
 }
 

@@ -115,6 +115,7 @@ fn wildcards_and_accounts() {
         ("user:*naka", "user:*naka"),
         ("user:svc_?", "user:svc_?"),
         ("user:*", "user:*"),
+        ("user:a‥*", "user:a.?*"),
         ("user:\"a*b\"", "user:\"a*b\""),
         ("user:CORP\\tanaka", "user:\"corp\\tanaka\""),
         ("user:=CORP\\tanaka", "user:=\"CORP\\tanaka\""),

@@ -22,6 +22,9 @@ struct AnyOf {
 /// ISO-2022-JP, and the hexadecimal arguments of the Linux audit.
 const WRITTEN_OTHERWISE: [&[u8]; 4] = [b"\\u", b"&#", b"\x1b", b"audit("];
 
+/// A native value with so many digits is the device's own: a number, an address, the id of something.
+const DIGITS_MIN: usize = 3;
+
 impl Needles {
     pub fn of(query: &Query) -> Self {
         let all = clauses(query).into_iter().map(|folded| {
@@ -72,8 +75,11 @@ fn clauses(query: &Query) -> Vec<Vec<String>> {
             let each = queries.iter().map(|query| clauses(query).into_iter().max_by_key(|any| shortest(any)));
             each.collect::<Option<Vec<_>>>().map(|all| vec![all.concat()]).unwrap_or_default()
         }
-        Query::Field(QueryField::Raw | QueryField::Native(_), test) => {
-            literal(test).map(|piece| vec![vec![piece]]).unwrap_or_default()
+        Query::Field(QueryField::Raw, test) => literal(test).map(|piece| vec![vec![piece]]).unwrap_or_default(),
+        // Parsers have words of their own for some values, so only numbers and what has one are looked for.
+        Query::Field(QueryField::Native(_), test) => {
+            let piece = literal(test).filter(|piece| piece.chars().filter(char::is_ascii_digit).count() >= DIGITS_MIN);
+            piece.map(|piece| vec![vec![piece]]).unwrap_or_default()
         }
         _ => Vec::new(),
     }

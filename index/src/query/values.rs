@@ -114,7 +114,10 @@ fn words_test(field: &QueryField, op: Op, typed: &Typed) -> Result<Test, QueryEr
         return Ok(Test::Exactly(text.to_owned()));
     }
     if is_pattern {
-        return Ok(Test::Wildcard(typed.folded().chars().map(plain_sign).collect()));
+        let pattern: String = typed.folded().chars().map(plain_sign).collect();
+        // One character may fold to two dots, which read again would be a range.
+        let is_raw = *field == QueryField::Raw;
+        return Ok(Test::Wildcard(if is_raw { pattern } else { pattern.replace("..", ".?") }));
     }
     let folded = typed.folded();
     let word = match field {

@@ -109,6 +109,15 @@ fn kills_at_every_step_under_every_load_lose_and_double_nothing() {
     }
 }
 
+/// Ends the load, also where the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// A data directory that goes through crashes, and what its senders know.
 struct Hospital {
     site: Site,
@@ -181,6 +190,7 @@ impl Hospital {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| load::run(&self.site, &to, round, &self.books, &is_over));
+            let _over = Over(&is_over);
             match end {
                 End::Random { durable, later } => {
                     self.wait_for_growth(*durable);
@@ -200,7 +210,6 @@ impl Hospital {
                     server.killed_itself();
                 }
             }
-            is_over.store(true, Ordering::Release);
         });
     }
 
