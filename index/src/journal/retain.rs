@@ -42,15 +42,12 @@ impl Journal {
                 break;
             }
             let last = RecordId(next.first.saturating_sub(1));
-            match &mut expired {
-                Some(before) => {
-                    before.segments.push(segment.clone());
-                    (before.last, before.to) = (last, to);
-                }
-                None => {
-                    let (segments, first) = (vec![segment.clone()], RecordId(segment.first));
-                    expired = Some(Expired { segments, first, last, from: begun_at(segment, family)?, to });
-                }
+            if let Some(before) = &mut expired {
+                before.segments.push(segment.clone());
+                (before.last, before.to) = (last, to);
+            } else {
+                let (segments, first) = (vec![segment.clone()], RecordId(segment.first));
+                expired = Some(Expired { segments, first, last, from: begun_at(segment, family)?, to });
             }
         }
         Ok(expired)

@@ -17,6 +17,7 @@ use super::closed;
 use super::segment::Mark;
 use super::writer::{Job, Writer};
 use crate::fail;
+use crate::reserve::Reserve;
 
 /// How often a disk that took nothing is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -123,12 +124,12 @@ impl Writer {
         let probe = self.shared.dir.join(PROBE);
         File::create(&probe)?.sync_all()?;
         fs::remove_file(&probe)?;
-        self.shared.reserve.as_ref().map_or(Ok(()), |reserve| reserve.hold())
+        self.shared.reserve.as_ref().map_or(Ok(()), Reserve::hold)
     }
 
     /// Whether a commit with records has the room that it must leave to acts and views.
     pub(super) fn is_full(&self) -> bool {
-        self.shared.reserve.as_ref().is_some_and(|reserve| reserve.is_full())
+        self.shared.reserve.as_ref().is_some_and(Reserve::is_full)
     }
 
     /// Of a group that was not written: acts are tried alone, imports wait in their queue, live records go back to
@@ -170,5 +171,7 @@ impl Writer {
 }
 
 fn refuse(jobs: Vec<Job>, reason: &SinkRefused) {
-    jobs.into_iter().for_each(|job| job.finish(Err(reason.clone())));
+    for job in jobs {
+        job.finish(Err(reason.clone()));
+    }
 }

@@ -345,7 +345,9 @@ impl Writer {
                 if self.trouble.is_some() {
                     return self.put_off(group);
                 }
-                group.into_iter().for_each(|job| job.finish(Err(reason.clone())));
+                for job in group {
+                    job.finish(Err(reason.clone()));
+                }
             }
         }
     }
@@ -412,7 +414,7 @@ impl Writer {
             fail::point("journal.between_acts_and_records")?;
             append(records, &self.shared, &self.records_buffer, created_us)
         });
-        written.map_err(|failure| Failure { marks: Some(marks), ..failure })
+        written.map_err(|failure| Failure { marks: Some(Box::new(marks)), ..failure })
     }
 
     fn assert_whole(&self) -> io::Result<()> {
@@ -430,7 +432,7 @@ impl Writer {
     fn failed(&mut self, failure: Failure) -> JournalError {
         let Failure { source, marks, was_sync } = failure;
         if self.broken.is_none() && is_passing(&source) {
-            self.enter_trouble(&source, marks);
+            self.enter_trouble(&source, marks.map(|marks| *marks));
         } else if was_sync {
             // After a failed sync the kernel may have dropped the pages: what the disk holds is unknown.
             self.broken = Some(source.to_string());
@@ -474,7 +476,7 @@ impl Writer {
                     fail::pass("journal.checkpoint.written");
                     Ok(self.prover.advance(signed))
                 }
-                Err(failure) => Err(self.failed(Failure { marks: Some(marks), ..failure })),
+                Err(failure) => Err(self.failed(Failure { marks: Some(Box::new(marks)), ..failure })),
             }
         });
         fail::pass("journal.checkpoint.after");
@@ -515,7 +517,7 @@ fn append_proof(acts: &mut Active, shared: &Shared, frame: &[u8], place: &Place)
 pub(super) struct Failure {
     source: io::Error,
     /// Where the segments stood before it, where it may have left something.
-    marks: Option<Marks>,
+    marks: Option<Box<Marks>>,
     was_sync: bool,
 }
 
