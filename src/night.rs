@@ -165,10 +165,10 @@ impl Night {
         if expired.is_empty() {
             return Ok(());
         }
-        let ends = expired.iter().map(|expired| expired.period());
+        let ends = expired.iter().map(monban_index::partition::Expired::period);
         let deed = Deed::Removed {
             what: Kept::Index,
-            parts: expired.iter().map(|expired| expired.name()).collect(),
+            parts: expired.iter().map(monban_index::partition::Expired::name).collect(),
             count: expired.iter().map(|expired| expired.events).sum(),
             period: TimeRange {
                 from: ends.clone().filter_map(|range| range.from).min(),
@@ -388,7 +388,8 @@ mod tests {
         let [Deed::Removed { what: Kept::Records, count: 1, .. }] = &told[..] else { panic!("{told:?}") };
         assert_eq!(journal.read(RecordId(1)).unwrap(), None);
         assert!(journal.read(RecordId(2)).unwrap().is_some());
-        let checked = monban_index::journal::Proofs::verify(&journal, &Default::default()).unwrap();
+        let checked =
+            monban_index::journal::Proofs::verify(&journal, &monban_index::journal::verify::Wanted::default()).unwrap();
         assert_eq!(checked.faults, []);
     }
 

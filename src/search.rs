@@ -35,6 +35,8 @@ pub(crate) struct Asked<'a> {
 }
 
 type Say<'a> = &'a mut dyn FnMut(Reply);
+/// Writes the events of a page.
+type Give<'a> = dyn FnMut(&[Event], Say<'_>) -> Result<(), String> + 'a;
 
 /// A search that was read.
 struct Search<'a> {
@@ -151,7 +153,9 @@ impl Search<'_> {
                 Form::Table if events.is_empty() => {}
                 Form::Table => {
                     let rows: Vec<Vec<String>> = head.take().into_iter().chain(cells).collect();
-                    table(&rows).into_iter().for_each(|line| say(Reply::Out(line)));
+                    for line in table(&rows) {
+                        say(Reply::Out(line));
+                    }
                 }
             }
             Ok(())
@@ -179,7 +183,7 @@ impl Search<'_> {
         limit: usize,
         whole: bool,
         say: Say<'_>,
-        give: &mut dyn FnMut(&[Event], &mut dyn FnMut(Reply)) -> Result<(), String>,
+        give: &mut Give<'_>,
     ) -> Result<(usize, Option<u64>), String> {
         let request = SearchRequest::new(self.parsed.query.clone(), self.range, PAGE.min(limit));
         let request = SearchRequest { order: self.asked.order, whole, ..request };
@@ -262,7 +266,9 @@ fn write_pairs(heads: &[&str; 2], rows: &[[String; 2]], form: Form, say: Say<'_>
         Form::Table => {
             let rows: Vec<Vec<String>> =
                 std::iter::once(head.to_vec()).chain(rows.iter().map(|row| row.to_vec())).collect();
-            table(&rows).into_iter().for_each(|line| say(Reply::Out(line)));
+            for line in table(&rows) {
+                say(Reply::Out(line));
+            }
         }
     }
 }

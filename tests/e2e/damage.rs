@@ -41,7 +41,9 @@ fn discard_views(site: &Site) {
 /// Starts, expects exactly these complaints, and ends.
 fn serve_telling(site: &Site, complaints: &[&str], meanwhile: impl FnOnce(&Server)) {
     let mut server = site.serve();
-    complaints.iter().for_each(|text| server.tolerate(text));
+    for text in complaints {
+        server.tolerate(text);
+    }
     meanwhile(&server);
     let said = server.stop();
     for text in complaints {

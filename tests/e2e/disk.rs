@@ -42,7 +42,9 @@ struct Visit {
 
 impl Visit {
     fn of(site: &Site, mut server: Server) -> Self {
-        MEANT.iter().for_each(|text| server.tolerate(text));
+        for text in MEANT {
+            server.tolerate(text);
+        }
         let secret = server.setup_secret().unwrap();
         let fields =
             [("secret", secret.as_str()), ("name", "yamada"), ("display_name", "山田 花子"), ("password", PASSWORD)];
@@ -209,7 +211,9 @@ fn a_server_begins_on_a_full_disk_and_ends_in_order_on_one() {
     wait_until("nothing is taken any more", || visit.lines("filling", 0..1) == 503);
     visit.server.stop();
     let mut server = site.serve();
-    MEANT.iter().for_each(|text| server.tolerate(text));
+    for text in MEANT {
+        server.tolerate(text);
+    }
     let visit = Visit { server, ..visit };
     wait_until("nothing is taken", || visit.lines("filling", 0..1) == 503);
     assert_eq!(visit.page("/search?q=*").status, 200);
@@ -276,7 +280,9 @@ fn a_disk_that_fills_up_in_the_middle_of_a_merge_costs_nothing() {
     let site = Site::new();
     let disturbed = [("MONBAN_FAIL_ERR", "index.merge.file.create:1:ENOSPC,index.meta.replace:30:ENOSPC")];
     let mut server = site.serve_disturbed(&site.data(), &disturbed).unwrap();
-    MEANT.iter().for_each(|text| server.tolerate(text));
+    for text in MEANT {
+        server.tolerate(text);
+    }
     let mut files = 0;
     let is_over = |server: &mut Server| {
         ["index.merge.file.create", "index.meta.replace"]

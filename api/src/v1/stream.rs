@@ -159,7 +159,7 @@ fn write_pages(
 ) -> Result<(), Broken> {
     if export.form == Form::Csv {
         let head = format!("{BYTE_ORDER_MARK}{}", export::csv_line(&export.columns.headings()));
-        send(handle, sender, head).map_err(|_| Broken::Reader)?;
+        send(handle, sender, head).map_err(|()| Broken::Reader)?;
     }
     let mut sent = Ok(());
     let mut give = |page: &SearchPage| {

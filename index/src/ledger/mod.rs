@@ -65,6 +65,7 @@ impl<T> Naming<T> for rusqlite::Result<T> {
 }
 
 /// A failure of the disk as `SQLite` tells it.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn failed_disk(error: std::io::Error) -> rusqlite::Error {
     let code = if error.kind() == std::io::ErrorKind::StorageFull { ffi::SQLITE_FULL } else { ffi::SQLITE_IOERR };
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))

@@ -257,12 +257,11 @@ impl Candidate<'_> {
 
     /// The record's text; what the event kept of it where it has none, as events of Windows' own files.
     fn record(&self, test: &ValueTest) -> bool {
-        match self.raw {
-            Some(raw) => test.text(raw),
-            None => {
-                let texts = self.event.message.as_deref().into_iter();
-                texts.chain(self.event.native.iter().map(|(_, value)| value)).any(|text| test.text(text))
-            }
+        if let Some(raw) = self.raw {
+            test.text(raw)
+        } else {
+            let texts = self.event.message.as_deref().into_iter();
+            texts.chain(self.event.native.iter().map(|(_, value)| value)).any(|text| test.text(text))
         }
     }
 }

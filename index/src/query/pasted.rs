@@ -87,7 +87,7 @@ fn is_pairs(text: &str) -> bool {
     let is_key =
         |key: &&str| !key.is_empty() && key.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char));
     keys.len() >= PAIRS_MIN
-        && keys.iter().all(|key| is_key(key))
+        && keys.iter().all(is_key)
         && keys.iter().any(|key| fields::resolve(&account::fold(key), key).is_none())
 }
 

@@ -233,7 +233,7 @@ fn fortigate_cef_of_mail() {
              FTNTFGTsender=nurse@hospital.example FTNTFGTrecipient=info@example.com"
         )
     };
-    check(&line("duser=sato "), &[("user.name", "sato"), ("source.ip", "192.0.2.5"), ("destination.port", "25")]);
+    check(line("duser=sato "), &[("user.name", "sato"), ("source.ip", "192.0.2.5"), ("destination.port", "25")]);
     // Nobody has logged in: who gets the mail is not who acts.
     assert_ne!(parse(line("").as_bytes()).user_raw.as_deref(), Some("info@example.com"));
 }

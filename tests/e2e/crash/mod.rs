@@ -149,7 +149,9 @@ impl Hospital {
         let began = Instant::now();
         let at_start = match self.start(end) {
             Ok(mut server) => {
-                MEANT.iter().for_each(|text| server.tolerate(text));
+                for text in MEANT {
+                    server.tolerate(text);
+                }
                 self.run_until(server, round, end);
                 false
             }

@@ -38,7 +38,7 @@ pub(super) fn measure(events: u64, folder: &Path, results: &mut Results) -> Resu
     fs::remove_dir_all(folder).or_else(ignore_missing)?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let frames = folder.join("frames");
-    say(&format!("making {} lines", events));
+    say(&format!("making {events} lines"));
     let raw = traffic::write(&frames, events)?;
     results.note(format!(
         "{} lines of {} bytes in the mean, {} days, over one TCP connection, octet counted; raw {:.0} MB",

@@ -185,14 +185,18 @@ fn equal_times_and_arrivals_between_pages() {
         let dir = dir.path().join(format!("{order:?}"));
         let mut partitions = Partitions::open(&dir).unwrap();
         let store = store(partitions.reader(), &all);
-        first.iter().for_each(|event| partitions.add(event).unwrap());
+        for event in &first {
+            partitions.add(event).unwrap();
+        }
         partitions.commit(RecordId(60)).unwrap();
         let (mut seen, mut after, mut arriving) = (Vec::new(), None, later.chunks(5));
         loop {
             let page = store.search(&SearchRequest { order, after, ..request("*", 7) }).unwrap();
             seen.extend(page.events.iter().map(|event| event.id));
             if let Some(new) = arriving.next() {
-                new.iter().for_each(|event| partitions.add(event).unwrap());
+                for event in &new {
+                    partitions.add(event).unwrap();
+                }
                 partitions.commit(new.last().unwrap().id.record).unwrap();
             }
             let Some(next) = page.next else { break };

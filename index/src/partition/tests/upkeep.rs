@@ -158,7 +158,7 @@ fn what_is_held_or_came_late_does_not_expire() {
     let partitions = Partitions::open(dir.path()).unwrap();
     let is_kept = |event: &&Event| {
         let day = jst_date(event.ingested.unwrap()).to_string();
-        event.id.record.0 % 10 == 0 || !["2026-10-05", "2026-10-07"].contains(&day.as_str())
+        event.id.record.0.is_multiple_of(10) || !["2026-10-05", "2026-10-07"].contains(&day.as_str())
     };
     let kept: Vec<Event> = journal.iter().filter(is_kept).cloned().collect();
     assert_once(&partitions, &kept);
