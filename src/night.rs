@@ -13,7 +13,7 @@ use monban_event::time::{jst_date, jst_midnight};
 use monban_event::{Act, Clock, RecordId, SinkRefused, TimeRange};
 use monban_index::journal::{Entry, Family, Journal, JournalError};
 use monban_index::ledger::{DiskDay, Ledger, LedgerError};
-use monban_index::partition::{PartitionError, Partitions};
+use monban_index::partition::{Expired, PartitionError, Partitions};
 
 use crate::config::Retention;
 
@@ -124,7 +124,7 @@ impl Night {
         ledger.note_disk(DiskDay { date: jst_date(now), used })?;
         let room = Room::of(&self.dir).map_err(failed)?;
         if room.percent_full() >= FULL_PERCENT {
-            tracing::warn!(
+            tracing::info!(
                 percent = room.percent_full(),
                 free_bytes = room.free,
                 "the disk is nearly full; nothing within its retention is deleted for it"
@@ -165,10 +165,10 @@ impl Night {
         if expired.is_empty() {
             return Ok(());
         }
-        let ends = expired.iter().map(monban_index::partition::Expired::period);
+        let ends = expired.iter().map(Expired::period);
         let deed = Deed::Removed {
             what: Kept::Index,
-            parts: expired.iter().map(monban_index::partition::Expired::name).collect(),
+            parts: expired.iter().map(Expired::name).collect(),
             count: expired.iter().map(|expired| expired.events).sum(),
             period: TimeRange {
                 from: ends.clone().filter_map(|range| range.from).min(),

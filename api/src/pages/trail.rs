@@ -95,15 +95,6 @@ fn words(deed: &Deed) -> (&'static str, String) {
         Deed::Lost { receiver, reason, count } => {
             ("受信の損失", format!("{receiver}　{reason}　{} 件", wording::count(*count)))
         }
-        Deed::Removed { .. } | Deed::HoldAdded { .. } | Deed::HoldReleased { .. } | Deed::Reindexed { .. } => {
-            keeping(deed)
-        }
-    }
-}
-
-/// What was decided about how long things are kept.
-fn keeping(deed: &Deed) -> (&'static str, String) {
-    match deed {
         Deed::Removed { what, parts, count, period } => {
             let (count, parts) = (wording::count(*count), wording::count(parts.len() as u64));
             ("期限切れの削除", format!("{}　{}　{count} 件（{parts} 個）", kept(*what), span(*period)))
@@ -114,7 +105,6 @@ fn keeping(deed: &Deed) -> (&'static str, String) {
             let records = wording::count(*records);
             ("索引の作り直し", format!("{records} 件から　検知 +{findings_added} −{findings_gone}"))
         }
-        _ => ("", String::new()),
     }
 }
 

@@ -156,8 +156,8 @@ impl Partitions {
         if let Err(source) = cleared {
             warn_unmerged(name, &PartitionError::Merge { name: name.to_string(), source });
         }
-        if unused {
-            self.park(name);
+        if unused && let Some(done) = self.writers.remove(&name) {
+            done.retire();
         }
     }
 

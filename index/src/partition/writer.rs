@@ -128,7 +128,7 @@ impl Writer {
     }
 
     /// Ends the writer; everything in it is committed. A merge under way is broken off, and begun again another time.
-    fn retire(self) {
+    pub(super) fn retire(self) {
         // Files of merged segments can go only when searches no longer begin on them.
         let cleared = self.partition.reload().and_then(|()| self.tantivy.garbage_collect_files().wait());
         if let Err(error) = cleared {
