@@ -53,6 +53,11 @@ impl TimeRange {
         self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
     }
 
+    /// Whether no instant lies in it.
+    pub fn is_empty(&self) -> bool {
+        matches!((self.from, self.to), (Some(from), Some(to)) if from >= to)
+    }
+
     /// The part both cover.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {

@@ -13,6 +13,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Searcher};
 use super::name::PartitionName;
 use super::schema::{TOKENIZER, columns};
 use super::text::CuratedTokenizer;
+use super::writer::PartitionError;
 
 /// One directory of the index.
 pub(crate) struct Partition {
@@ -86,19 +87,25 @@ impl PartitionSet {
         self.partitions.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
     }
 
+    /// How many events can be searched.
+    pub fn events(&self) -> Result<u64, PartitionError> {
+        let within = self.within(TimeRange::default());
+        let count = |partition: &Arc<Partition>| {
+            let failed = |source| PartitionError::Open { name: partition.name.to_string(), source };
+            partition.searcher().map(|searcher| searcher.num_docs()).map_err(failed)
+        };
+        within.iter().map(count).sum()
+    }
+
     /// The partitions that may hold events of `range`, latest possible event first.
     pub(crate) fn within(&self, range: TimeRange) -> Vec<Arc<Partition>> {
         let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
         let mut within: Vec<_> =
-            partitions.values().filter(|partition| !is_empty(partition.name.range().intersect(&range))).collect();
+            partitions.values().filter(|partition| !partition.name.range().intersect(&range).is_empty()).collect();
         within.sort_by_key(|partition| {
             let end = partition.name.range().to;
             (std::cmp::Reverse(end.is_none()), std::cmp::Reverse(end))
         });
         within.into_iter().map(Arc::clone).collect()
     }
-}
-
-fn is_empty(range: TimeRange) -> bool {
-    matches!((range.from, range.to), (Some(from), Some(to)) if from >= to)
 }

@@ -26,9 +26,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use chrono::{DateTime, Utc};
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
 use tantivy::IndexWriter;
@@ -39,12 +37,16 @@ use super::manifest::{MANIFEST_FILE, Manifest};
 use super::name::PartitionName;
 use super::schema::SCHEMA_VERSION;
 use super::set::{Partition, PartitionSet};
+use super::upkeep::Upkeep;
 
 /// Day partitions open at once: today's, and yesterday's around midnight.
 const DAY_WRITERS_MAX: usize = 2;
 
 /// Other partitions open at once: a history comes month after month, and several devices may send theirs.
 const ODD_WRITERS_MAX: usize = 4;
+
+/// Writers that keep merging after they gave their place to others. Each takes some 3 MB.
+const PARKED_MAX: usize = 4;
 
 /// Documents that may wait for a partition that is not open. Each takes about 1 KiB.
 const WAITING_MAX: usize = 5_000;
@@ -54,8 +56,10 @@ const DAY_MEMORY_BYTES: usize = 48 << 20;
 /// See [`DAY_MEMORY_BYTES`]; near tantivy's least of 15 MB, for there may be four.
 const ODD_MEMORY_BYTES: usize = 24 << 20;
 
-const META_FILE: &str = "meta.json";
+pub(super) const META_FILE: &str = "meta.json";
 const DAMAGED_PREFIX: &str = "damaged-";
+/// Before the name of a partition whose removal has begun.
+pub(super) const REMOVED_PREFIX: &str = "removed-";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PartitionError {
@@ -69,6 +73,8 @@ pub enum PartitionError {
     Add { name: String, source: tantivy::TantivyError },
     #[error("commit index partition {name}")]
     Commit { name: String, source: tantivy::TantivyError },
+    #[error("merge index partition {name}")]
+    Merge { name: String, source: tantivy::TantivyError },
 }
 
 /// What a commit says beside its documents.
@@ -90,58 +96,44 @@ impl Payload {
     }
 }
 
-struct Writer {
-    partition: Arc<Partition>,
-    tantivy: IndexWriter<Document>,
+pub(super) struct Writer {
+    pub(super) partition: Arc<Partition>,
+    pub(super) tantivy: IndexWriter<Document>,
     /// Documents added since the last commit.
-    added: usize,
+    pub(super) added: usize,
     /// Rises with each use; the lowest goes first.
-    used: u64,
+    pub(super) used: u64,
 }
 
 impl Writer {
-    /// Ends the writer; everything in it is committed. What fails here costs speed, not events.
-    fn finish(mut self, merge: bool) {
-        let merged = self.merge_all(merge).and_then(|()| self.tantivy.wait_merging_threads());
-        if let Err(error) = merged.and_then(|()| self.partition.reload()) {
-            tracing::warn!(partition = %self.partition.name, %error, "merging of a closed index partition failed");
-        }
-    }
-
-    fn merge_all(&mut self, merge: bool) -> tantivy::Result<()> {
-        let segments = self.tantivy.index().searchable_segment_ids()?;
-        if merge && segments.len() > 1 {
-            // Segments that a merge of its own has taken meanwhile make this one fail; then that one must do.
-            drop(self.tantivy.merge(&segments).wait());
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Partitions {
-    fn drop(&mut self) {
-        while let Some(name) = self.closing.keys().next().copied() {
-            self.await_closing(name);
+    /// Ends the writer; everything in it is committed. A merge under way is broken off, and begun again another time.
+    pub(super) fn retire(self) {
+        // Files of merged segments can go only when searches no longer begin on them.
+        let cleared = self.partition.reload().and_then(|()| self.tantivy.garbage_collect_files().wait());
+        if let Err(error) = cleared {
+            tracing::warn!(partition = %self.partition.name, %error, "an index partition could not be tidied up");
         }
     }
 }
 
 /// The writing side of the search index. One exists per index directory.
 pub struct Partitions {
-    dir: PathBuf,
-    manifest: Manifest,
-    set: Arc<PartitionSet>,
-    writers: BTreeMap<PartitionName, Writer>,
-    /// Days that are being merged into one segment each.
-    closing: BTreeMap<PartitionName, JoinHandle<()>>,
-    waiting: BTreeMap<PartitionName, Vec<Document>>,
+    pub(super) dir: PathBuf,
+    pub(super) manifest: Manifest,
+    pub(super) set: Arc<PartitionSet>,
+    pub(super) writers: BTreeMap<PartitionName, Writer>,
+    /// Writers that gave their place up and have nothing to commit. Their merges go on, and who needs one again does not
+    /// wait for them.
+    pub(super) parked: BTreeMap<PartitionName, Writer>,
+    pub(super) waiting: BTreeMap<PartitionName, Vec<Document>>,
     /// Up to here each partition on disk holds what belongs to it, by its own commit.
-    committed: BTreeMap<PartitionName, EventId>,
+    pub(super) committed: BTreeMap<PartitionName, EventId>,
     foreign: Vec<String>,
     uncommitted: usize,
     uses: u64,
     /// The last event offered.
     last: EventId,
+    pub(super) upkeep: Upkeep,
 }
 
 impl Partitions {
@@ -170,13 +162,14 @@ impl Partitions {
             manifest,
             set,
             writers: BTreeMap::new(),
-            closing: BTreeMap::new(),
+            parked: BTreeMap::new(),
             waiting: BTreeMap::new(),
             committed: found.committed,
             foreign: found.foreign,
             uncommitted: 0,
             uses: 0,
             last,
+            upkeep: Upkeep::default(),
         })
     }
 
@@ -253,36 +246,14 @@ impl Partitions {
         self.manifest.advance(position.0);
         self.manifest.partitions = self.committed.keys().map(ToString::to_string).collect();
         if self.manifest != before {
-            let failed = |source| PartitionError::Manifest { path: self.dir.clone(), source };
-            self.manifest.write(&self.dir).map_err(failed)?;
+            self.write_manifest()?;
         }
         self.uncommitted = 0;
         Ok(())
     }
 
-    /// Deletes the partitions all of whose events happened before `time`: retention. Returns their names. Their
-    /// records are not offered again, because the manifest's position stays.
-    pub fn remove_before(&mut self, time: DateTime<Utc>) -> Result<Vec<String>, PartitionError> {
-        let old = |name: &&PartitionName| name.range().to.is_some_and(|end| end <= time);
-        let names: Vec<PartitionName> = self.committed.keys().filter(old).copied().collect();
-        for &name in &names {
-            self.await_closing(name);
-            self.writers.remove(&name);
-            self.waiting.remove(&name);
-            self.committed.remove(&name);
-            self.set.remove(name);
-        }
-        let removed: Vec<String> = names.iter().map(ToString::to_string).collect();
-        // The manifest forgets them first; else a stop in between would have them rebuilt.
-        self.manifest.partitions.retain(|name| !removed.contains(name));
-        self.manifest.rebuilding.retain(|name, _| !removed.contains(name));
-        let failed = |source| PartitionError::Manifest { path: self.dir.clone(), source };
-        self.manifest.write(&self.dir).map_err(failed)?;
-        for name in &removed {
-            let path = self.dir.join(name);
-            fs::remove_dir_all(&path).map_err(|source| PartitionError::Directory { path, source })?;
-        }
-        Ok(removed)
+    pub(super) fn write_manifest(&self) -> Result<(), PartitionError> {
+        self.manifest.write(&self.dir).map_err(|source| PartitionError::Manifest { path: self.dir.clone(), source })
     }
 
     fn floor(&self, name: PartitionName) -> EventId {
@@ -304,11 +275,13 @@ impl Partitions {
         open.tantivy.add_document(document).map(|_| ()).map_err(failed)
     }
 
-    fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
-        self.await_closing(name);
+    pub(super) fn writer(&mut self, name: PartitionName) -> Result<&mut Writer, PartitionError> {
         match self.writers.entry(name) {
             Entry::Occupied(open) => Ok(open.into_mut()),
             Entry::Vacant(vacant) => {
+                if let Some(parked) = self.parked.remove(&name) {
+                    return Ok(vacant.insert(parked));
+                }
                 let failed = |source| PartitionError::Open { name: name.to_string(), source };
                 let partition = self.set.partition(name);
                 let memory = if name.is_day() { DAY_MEMORY_BYTES } else { ODD_MEMORY_BYTES };
@@ -342,20 +315,23 @@ impl Partitions {
         let same_kind = self.writers.iter().filter(|(name, _)| name.is_day() == day);
         let Some((&name, _)) = same_kind.min_by_key(|(_, open)| open.used) else { return Ok(()) };
         self.commit_one(name, self.last)?;
-        let Some(closed) = self.writers.remove(&name) else { return Ok(()) };
+        self.park(name);
         if day {
-            // A day is closed once, and then read for years. Merging a busy one takes seconds.
-            self.closing.insert(name, std::thread::spawn(move || closed.finish(true)));
-        } else {
-            closed.finish(false);
+            // A day is closed once, and then read for years.
+            self.upkeep.queue(name);
         }
         Ok(())
     }
 
-    /// Waits until a partition that was closed is free to be opened again.
-    fn await_closing(&mut self, name: PartitionName) {
-        if self.closing.remove(&name).is_some_and(|closing| closing.join().is_err()) {
-            tracing::warn!(partition = %name, "merging of a closed index partition stopped; searches of it stay slower");
+    /// Gives a place up, everything in it being committed.
+    pub(super) fn park(&mut self, name: PartitionName) {
+        let Some(closed) = self.writers.remove(&name) else { return };
+        self.parked.insert(name, closed);
+        if self.parked.len() > PARKED_MAX {
+            let oldest = self.parked.iter().min_by_key(|(_, parked)| parked.used).map(|(&name, _)| name);
+            if let Some(oldest) = oldest.and_then(|name| self.parked.remove(&name)) {
+                oldest.retire();
+            }
         }
     }
 
@@ -370,6 +346,7 @@ impl Partitions {
         open.added = 0;
         open.partition.reload().map_err(failed)?;
         self.committed.insert(name, at);
+        self.upkeep.touch(name);
         Ok(())
     }
 }
@@ -403,6 +380,7 @@ fn scan(dir: &Path, stale: bool) -> io::Result<Found> {
                 None => put_aside(dir, &text, &mut found)?,
             },
             None if Manifest::is_own_file(&text) => {}
+            None if text.starts_with(REMOVED_PREFIX) => fs::remove_dir_all(&path)?,
             None => found.foreign.push(text),
         }
     }

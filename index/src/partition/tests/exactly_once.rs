@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::partition::Expired;
 
 /// A day and a journal of records: most are live, every fifth is an import of some month back.
 fn journal(count: u64) -> Vec<Event> {
@@ -188,10 +189,14 @@ fn what_is_past_its_retention_stays_away() {
     replay(&mut partitions, &journal, 60);
     partitions.commit(RecordId(60)).unwrap();
     let limit = at("2026-10-01T00:00:00+09:00");
-    let removed = partitions.remove_before(limit).unwrap();
+    let expired = partitions.expired(limit, &[], &|_| None).unwrap();
+    partitions.remove(&expired).unwrap();
+    let removed: Vec<String> = expired.iter().map(Expired::name).collect();
     assert!(
         removed.len() > 4 && removed.iter().all(|name| name.starts_with("odd-") && !dir.path().join(name).is_dir())
     );
+    let gone = journal.iter().filter(|event| event.time() < limit).count();
+    assert_eq!(expired.iter().map(|expired| expired.events).sum::<u64>(), gone as u64);
     drop(partitions);
     let mut partitions = Partitions::open(dir.path()).unwrap();
     assert_eq!(partitions.position(), RecordId(60));
@@ -203,32 +208,6 @@ fn what_is_past_its_retention_stays_away() {
     ids.sort();
     let kept: Vec<EventId> = journal.iter().filter(|event| event.time() >= limit).map(|event| event.id).collect();
     assert_eq!(ids, kept);
-}
-
-#[test]
-fn busy_days_close_into_one_segment() {
-    let dir = tempfile::tempdir().unwrap();
-    let start = at("2026-10-05T00:00:00+09:00");
-    let journal: Vec<Event> =
-        (1..=40).map(|record| event(record, start + TimeDelta::hours(i64::try_from(record).unwrap() * 2), 0)).collect();
-    let mut partitions = Partitions::open(dir.path()).unwrap();
-    for event in &journal {
-        partitions.add(event).unwrap();
-        partitions.commit(event.id.record).unwrap();
-    }
-    assert_once(&partitions, &journal, 40);
-    drop(partitions);
-    let mut partitions = Partitions::open(dir.path()).unwrap();
-    let closed = partitions.reader().within(TimeRange::between(start, start + TimeDelta::hours(1)));
-    let segments: Vec<usize> =
-        closed.iter().map(|partition| partition.searcher().unwrap().segment_readers().len()).collect();
-    assert_eq!(segments.last(), Some(&1), "{segments:?}");
-    // A late event for the closed day.
-    let mut journal = journal;
-    journal.push(event(41, start + TimeDelta::hours(3), 0));
-    replay(&mut partitions, &journal, 41);
-    partitions.commit(RecordId(41)).unwrap();
-    assert_once(&partitions, &journal, 41);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod differential;
 mod exactly_once;
 mod store;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::Path;
