@@ -1,6 +1,7 @@
 //! The configuration: one TOML file as written, taken to what is meant in one pass that gathers every complaint, so
 //! that a person mends the file once. Nothing here opens a socket or a directory.
 
+mod retention;
 mod source;
 mod syslog;
 
@@ -17,6 +18,7 @@ use monban_ingest::TextSettings;
 use monban_ingest::sources::SourceTable;
 use toml::{Table, Value};
 
+pub(crate) use retention::Retention;
 pub(crate) use source::Source;
 pub(crate) use syslog::SyslogTls;
 
@@ -51,6 +53,7 @@ pub(crate) struct Config {
     /// What is said of single senders.
     pub(crate) sources: Vec<Source>,
     pub(crate) watch: Vec<WatchFolder>,
+    pub(crate) retention: Retention,
 }
 
 /// A folder whose logs are taken in as they come.
@@ -88,6 +91,7 @@ impl Default for Config {
             sigma: Vec::new(),
             sources: Vec::new(),
             watch: Vec::new(),
+            retention: Retention::default(),
         }
     }
 }
@@ -158,7 +162,8 @@ impl Reader<'_> {
         config.sigma = self.sigma(&mut root, base);
         config.sources = self.sources(&mut root);
         config.watch = self.watch(&mut root, base);
-        let known = ["data_dir", "zone", "site", "pages", "syslog", "context", "rules", "source", "watch"];
+        self.retention(&mut root, &mut config);
+        let known = ["data_dir", "zone", "site", "pages", "syslog", "context", "rules", "source", "watch", "retention"];
         self.leftovers("", &root, &known);
         config
     }
@@ -395,6 +400,9 @@ mod tests {
             "key",
             "client_ca",
             "client_certificates",
+            "searchable_months",
+            "records_months",
+            "reports_months",
         ] {
             let written =
                 sample.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} =")));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use monban_detect::{Complaint, Context, ContextTexts};
+use monban_event::RecordId;
 use monban_event::act::{ContextName, Deed};
 use monban_event::id::hex;
 use monban_index::ledger::{Ledger, LedgerError};
@@ -42,11 +43,12 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn in_force(ledger: &Ledger) -> Result<Self, ContextError> {
+    /// What was in force at `position`, as far as the ledger knows the acts up to it.
+    pub(crate) fn in_force(ledger: &Ledger, position: RecordId) -> Result<Self, ContextError> {
         let reader = ledger.read()?;
         let mut known = Self::default();
         for name in ContextName::ALL {
-            if let Some((_, text, _)) = reader.context(name)? {
+            if let Some(text) = reader.context_at(name, position)? {
                 known.put(name, text);
             }
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
-use monban_event::{FileHints, SystemClock};
+use monban_event::{FileHints, SystemClock, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{CONTROL_SOCKET, Node, NodeError, Opening};
@@ -44,6 +44,16 @@ pub(crate) enum Request {
     CreateToken {
         name: String,
         scopes: Vec<String>,
+    },
+    HoldAdd {
+        name: String,
+        reason: String,
+        period: TimeRange,
+    },
+    HoldList {},
+    HoldRelease {
+        name: String,
+        reason: String,
     },
     /// What was planted in the demo hospital, and what was found of it.
     DemoList {},
@@ -89,7 +99,7 @@ pub(crate) fn ask(
         return ask_server(stream, &path, request, hear);
     }
     let clock = Arc::new(SystemClock);
-    let node = Node::open(&Opening { dir, create, config: None, clock })?;
+    let node = Node::open(&Opening { dir, create, config: None, clock, stays: false })?;
     let status = verbs::handle(&node, request, hear);
     node.close();
     Ok(status)

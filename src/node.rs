@@ -19,14 +19,16 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Source};
 use crate::context::{self, ContextError, SharedContext};
+use crate::night::Night;
 use crate::pipeline::{Parts, Pipeline, PipelineError};
 use crate::progress::{PipelineStopped, Progress};
+use crate::rebuild::{self, RebuildError};
 
 pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 const LOCK: &str = "lock";
-const JOURNAL: &str = "journal";
-const INDEX: &str = "index";
-const LEDGER: &str = "ledger.sqlite";
+pub(crate) const JOURNAL: &str = "journal";
+pub(crate) const INDEX: &str = "index";
+pub(crate) const LEDGER: &str = "ledger.sqlite";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NodeError {
@@ -56,6 +58,8 @@ pub(crate) enum NodeError {
     Thread(#[source] io::Error),
     #[error("journal what changed since the last start")]
     Acts(#[from] SinkRefused),
+    #[error("end a rebuild that was begun")]
+    Rebuild(#[from] Box<RebuildError>),
 }
 
 /// How to open a data directory.
@@ -66,6 +70,8 @@ pub(crate) struct Opening<'a> {
     /// The configuration as meant and as written, where one was named.
     pub(crate) config: Option<(&'a Config, &'a str)>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// It stays open for days, and keeps house at night.
+    pub(crate) stays: bool,
 }
 
 pub(crate) struct Node {
@@ -88,6 +94,7 @@ impl Node {
         let dir = opening.dir.to_owned();
         prepare_directory(&dir, opening.create)?;
         let lock = lock(&dir)?;
+        rebuild::settle(&dir).map_err(Box::new)?;
         let ledger = Arc::new(Ledger::open(&dir.join(LEDGER))?);
         let (journal, recovery) = Journal::open(&dir.join(JOURNAL), Arc::clone(&opening.clock))?;
         let journal = Arc::new(journal);
@@ -95,32 +102,10 @@ impl Node {
             Some((config, _)) => config.clone(),
             None => remembered_config(&ledger)?,
         };
-        let rules = Arc::new(rules(&config)?);
         let partitions = open_partitions(&dir.join(INDEX), recovery.last)?;
-        let parser = Arc::new(Parsers { settings: config.text_settings() });
-        let shared_context = SharedContext::default();
-        let store = Arc::new(TantivyStore::new(
-            partitions.reader(),
-            journal.clone(),
-            parser.clone(),
-            enrichment(&shared_context),
-        ));
-        let progress = Arc::new(Progress::default());
-        let pipeline = Pipeline::new(Parts {
-            journal: Arc::clone(&journal),
-            ledger: Arc::clone(&ledger),
-            parser,
-            rules: Arc::clone(&rules),
-            partitions,
-            context: shared_context,
-            clock: Arc::clone(&opening.clock),
-            progress: Arc::clone(&progress),
-            names: config.sources.iter().filter_map(Source::named_id).collect(),
-        })?;
-        let thread = std::thread::Builder::new()
-            .name("pipeline".to_owned())
-            .spawn(move || pipeline.run())
-            .map_err(NodeError::Thread)?;
+        let night = opening.stays.then(|| Night::new(&dir, config.retention));
+        let views = Views { journal: Arc::clone(&journal), ledger: Arc::clone(&ledger), partitions };
+        let Running { store, rules, progress, thread } = start_pipeline(views, &config, &opening.clock, night)?;
         let node = Arc::new(Self {
             dir,
             config,
@@ -194,6 +179,53 @@ impl ActSink for Node {
     }
 }
 
+/// What a pipeline reads and what it writes.
+pub(crate) struct Views {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) partitions: Partitions,
+}
+
+/// A pipeline at work.
+pub(crate) struct Running {
+    store: Arc<TantivyStore>,
+    rules: Arc<RuleSet>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+pub(crate) fn start_pipeline(
+    views: Views,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    night: Option<Night>,
+) -> Result<Running, NodeError> {
+    let Views { journal, ledger, partitions } = views;
+    let rules = Arc::new(rules(config)?);
+    let parser = Arc::new(Parsers { settings: config.text_settings() });
+    let context = SharedContext::default();
+    let enrich = enrichment(&context);
+    let store = Arc::new(TantivyStore::new(partitions.reader(), journal.clone(), parser.clone(), enrich));
+    let progress = Arc::new(Progress::default());
+    let pipeline = Pipeline::new(Parts {
+        journal,
+        ledger,
+        parser,
+        rules: Arc::clone(&rules),
+        partitions,
+        context,
+        clock: Arc::clone(clock),
+        progress: Arc::clone(&progress),
+        names: config.sources.iter().filter_map(Source::named_id).collect(),
+        night,
+    })?;
+    let thread = std::thread::Builder::new()
+        .name("pipeline".to_owned())
+        .spawn(move || pipeline.run())
+        .map_err(NodeError::Thread)?;
+    Ok(Running { store, rules, progress, thread })
+}
+
 /// Acts that nobody reads back at once: those that change nothing but the trail, bookmarks, and what a start brings. They are on
 /// record once they are durable; whoever searches during a storm of events, or starts after one, must not wait until
 /// the pipeline has worked through it.
@@ -213,7 +245,7 @@ fn is_read_back_later(deed: &Deed) -> bool {
     )
 }
 
-fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
+pub(crate) fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
     let failed = |source| NodeError::Directory { path: dir.to_owned(), source };
     if !create && !dir.join(JOURNAL).try_exists().map_err(failed)? {
         return Err(NodeError::Missing { path: dir.to_owned() });
@@ -225,7 +257,7 @@ fn prepare_directory(dir: &Path, create: bool) -> Result<(), NodeError> {
 }
 
 /// Takes the lock and leaves our process number in it; a taken lock tells whose.
-fn lock(dir: &Path) -> Result<File, NodeError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, NodeError> {
     let path = dir.join(LOCK);
     let failed = |source| NodeError::Lock { path: path.clone(), source };
     let mut file =
@@ -245,7 +277,7 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
 }
 
 /// The configuration of the last `serve`, so that an import beside it reads times the same way.
-fn remembered_config(ledger: &Ledger) -> Result<Config, NodeError> {
+pub(crate) fn remembered_config(ledger: &Ledger) -> Result<Config, NodeError> {
     let stored = ledger.read()?.context(ContextName::Config)?;
     // It was accepted once; a newer program that no longer understands it falls back to the defaults.
     let config = stored.and_then(|(_, text, _)| Config::read("", &text, Path::new("")).ok());

@@ -18,6 +18,7 @@ use monban_index::partition::{PartitionError, Partitions};
 
 use crate::context::{ContextError, Known, SharedContext};
 use crate::duplicate;
+use crate::night::{House, Night};
 use crate::progress::Progress;
 use crate::tally::{SourceNames, Tallies};
 
@@ -28,8 +29,9 @@ const STEP_RECORDS: usize = 2000;
 const STEP_BYTES: usize = 8 << 20;
 /// How long an idle pipeline sleeps before it looks at the clock.
 const IDLE: Duration = Duration::from_millis(500);
-/// The index is committed this often: until then an event is detected and counted, but not found by a search.
-const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// The index is committed this often: until then an event is detected and counted, but not found by a search. Five
+/// seconds are promised; beside an import up to two of them go by before the pipeline sees a record.
+const COMMIT_EVERY: Duration = Duration::from_secs(3);
 /// … or after this many events: more would hold memory and save nothing.
 const COMMIT_EVENTS: usize = 50_000;
 /// The detector's state is kept this often; a start observes again what came after it, which costs little.
@@ -70,6 +72,8 @@ pub(crate) struct Pipeline {
     clock: Arc<dyn Clock>,
     progress: Arc<Progress>,
     names: Arc<SourceNames>,
+    /// Where the process lives long enough to keep house.
+    night: Option<Night>,
     tail: Tail,
     /// Everything up to here is in the ledger, or in the detector's state, already.
     ledger_position: RecordId,
@@ -90,18 +94,20 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) names: SourceNames,
+    pub(crate) night: Option<Night>,
 }
 
 impl Pipeline {
     /// Takes up the views where they were left.
     pub(crate) fn new(parts: Parts) -> Result<Self, PipelineError> {
-        let Parts { journal, ledger, parser, rules, partitions, context, clock, progress, names } = parts;
-        let known = Known::in_force(&ledger)?;
-        context.set(known.read());
+        let Parts { journal, ledger, parser, rules, partitions, context, clock, progress, names, night } = parts;
         let mut detector = Detector::new(rules, context.get());
-        let detector_position = restore(&ledger, &mut detector)?;
+        let detector_position = restore(&ledger, partitions.position(), &mut detector)?;
         let ledger_position = ledger.position()?;
         let start = partitions.position().min(ledger_position).min(detector_position);
+        let known = Known::in_force(&ledger, start)?;
+        context.set(known.read());
+        detector.set_context(context.get());
         let tail = journal.tail(start)?;
         Ok(Self {
             journal,
@@ -114,6 +120,7 @@ impl Pipeline {
             clock,
             progress,
             names: Arc::new(names),
+            night,
             tail,
             ledger_position,
             detector_position,
@@ -148,7 +155,25 @@ impl Pipeline {
             if self.is_commit_due() {
                 self.commit()?;
             }
+            self.keep_house(durable);
         }
+    }
+
+    /// The night's work when everything is read that was durable a moment ago, and merging at any time. Both leave the
+    /// journal's records alone and never wait for a merge.
+    fn keep_house(&mut self, durable: RecordId) {
+        let is_level = self.tail.position() >= durable;
+        if let Some(night) = self.night.as_mut().filter(|_| is_level)
+            && night.begins(self.clock.now())
+        {
+            night.work(&mut House {
+                journal: &self.journal,
+                ledger: &self.ledger,
+                partitions: &mut self.partitions,
+                clock: self.clock.as_ref(),
+            });
+        }
+        self.partitions.compact();
     }
 
     /// The next items in order. What the ledger has and what it has not never come in one step.
@@ -208,8 +233,8 @@ impl Pipeline {
                 _ => None,
             })
             .collect();
-        let context = self.context.get();
-        let one = |&(id, record): &(RecordId, &Record)| parse_one(self.parser.as_ref(), &context, id, record);
+        let (context, parser) = (self.context.get(), self.parser.as_ref());
+        let one = |&(id, record): &(RecordId, &Record)| parse_one(parser, &context, id, record);
         if records.len() < PARALLEL_RECORDS {
             return records.iter().map(one).collect();
         }
@@ -239,6 +264,9 @@ impl Pipeline {
                 }
                 TailItem::Entry(id, Entry::Act(act)) => {
                     if fresh {
+                        // Wherever a step begins: a verdict finds its finding, and a name its source.
+                        self.write_down(batch, tallies, RecordId(id.0.saturating_sub(1)))?;
+                        *tallies = Tallies::named(&self.names);
                         batch.apply_act(id, &act)?;
                     }
                     if self.known.take(&act.deed) {
@@ -248,7 +276,9 @@ impl Pipeline {
                 }
                 TailItem::Gap(from, to) => {
                     tracing::error!(%from, %to, "these records cannot be read from the journal: it is damaged there");
-                    batch.count_loss("journal", "damaged", to.0 - from.0 + 1)?;
+                    if fresh {
+                        batch.count_loss("journal", "damaged", to.0 - from.0 + 1)?;
+                    }
                 }
             }
         }
@@ -353,9 +383,15 @@ fn parse_one(parser: &dyn RecordParser, context: &Context, id: RecordId, record:
     Parsed { id, record: duplicate::facts(record), events, damage }
 }
 
-/// The detector as its last snapshot left it. A snapshot of another program version is started anew, and told.
-fn restore(ledger: &Ledger, detector: &mut Detector) -> Result<RecordId, PipelineError> {
+/// The detector as its last snapshot left it. What earlier lines say of a later one it knows only if it has seen them: for
+/// an index that is behind the snapshot it begins anew with the journal. A snapshot of another program version is
+/// started anew, and told.
+fn restore(ledger: &Ledger, index: RecordId, detector: &mut Detector) -> Result<RecordId, PipelineError> {
     let Some((position, state)) = ledger.detector_snapshot()? else { return Ok(RecordId(0)) };
+    if position > index {
+        tracing::info!("the search index is behind the detector; both begin anew with the journal");
+        return Ok(RecordId(0));
+    }
     if let Err(error) = detector.restore(&state) {
         tracing::warn!(error = %error, "the detector's state is of another version; open windows begin anew");
     }
@@ -376,3 +412,6 @@ fn write_observation(batch: &mut LedgerBatch<'_>, observation: &Observation, at:
         .iter()
         .try_for_each(|silence| batch.put_silence(silence.source.as_str(), silence.from, silence.to))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use monban_api::{Health, ListenerHealth, Services, SetupSecret, SiteSettings};
+use monban_api::{DiskHealth, Health, ListenerHealth, RetentionHealth, Services, SetupSecret, SiteSettings};
 use monban_event::act::Deed;
-use monban_event::{ActSink, Clock, RecordSink, SystemClock};
+use monban_event::{ActSink, Clock, RecordSink, SystemClock, TimeRange};
 use monban_index::journal::Recovery;
 use monban_ingest::syslog::{
     ListenerStatus, ListenerWatch, Loss, SOCKET_BUFFER_BYTES, SyslogListeners, SyslogSettings,
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use crate::certificate;
 use crate::config::Config;
 use crate::control::ControlServer;
+use crate::night::{Due, FULL_PERCENT, Growth, Room};
 use crate::node::{Node, Opening};
 use crate::upload::Uploads;
 use crate::watch::{Troubles, Watch};
@@ -48,13 +49,13 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         config.data_dir.clone_from(dir);
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let opening = Opening { dir: &config.data_dir, create: true, config: Some((&config, &text)), clock };
+    let opening = Opening { dir: &config.data_dir, create: true, config: Some((&config, &text)), clock, stays: true };
     let node = Node::open(&opening).context("serve")?;
     tell_recovery(&node.recovery);
     run_until_stopped(&node, &config)
 }
 
-fn load_config(path: Option<&Path>) -> anyhow::Result<(Config, String)> {
+pub(crate) fn load_config(path: Option<&Path>) -> anyhow::Result<(Config, String)> {
     let Some(path) = path else { return Ok((Config::default(), String::new())) };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("設定ファイル {} を読めません。場所を確かめてください", path.display()))?;
@@ -223,7 +224,44 @@ fn health(node: &Node, listeners: &ListenerWatch, troubles: &Troubles, rate: &Ra
         listeners: listeners.status().into_iter().map(listener_health).collect(),
         stopped: node.progress.failure(),
         unreadable: troubles.lines(),
+        disk: disk_health(node),
+        retention: retention_health(node),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// With less room than for a month nobody has time to buy a disk.
+const DAYS_LEFT_MIN: u64 = 30;
+
+/// What cannot be told just now is told as nothing; the pages must not fail for it.
+fn disk_health(node: &Node) -> DiskHealth {
+    let room = Room::of(&node.dir).unwrap_or_default();
+    let growth = Growth::noted(&node.ledger, node.clock.now()).unwrap_or_default();
+    let days_left = growth.days_left(room);
+    DiskHealth {
+        total_bytes: room.total,
+        free_bytes: room.free,
+        percent_full: room.percent_full(),
+        used_bytes: growth.used,
+        bytes_per_day: growth.per_day,
+        days_left,
+        needs_room: room.percent_full() >= FULL_PERCENT || days_left.is_some_and(|days| days < DAYS_LEFT_MIN),
+    }
+}
+
+fn retention_health(node: &Node) -> RetentionHealth {
+    let holds = node.ledger.read().and_then(|reader| reader.holds()).unwrap_or_default();
+    let held: Vec<TimeRange> = holds.iter().map(|hold| hold.period).collect();
+    let retention = &node.config.retention;
+    let due = Due::at(node.clock.now(), retention, &held);
+    RetentionHealth {
+        searchable_months: retention.searchable.as_u32(),
+        records_months: retention.records.as_u32(),
+        reports_months: retention.reports.as_u32(),
+        searchable_from: due.searchable,
+        records_from: due.records,
+        reports_from: due.reports,
+        holds,
     }
 }
 

@@ -90,8 +90,6 @@ impl Tallies {
 
 fn first_tally(record: &Record, event: &Event) -> SourceTally {
     SourceTally {
-        transport: record.transport.as_str(),
-        origin: origin_word(record.origin),
         first_seen: record.received_at,
         last_seen: record.received_at,
         last_event: event.time(),
@@ -107,13 +105,13 @@ fn count_source(tally: &mut SourceTally, record: &Record, event: &Event) {
     tally.first_seen = tally.first_seen.min(record.received_at);
     tally.last_seen = tally.last_seen.max(record.received_at);
     tally.last_event = tally.last_event.max(time);
-    fill(&mut tally.host, event.device());
-    fill(&mut tally.module, event.module.as_deref());
-    fill(&mut tally.vendor, event.observer_vendor.as_deref());
-    fill(&mut tally.product, event.observer_product.as_deref());
-    if tally.peer.is_none() {
-        tally.peer = record.peer.map(|peer| peer.ip().to_string());
-    }
+    // The last word counts, so that it does not matter which events share a step.
+    (tally.transport, tally.origin) = (record.transport.as_str(), origin_word(record.origin));
+    put(&mut tally.host, event.device());
+    put(&mut tally.module, event.module.as_deref());
+    put(&mut tally.vendor, event.observer_vendor.as_deref());
+    put(&mut tally.product, event.observer_product.as_deref());
+    tally.peer = record.peer.map(|peer| peer.ip()).or(tally.peer);
     let counted_at = if record.origin == Origin::Import { time } else { record.received_at };
     let hour = tally.hours.entry(counted_at.timestamp().div_euclid(3600)).or_default();
     hour.0 += 1;
@@ -126,8 +124,8 @@ fn count_source(tally: &mut SourceTally, record: &Record, event: &Event) {
     }
 }
 
-fn fill(place: &mut Option<String>, value: Option<&str>) {
-    if place.is_none() {
+fn put(place: &mut Option<String>, value: Option<&str>) {
+    if value.is_some() && place.as_deref() != value {
         *place = value.map(str::to_owned);
     }
 }

@@ -10,6 +10,7 @@ use monban_index::staging::{Staging, StagingError};
 use monban_ingest::evtx;
 
 use crate::import::{self, Handed, ImportError};
+use crate::night::Room;
 use crate::node::Node;
 
 /// The folder under the data directory.
@@ -32,8 +33,7 @@ impl FileImport for Uploads {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        let disk = nix::sys::statvfs::statvfs(&self.node.dir)?;
-        Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
+        Ok(Room::of(&self.node.dir)?.free)
     }
 
     fn is_event_log(&self, start: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! What the verbs on a data directory do, once for a server and for a process of its own.
 
+mod holds;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -41,6 +43,9 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         Request::Search { .. } => run_search(node, request, say),
         Request::Report { period, html } => run_report(node, period, *html, say),
         Request::CreateToken { name, scopes } => run_create_token(node, name, scopes, say),
+        Request::HoldAdd { name, reason, period } => holds::add(node, name, reason, *period, say),
+        Request::HoldList {} => holds::list(node, say),
+        Request::HoldRelease { name, reason } => holds::release(node, name, reason, say),
         Request::DemoList {} => run_demo_list(node, say),
         Request::Stop => Err("止めるサーバが動いていません。".to_owned()),
     };

@@ -24,5 +24,6 @@ pub use auth::setup::SetupSecret;
 pub use auth::token::{NewToken, new_token};
 pub use routes::router;
 pub use services::{
-    FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RuleText, RuleTexts, Services, SiteSettings,
+    DiskHealth, FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RetentionHealth, RuleText,
+    RuleTexts, Services, SiteSettings,
 };

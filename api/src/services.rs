@@ -5,8 +5,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use monban_event::{ActSink, Clock, EventStore, RecordId, RecordSink, RuleId, SinkRefused};
-use monban_index::ledger::Ledger;
+use monban_index::ledger::{HoldRow, Ledger};
 use monban_index::partition::RecordSource;
 use monban_index::staging::Staging;
 use serde::Serialize;
@@ -55,7 +56,38 @@ pub struct Health {
     pub stopped: Option<String>,
     /// Files and folders that are watched and cannot be read just now, a line each.
     pub unreadable: Vec<String>,
+    pub disk: DiskHealth,
+    pub retention: RetentionHealth,
     pub version: String,
+}
+
+/// The disk that holds the data directory, and how it fills.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DiskHealth {
+    pub total_bytes: u64,
+    pub free_bytes: u64,
+    pub percent_full: u64,
+    /// Of the data directory, last night.
+    pub used_bytes: u64,
+    /// Over the last two weeks; `None` before the second night.
+    pub bytes_per_day: Option<i64>,
+    /// Until nothing is free; `None` while nothing grows.
+    pub days_left: Option<u64>,
+    /// So full, or full so soon, that somebody has to see to it.
+    pub needs_room: bool,
+}
+
+/// How long what is kept.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RetentionHealth {
+    pub searchable_months: u32,
+    pub records_months: u32,
+    pub reports_months: u32,
+    /// What is older is deleted, unless it is held.
+    pub searchable_from: DateTime<Utc>,
+    pub records_from: DateTime<Utc>,
+    pub reports_from: DateTime<Utc>,
+    pub holds: Vec<HoldRow>,
 }
 
 /// A file that was handed in, whole and on disk.

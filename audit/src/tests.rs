@@ -234,7 +234,7 @@ fn sessions_are_counted_by_class_and_open_ones_flagged() {
         bytes_sent: Some(100),
         bytes_received: Some(2000),
         after_hours: true,
-        first_event: EventId::default(),
+        first_event: EventId::new(RecordId(key.parse().unwrap()), 0),
     };
     let position = hospital.next();
     hospital

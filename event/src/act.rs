@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::FindingStatus;
 use crate::id::{FindingId, RecordId};
 use crate::record::FileHints;
+use crate::time::TimeRange;
 
 /// An act and who did it, when. The number is the journal's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +113,44 @@ pub enum Deed {
         reason: String,
         count: u64,
     },
+    /// Retention: what is past its time, and is deleted as soon as this is on record.
+    Removed {
+        what: Kept,
+        /// Names of the directories or files.
+        parts: Vec<String>,
+        /// Events or records in them.
+        count: u64,
+        /// All of it lies in here.
+        period: TimeRange,
+    },
+    /// Nothing that touches the period is deleted until the hold is released.
+    HoldAdded {
+        name: String,
+        reason: String,
+        period: TimeRange,
+    },
+    HoldReleased {
+        name: String,
+        reason: String,
+    },
+    /// Index and tables were made anew from the journal, and how many findings that brought and took.
+    Reindexed {
+        records: u64,
+        findings_added: u64,
+        findings_gone: u64,
+    },
+}
+
+/// What retention deletes, each at its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Partitions of the search index.
+    Index,
+    /// Segments of records: what was received.
+    Records,
+    /// Segments of acts: what was decided, and what proves the rest.
+    Acts,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

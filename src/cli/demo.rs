@@ -96,8 +96,13 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let demo = known.as_ref().unwrap_or(&mark).demo().context("the demo's mark names a month")?;
     let clock = SimulatedClock::at(month.start());
     let config = write_hospital(&args.data_dir, &demo.context_files(), args.listen)?;
-    let opening =
-        Opening { dir: &args.data_dir, create: true, config: Some((&config, "")), clock: Arc::new(clock.clone()) };
+    let opening = Opening {
+        dir: &args.data_dir,
+        create: true,
+        config: Some((&config, "")),
+        clock: Arc::new(clock.clone()),
+        stays: true,
+    };
     let node = Node::open(&opening)?;
     if known.is_none() {
         mark.write(&args.data_dir)?;

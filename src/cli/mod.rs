@@ -3,7 +3,9 @@
 mod bar;
 pub(crate) mod demo;
 mod detect;
+mod hold;
 mod parse;
+mod reindex;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -46,6 +48,10 @@ enum Verb {
     Report(ReportArgs),
     /// API のトークンを作ります
     Token(TokenArgs),
+    /// 消してはいけない期間を決めます（調査・係争のため）
+    Hold(hold::HoldArgs),
+    /// 索引と表を原ログから作り直します（サーバを止めてから）
+    Reindex(reindex::ReindexArgs),
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +182,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Token(TokenArgs { action: TokenAction::Create { data, name, scopes } }) => {
             ask(&data.data_dir, true, &Request::CreateToken { name, scopes })
         }
+        Verb::Hold(args) => {
+            let (data, request) = args.request();
+            ask(&data.data_dir, false, &request)
+        }
+        Verb::Reindex(args) => reindex::run(&args),
     }
 }
 

@@ -17,7 +17,7 @@ impl Site {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("data");
-        let opening = Opening { dir: &dir, create: true, config: None, clock: Arc::new(SystemClock) };
+        let opening = Opening { dir: &dir, create: true, config: None, clock: Arc::new(SystemClock), stays: false };
         let node = Node::open(&opening).unwrap();
         Self { folder, node }
     }

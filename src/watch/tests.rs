@@ -28,7 +28,7 @@ impl Site {
 
     fn open(root: &Path) -> (Arc<Node>, Folder) {
         let dir = root.join("data");
-        let opening = Opening { dir: &dir, create: true, config: None, clock: Arc::new(SystemClock) };
+        let opening = Opening { dir: &dir, create: true, config: None, clock: Arc::new(SystemClock), stays: false };
         let config = WatchFolder { folder: root.join("drop"), settle: SETTLE, host: Some("gw01".to_owned()) };
         (Node::open(&opening).unwrap(), Folder::new(&config, &Troubles::default()))
     }
@@ -55,7 +55,7 @@ impl Site {
         let clock: Arc<dyn monban_event::Clock> = Arc::new(SystemClock);
         // The lock goes with the last holder of the old node.
         let placeholder = self.root.path().join("elsewhere");
-        let other = Opening { dir: &placeholder, create: true, config: None, clock };
+        let other = Opening { dir: &placeholder, create: true, config: None, clock, stays: false };
         self.node = Node::open(&other).unwrap();
         let (node, folder) = Self::open(self.root.path());
         (self.node, self.folder) = (node, folder);

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+mod beside;
 mod cli;
 mod crash;
 mod demo;
@@ -13,6 +14,7 @@ mod import;
 mod ingest;
 mod pages;
 mod peers;
+mod reindex;
 mod serve;
 mod support;
 mod tls;

@@ -7,7 +7,7 @@ use super::frame::{Frame, Page};
 use super::html;
 use crate::app::{Answer, Visit};
 use crate::problem::Problem;
-use crate::services::ListenerHealth;
+use crate::services::{DiskHealth, ListenerHealth, RetentionHealth};
 
 /// Behind by more than this, searches do not show what just happened.
 const LAG_SHOWN_MS: u64 = 10_000;
@@ -88,11 +88,59 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             if health.unreadable.is_empty() { "読めています".to_owned() } else { health.unreadable.join("、") },
             "読めないファイルや見えない共有フォルダがあるとここに出ます。見えるようになれば自動で続きを取り込みます。",
         ),
+        disk(&health.disk),
+        line(
+            true,
+            "保管期間",
+            kept(&health.retention),
+            "[retention] で変えられます。期限を過ぎたものは毎晩消し、監査証跡に残します。",
+        ),
+        line(
+            true,
+            "保全",
+            held(&health.retention),
+            "monban hold で始めたり解いたりします。この期間に触れるものは、期限を過ぎても消しません。",
+        ),
         line(true, "版", health.version, "問い合わせの際にお知らせください。"),
     ];
     let losses =
         losses.into_iter().map(|(receiver, why, count)| (receiver, reason(&why), wording::count(count))).collect();
     Ok(HealthPage { frame: Frame::of(visit, "健全性", Page::Health)?, lines, listeners, losses })
+}
+
+fn disk(disk: &DiskHealth) -> Line {
+    let (free, total) = (wording::bytes(disk.free_bytes), wording::bytes(disk.total_bytes));
+    let growth = match (disk.bytes_per_day, disk.days_left) {
+        (None, _) => "増え方は明日から分かります".to_owned(),
+        (Some(_), None) => "増えていません".to_owned(),
+        (Some(per_day), Some(days)) => {
+            let per_day = wording::bytes(u64::try_from(per_day).unwrap_or(0));
+            format!("1日 {per_day} 増、あと約 {} 日", wording::count(days))
+        }
+    };
+    line(
+        !disk.needs_room,
+        "ディスク",
+        format!("空き {free} / {total}（使用 {} %）、{growth}", disk.percent_full),
+        "90 % を超えるか、あと 30 日を切ると要確認になります。保管期間内のものを空きのために消すことはありません。ディスクを増やすか、[retention] の月数を見直してください。",
+    )
+}
+
+fn kept(retention: &RetentionHealth) -> String {
+    let RetentionHealth { searchable_months, records_months, reports_months, .. } = retention;
+    format!("検索 {searchable_months} か月、原ログ {records_months} か月、報告書の根拠 {reports_months} か月")
+}
+
+fn held(retention: &RetentionHealth) -> String {
+    if retention.holds.is_empty() {
+        return "ありません".to_owned();
+    }
+    let end = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(wording::minute_stamp).unwrap_or_default();
+    let shown = retention
+        .holds
+        .iter()
+        .map(|hold| format!("{}（{}〜{}、{}）", hold.name, end(hold.period.from), end(hold.period.to), hold.reason));
+    shown.collect::<Vec<_>>().join("、")
 }
 
 fn listener(listener: &ListenerHealth) -> Listener {

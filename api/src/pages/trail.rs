@@ -89,7 +89,31 @@ fn words(deed: &Deed) -> (&'static str, String) {
         Deed::Lost { receiver, reason, count } => {
             ("受信の損失", format!("{receiver}　{reason}　{} 件", wording::count(*count)))
         }
+        Deed::Removed { what, parts, count, period } => {
+            let (count, parts) = (wording::count(*count), wording::count(parts.len() as u64));
+            ("期限切れの削除", format!("{}　{}　{count} 件（{parts} 個）", kept(*what), span(*period)))
+        }
+        Deed::HoldAdded { name, reason, period } => ("保全の開始", format!("{name}　{}　{reason}", span(*period))),
+        Deed::HoldReleased { name, reason } => ("保全の解除", format!("{name}　{reason}")),
+        Deed::Reindexed { records, findings_added, findings_gone } => {
+            let records = wording::count(*records);
+            ("索引の作り直し", format!("{records} 件から　検知 +{findings_added} −{findings_gone}"))
+        }
     }
+}
+
+fn kept(what: monban_event::act::Kept) -> &'static str {
+    use monban_event::act::Kept::{Acts, Index, Records};
+    match what {
+        Index => "検索用の索引",
+        Records => "原ログ",
+        Acts => "操作の記録",
+    }
+}
+
+fn span(period: monban_event::TimeRange) -> String {
+    let end = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(wording::minute_stamp).unwrap_or_default();
+    format!("{}〜{}", end(period.from), end(period.to))
 }
 
 fn context(name: monban_event::act::ContextName) -> &'static str {

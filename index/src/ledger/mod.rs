@@ -3,6 +3,7 @@
 //!
 //! One connection writes, under a mutex, in batches; readers have their own (WAL) and never wait for it.
 
+mod own;
 mod read;
 mod rows;
 mod write;
@@ -10,19 +11,19 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
 use monban_event::RecordId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+pub use own::DiskDay;
 pub use read::{FindingFilter, LedgerReader};
 pub use rows::{
-    AccountRow, FindingDetail, FindingRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow, TrailRow,
-    UserRow,
+    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
+    Totals, TrailRow, UserRow,
 };
 pub use write::{AccountTally, LedgerBatch, SourceTally};
 
 /// Rises whenever the tables change in a way an older program cannot read.
-const FORMAT_VERSION: i64 = 1;
+const FORMAT_VERSION: i64 = 2;
 
 /// Read connections kept for reuse; pages ask a few short questions at a time.
 const IDLE_READERS_MAX: usize = 8;
@@ -76,9 +77,17 @@ impl Ledger {
             connection.query_row("PRAGMA user_version", [], |row| row.get(0)).naming("read the version")?;
         match version {
             FORMAT_VERSION => Ok(()),
-            0 => {
+            0..FORMAT_VERSION => {
                 let transaction = connection.transaction().naming("create tables")?;
+                if version > 0 {
+                    tracing::info!(
+                        found = version,
+                        "the ledger is of an earlier version and is rebuilt from the journal"
+                    );
+                    own::drop_views(&transaction)?;
+                }
                 transaction.execute_batch(include_str!("schema.sql")).naming("create tables")?;
+                transaction.execute_batch(include_str!("own.sql")).naming("create tables")?;
                 transaction.pragma_update(None, "user_version", FORMAT_VERSION).naming("create tables")?;
                 transaction.commit().naming("create tables")
             }
@@ -99,13 +108,16 @@ impl Ledger {
     /// The detector's last snapshot and the position it was taken at.
     pub fn detector_snapshot(&self) -> Result<Option<(RecordId, Vec<u8>)>, LedgerError> {
         let connection = self.lock_writer();
-        let stored: Option<(i64, Vec<u8>)> = connection
-            .query_row("SELECT position, state FROM detector", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        let stored: Option<(i64, i64, Vec<u8>)> = connection
+            .query_row("SELECT position, bytes, state FROM detector", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()
             .naming("read the detector snapshot")?;
-        let Some((position, packed)) = stored else { return Ok(None) };
-        let state = lz4_flex::decompress_size_prepended(&packed)
-            .map_err(|error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
+        let Some((position, bytes, packed)) = stored else { return Ok(None) };
+        let bad = |reason| LedgerError::BadRow { table: "detector", reason };
+        let bytes = usize::try_from(bytes).map_err(|error| bad(error.to_string()))?;
+        let state = zstd::bulk::decompress(&packed, bytes).map_err(|error| bad(error.to_string()))?;
         Ok(Some((RecordId(position.cast_unsigned()), state)))
     }
 
@@ -166,71 +178,6 @@ impl Drop for Ledger {
         if let Err(error) = checkpoint {
             tracing::warn!(error = %error, "the ledger's log could not be moved into the ledger; the next start does it");
         }
-    }
-}
-
-/// Who is logged in: the one part of the ledger that the journal does not hold.
-impl Ledger {
-    pub fn open_web_session(&self, token_sha256: &str, user: &str, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.lock_writer()
-            .execute(
-                "INSERT OR REPLACE INTO web_sessions VALUES (?1, ?2, ?3, ?3)",
-                (token_sha256, user, now.timestamp_micros()),
-            )
-            .naming("open a web session")?;
-        Ok(())
-    }
-
-    /// The account of a session that is neither idle for longer than `idle` nor older than `whole`, and notes that it
-    /// was used; closes it otherwise.
-    pub fn use_web_session(
-        &self,
-        token_sha256: &str,
-        now: DateTime<Utc>,
-        idle: chrono::TimeDelta,
-        whole: chrono::TimeDelta,
-    ) -> Result<Option<String>, LedgerError> {
-        let connection = self.lock_writer();
-        connection
-            .execute(
-                "DELETE FROM web_sessions WHERE last_seen < ?1 OR created < ?2",
-                ((now - idle).timestamp_micros(), (now - whole).timestamp_micros()),
-            )
-            .naming("close old web sessions")?;
-        connection
-            .query_row(
-                "UPDATE web_sessions SET last_seen = ?2 WHERE token_sha256 = ?1 RETURNING user",
-                (token_sha256, now.timestamp_micros()),
-                |row| row.get(0),
-            )
-            .optional()
-            .naming("use a web session")
-    }
-
-    pub fn close_web_session(&self, token_sha256: &str) -> Result<(), LedgerError> {
-        self.lock_writer()
-            .execute("DELETE FROM web_sessions WHERE token_sha256 = ?1", [token_sha256])
-            .naming("close a web session")?;
-        Ok(())
-    }
-
-    pub fn note_login_failure(&self, account: &str, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.lock_writer()
-            .execute("INSERT INTO login_failures VALUES (?1, ?2)", (account, now.timestamp_micros()))
-            .naming("note a login failure")?;
-        Ok(())
-    }
-
-    /// Failed logins of `account` since `since`; older ones of everybody are forgotten.
-    pub fn login_failures(&self, account: &str, since: DateTime<Utc>) -> Result<u64, LedgerError> {
-        let connection = self.lock_writer();
-        connection
-            .execute("DELETE FROM login_failures WHERE at < ?1", [since.timestamp_micros()])
-            .naming("forget login failures")?;
-        connection
-            .query_row("SELECT count(*) FROM login_failures WHERE account = ?1", [account], |row| row.get::<_, i64>(0))
-            .map(i64::cast_unsigned)
-            .naming("count login failures")
     }
 }
 

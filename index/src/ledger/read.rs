@@ -7,8 +7,8 @@ use monban_event::{
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::rows::{
-    AccountRow, FindingDetail, FindingRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow, TrailRow,
-    UserRow, address,
+    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
+    Totals, TrailRow, UserRow, address,
 };
 use super::{Ledger, LedgerError, Naming};
 
@@ -149,8 +149,8 @@ impl<'a> LedgerReader<'a> {
         self.list(
             "list sessions",
             "SELECT key, observer, user, class, source_ip, assigned_ip, started, ended, last_seen, bytes_sent,
-                 bytes_received, after_hours, first_event
-             FROM sessions WHERE started >= ?1 AND started < ?2 ORDER BY started DESC, key LIMIT ?3",
+                 bytes_received, after_hours, record, position
+             FROM sessions WHERE started >= ?1 AND started < ?2 ORDER BY started DESC, record, position LIMIT ?3",
             [from, to, ROWS_MAX],
             session_row,
         )
@@ -187,7 +187,8 @@ impl<'a> LedgerReader<'a> {
         };
         let evidence = self.list(
             "list evidence",
-            "SELECT record, position FROM finding_evidence WHERE finding = ?1 ORDER BY record, position",
+            "SELECT record, position FROM finding_evidence
+             WHERE finding = (SELECT number FROM findings WHERE id = ?1) ORDER BY record, position",
             [id.as_str()],
             |row| Ok(EventId::new(RecordId(number(row, 0)?), row.get(1)?)),
         )?;
@@ -212,7 +213,7 @@ impl<'a> LedgerReader<'a> {
     /// Findings that an event is evidence of.
     pub fn findings_of_event(&self, event: EventId) -> Result<Vec<FindingRow>, LedgerError> {
         let statement = format!(
-            "SELECT {FINDING_COLUMNS} FROM findings WHERE id IN
+            "SELECT {FINDING_COLUMNS} FROM findings WHERE number IN
                  (SELECT finding FROM finding_evidence WHERE record = ?1 AND position = ?2) ORDER BY severity DESC, id"
         );
         self.list(
@@ -312,6 +313,40 @@ impl<'a> LedgerReader<'a> {
         )
     }
 
+    /// The texts of a name that came into force up to `position`: the last one.
+    pub fn context_at(&self, name: ContextName, position: RecordId) -> Result<Option<String>, LedgerError> {
+        self.one(
+            "read an earlier context file",
+            "SELECT json_extract(deed, '$.text') FROM trail WHERE record <= ?1 AND json_extract(deed, '$.kind') = 'context'
+                 AND json_extract(deed, '$.name') = ?2 ORDER BY record DESC LIMIT 1",
+            params![position.0.cast_signed(), name.as_str()],
+            |row| row.get(0),
+        )
+    }
+
+    /// By name.
+    pub fn holds(&self) -> Result<Vec<HoldRow>, LedgerError> {
+        self.list("list holds", "SELECT name, reason, \"from\", \"to\", at, by FROM holds ORDER BY name", [], |row| {
+            let period = TimeRange { from: optional_time(row, 2)?, to: optional_time(row, 3)? };
+            Ok(HoldRow { name: row.get(0)?, reason: row.get(1)?, period, at: time(row, 4)?, by: row.get(5)? })
+        })
+    }
+
+    pub fn totals(&self) -> Result<Totals, LedgerError> {
+        let totals = self.one(
+            "count everything",
+            "SELECT (SELECT coalesce(sum(records), 0) FROM sources), (SELECT count(*) FROM accounts),
+                 (SELECT count(*) FROM sessions), (SELECT count(*) FROM findings)",
+            [],
+            |row| {
+                let [events, accounts, sessions, findings] =
+                    [number(row, 0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?];
+                Ok(Totals { events, accounts, sessions, findings })
+            },
+        )?;
+        Ok(totals.unwrap_or_default())
+    }
+
     /// What receivers could not take: receiver, reason, count.
     pub fn losses(&self) -> Result<Vec<(String, String, u64)>, LedgerError> {
         self.list("list losses", "SELECT receiver, reason, count FROM losses ORDER BY receiver, reason", [], |row| {
@@ -376,7 +411,7 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<VpnSession> {
         bytes_sent: row.get::<_, Option<i64>>(9)?.map(i64::cast_unsigned),
         bytes_received: row.get::<_, Option<i64>>(10)?.map(i64::cast_unsigned),
         after_hours: row.get(11)?,
-        first_event: row.get::<_, String>(12)?.parse().unwrap_or_default(),
+        first_event: EventId::new(RecordId(number(row, 12)?), row.get(13)?),
     })
 }
 

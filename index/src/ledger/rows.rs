@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use monban_event::{EventId, FindingId, FindingStatus, RecordId, RuleId, Severity};
+use monban_event::{EventId, FindingId, FindingStatus, RecordId, RuleId, Severity, TimeRange};
 use serde::Serialize;
 
 /// A thing that sends logs.
@@ -120,6 +120,26 @@ pub struct ImportRow {
     pub duplicate: u64,
     pub damaged: Vec<String>,
     pub closed: bool,
+}
+
+/// How much the tables hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events over all sources.
+    pub events: u64,
+    pub accounts: u64,
+    pub sessions: u64,
+    pub findings: u64,
+}
+
+/// A period of event time of which nothing may be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldRow {
+    pub name: String,
+    pub reason: String,
+    pub period: TimeRange,
+    pub at: DateTime<Utc>,
+    pub by: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
--- The ledger, version 1: what the journal says, as tables. Times are microseconds since 1970 UTC.
--- Everything above the line at the end can be rebuilt from the journal.
+-- The ledger, version 2: what the journal says, as tables. Times are microseconds since 1970 UTC. All of it can be
+-- rebuilt from the journal; what cannot is in own.sql.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
 CREATE TABLE sources (
@@ -22,24 +22,26 @@ CREATE TABLE accounts (
     key TEXT PRIMARY KEY, class TEXT, state TEXT, first_seen INTEGER NOT NULL, last_success INTEGER, last_failure INTEGER,
     successes INTEGER NOT NULL, failures INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- A session is known by the event that opened it.
 CREATE TABLE sessions (
-    key TEXT PRIMARY KEY, observer TEXT NOT NULL, user TEXT NOT NULL, class TEXT NOT NULL, source_ip TEXT, assigned_ip TEXT,
-    started INTEGER NOT NULL, ended INTEGER, last_seen INTEGER NOT NULL, bytes_sent INTEGER, bytes_received INTEGER,
-    after_hours INTEGER NOT NULL, first_event TEXT NOT NULL
+    record INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, observer TEXT NOT NULL, user TEXT NOT NULL,
+    class TEXT NOT NULL, source_ip TEXT, assigned_ip TEXT, started INTEGER NOT NULL, ended INTEGER, last_seen INTEGER NOT NULL,
+    bytes_sent INTEGER, bytes_received INTEGER, after_hours INTEGER NOT NULL, PRIMARY KEY (record, position)
 ) WITHOUT ROWID;
 CREATE INDEX sessions_started ON sessions (started);
 
--- `base` is the id without recurrence; a finding that recurs after it was closed is a new row of the same base.
+-- `base` is the id without recurrence, where that differs: a finding that recurs after it was closed is a new row of the
+-- same base. Its evidence names it by its number, which is a tenth of the id.
 CREATE TABLE findings (
-    id TEXT PRIMARY KEY, base TEXT NOT NULL, recurrence INTEGER NOT NULL, rule_id TEXT NOT NULL, rule_title TEXT NOT NULL,
-    rule_version TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL, object TEXT NOT NULL,
-    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, summary TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, base TEXT, recurrence INTEGER NOT NULL, rule_id TEXT NOT NULL,
+    rule_title TEXT NOT NULL, rule_version TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL,
+    object TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, summary TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX findings_base ON findings (base, recurrence);
+);
+CREATE INDEX findings_base ON findings (base) WHERE base IS NOT NULL;
 CREATE INDEX findings_first ON findings (first);
 CREATE TABLE finding_evidence (
-    finding TEXT NOT NULL, record INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (finding, record, position)
+    finding INTEGER NOT NULL, record INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (finding, record, position)
 ) WITHOUT ROWID;
 CREATE INDEX evidence_record ON finding_evidence (record, position);
 CREATE TABLE reviews (
@@ -68,11 +70,12 @@ CREATE TABLE tokens (
 CREATE TABLE trail (record INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, deed TEXT NOT NULL);
 CREATE TABLE context (name TEXT PRIMARY KEY, record INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE losses (receiver TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (receiver, reason)) WITHOUT ROWID;
-CREATE TABLE detector (id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL, state BLOB NOT NULL);
-
--- What follows is not in the journal and is lost with the ledger: who is logged in just now.
-CREATE TABLE web_sessions (
-    token_sha256 TEXT PRIMARY KEY, user TEXT NOT NULL, created INTEGER NOT NULL, last_seen INTEGER NOT NULL
+-- What must not be deleted, whatever its age: a period of event time, open where it is NULL.
+CREATE TABLE holds (
+    name TEXT PRIMARY KEY, reason TEXT NOT NULL, "from" INTEGER, "to" INTEGER, record INTEGER NOT NULL, at INTEGER NOT NULL,
+    by TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE login_failures (account TEXT NOT NULL, at INTEGER NOT NULL);
-CREATE INDEX login_failures_account ON login_failures (account, at);
+-- `state` is packed by zstd; `bytes` is what it unpacks to.
+CREATE TABLE detector (
+    id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL, bytes INTEGER NOT NULL, state BLOB NOT NULL
+);

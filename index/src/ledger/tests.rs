@@ -1,4 +1,4 @@
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;
 use monban_event::{Act, EventId, Finding, FindingId, FindingStatus, RuleId, Severity, TimeRange};
 

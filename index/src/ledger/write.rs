@@ -1,14 +1,18 @@
 //! Writing: what one batch of the journal changes. All of it happens in one transaction with the position.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use monban_event::act::{ContextName, Deed};
 use monban_event::finding::EVIDENCE_MAX;
-use monban_event::{Act, EventId, Finding, FindingStatus, RecordId, VpnSession};
+use monban_event::{Act, EventId, Finding, FindingId, FindingStatus, RecordId, VpnSession};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{LedgerError, Naming};
+
+/// Half of what LZ4 leaves, at less cost than the text itself takes to write; higher levels gain a tenth.
+const SNAPSHOT_LEVEL: i32 = 1;
 
 /// What a batch says about one source.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +24,7 @@ pub struct SourceTally {
     pub vendor: Option<String>,
     pub product: Option<String>,
     pub transport: &'static str,
-    pub peer: Option<String>,
+    pub peer: Option<IpAddr>,
     pub origin: &'static str,
     pub first_seen: DateTime<Utc>,
     pub last_seen: DateTime<Utc>,
@@ -81,7 +85,7 @@ impl<'a> LedgerBatch<'a> {
                     tally.vendor,
                     tally.product,
                     tally.transport,
-                    tally.peer,
+                    tally.peer.map(|ip| ip.to_string()),
                     tally.origin,
                     tally.first_seen.timestamp_micros(),
                     tally.last_seen.timestamp_micros(),
@@ -143,10 +147,12 @@ impl<'a> LedgerBatch<'a> {
     pub fn put_session(&mut self, session: &VpnSession) -> Result<(), LedgerError> {
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
+                    session.first_event.record.0.cast_signed(),
+                    session.first_event.offset,
                     session.key,
                     session.observer,
                     session.user,
@@ -159,7 +165,6 @@ impl<'a> LedgerBatch<'a> {
                     session.bytes_sent.map(u64::cast_signed),
                     session.bytes_received.map(u64::cast_signed),
                     session.after_hours,
-                    session.first_event.to_string(),
                 ])
             })
             .naming("keep a session")?;
@@ -202,20 +207,53 @@ impl<'a> LedgerBatch<'a> {
     /// an act before `at` gets a new finding of the same base.
     pub fn add_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(), LedgerError> {
         let (id, recurrence) = self.place_finding(at, finding)?;
-        let added = self.added_count(id.as_str(), finding)?;
+        let known = self.number_of(&id)?;
+        let number = known.map_or_else(|| self.open_finding(at, &id, recurrence, finding), Ok)?;
+        let added = self.added_count(number, known.is_some(), finding)?;
+        self.transaction
+            .prepare_cached(
+                "UPDATE findings SET severity = max(severity, ?2), first = min(first, ?3), last = max(last, ?4),
+                     count = count + ?5, summary = ?6 WHERE number = ?1",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    number,
+                    finding.severity as i64,
+                    finding.first.timestamp_micros(),
+                    finding.last.timestamp_micros(),
+                    added.cast_signed(),
+                    finding.summary,
+                ])
+            })
+            .naming("add to a finding")?;
+        Ok(())
+    }
+
+    fn number_of(&self, id: &FindingId) -> Result<Option<i64>, LedgerError> {
+        self.transaction
+            .prepare_cached("SELECT number FROM findings WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
+            .naming("look for a finding")
+    }
+
+    /// A new row, in which nothing is counted yet.
+    fn open_finding(
+        &mut self,
+        at: RecordId,
+        id: &FindingId,
+        recurrence: u32,
+        finding: &Finding,
+    ) -> Result<i64, LedgerError> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO findings (id, base, recurrence, rule_id, rule_title, rule_version, severity, subject, object,
                      first, last, count, summary, found_at_record)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-                 ON CONFLICT (id) DO UPDATE SET severity = max(severity, excluded.severity),
-                     first = min(first, excluded.first), last = max(last, excluded.last),
-                     count = count + excluded.count, summary = excluded.summary",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12, ?13)",
             )
             .and_then(|mut statement| {
-                statement.execute(params![
+                statement.insert(params![
                     id.as_str(),
-                    finding.id.as_str(),
+                    (recurrence > 0).then_some(finding.id.as_str()),
                     recurrence,
                     finding.rule_id.as_str(),
                     finding.rule_title,
@@ -225,24 +263,20 @@ impl<'a> LedgerBatch<'a> {
                     finding.object,
                     finding.first.timestamp_micros(),
                     finding.last.timestamp_micros(),
-                    added.cast_signed(),
                     finding.summary,
                     at.0.cast_signed(),
                 ])
             })
-            .naming("keep a finding")?;
-        Ok(())
+            .naming("keep a finding")
     }
 
-    fn place_finding(
-        &mut self,
-        at: RecordId,
-        finding: &Finding,
-    ) -> Result<(monban_event::FindingId, u32), LedgerError> {
+    fn place_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(FindingId, u32), LedgerError> {
         let latest: Option<(u32, Option<i64>)> = self
             .transaction
             .prepare_cached(
-                "SELECT recurrence, closed_at_record FROM findings WHERE base = ?1 ORDER BY recurrence DESC LIMIT 1",
+                "SELECT recurrence, closed_at_record FROM findings WHERE id = ?1
+                 UNION ALL SELECT recurrence, closed_at_record FROM findings WHERE base = ?1
+                 ORDER BY recurrence DESC LIMIT 1",
             )
             .and_then(|mut statement| {
                 statement.query_row([finding.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
@@ -262,37 +296,30 @@ impl<'a> LedgerBatch<'a> {
     }
 
     /// How much the finding's count grows. What a replay brings a second time does not count again.
-    fn added_count(&mut self, id: &str, finding: &Finding) -> Result<u64, LedgerError> {
-        let fresh = self.add_evidence(id, &finding.evidence)?;
+    fn added_count(&mut self, number: i64, is_known: bool, finding: &Finding) -> Result<u64, LedgerError> {
+        let fresh = self.add_evidence(number, &finding.evidence)?;
         // Beyond the bound evidence is not stored, so what comes on top can only be counted.
-        let full = self.evidence_count(id)? >= EVIDENCE_MAX;
+        let full = self.evidence_count(number)? >= EVIDENCE_MAX;
         if full {
             return Ok(finding.count);
         }
         if finding.evidence.is_empty() {
             // A finding of absence has no events to name; it comes whole, and its first coming is the one that counts.
-            return Ok(if self.is_known(id)? { 0 } else { finding.count });
+            return Ok(if is_known { 0 } else { finding.count });
         }
         let known = finding.evidence.len() as u64 - fresh;
         Ok(if fresh == 0 { 0 } else { finding.count.saturating_sub(known) })
     }
 
-    fn is_known(&self, finding: &str) -> Result<bool, LedgerError> {
-        self.transaction
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM findings WHERE id = ?1)")
-            .and_then(|mut statement| statement.query_row([finding], |row| row.get(0)))
-            .naming("look for a finding")
-    }
-
-    fn add_evidence(&mut self, finding: &str, evidence: &[EventId]) -> Result<u64, LedgerError> {
-        let room = EVIDENCE_MAX.saturating_sub(self.evidence_count(finding)?);
+    fn add_evidence(&mut self, number: i64, evidence: &[EventId]) -> Result<u64, LedgerError> {
+        let room = EVIDENCE_MAX.saturating_sub(self.evidence_count(number)?);
         let mut fresh = 0;
         for event in evidence.iter().take(room) {
             let inserted = self
                 .transaction
                 .prepare_cached("INSERT OR IGNORE INTO finding_evidence VALUES (?1, ?2, ?3)")
                 .and_then(|mut statement| {
-                    statement.execute(params![finding, event.record.0.cast_signed(), event.offset])
+                    statement.execute(params![number, event.record.0.cast_signed(), event.offset])
                 })
                 .naming("keep evidence")?;
             fresh += inserted as u64;
@@ -300,10 +327,10 @@ impl<'a> LedgerBatch<'a> {
         Ok(fresh)
     }
 
-    fn evidence_count(&self, finding: &str) -> Result<usize, LedgerError> {
+    fn evidence_count(&self, number: i64) -> Result<usize, LedgerError> {
         self.transaction
             .prepare_cached("SELECT count(*) FROM finding_evidence WHERE finding = ?1")
-            .and_then(|mut statement| statement.query_row([finding], |row| row.get::<_, i64>(0)))
+            .and_then(|mut statement| statement.query_row([number], |row| row.get::<_, i64>(0)))
             .map(|count| usize::try_from(count).unwrap_or(0))
             .naming("count evidence")
     }
@@ -347,11 +374,12 @@ impl<'a> LedgerBatch<'a> {
 
     /// Packed: after a flood the state is some 20 MB of text that is mostly the same.
     pub fn put_detector_snapshot(&mut self, position: RecordId, state: &[u8]) -> Result<(), LedgerError> {
-        let packed = lz4_flex::compress_prepend_size(state);
+        let packed = zstd::bulk::compress(state, SNAPSHOT_LEVEL)
+            .map_err(|error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
         self.execute(
             "keep the detector snapshot",
-            "INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2)",
-            params![position.0.cast_signed(), packed],
+            "INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2, ?3)",
+            params![position.0.cast_signed(), (state.len() as u64).cast_signed(), packed],
         )
     }
 
@@ -397,7 +425,24 @@ impl<'a> LedgerBatch<'a> {
                 params![name, display_name, role, password_hash, at],
             ),
             Deed::Lost { receiver, reason, count } => self.count_loss(receiver, reason, *count),
-            Deed::Epoch { .. }
+            Deed::HoldAdded { name, reason, period } => self.execute(
+                "keep a hold",
+                "INSERT OR REPLACE INTO holds VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    name,
+                    reason,
+                    period.from.map(|time| time.timestamp_micros()),
+                    period.to.map(|time| time.timestamp_micros()),
+                    id.0.cast_signed(),
+                    at,
+                    act.by
+                ],
+            ),
+            Deed::HoldReleased { name, .. } => {
+                self.execute("release a hold", "DELETE FROM holds WHERE name = ?1", [name])
+            }
+            Deed::Removed { .. } | Deed::Reindexed { .. }
+            | Deed::Epoch { .. }
             | Deed::LoggedIn { .. }
             | Deed::LoginRefused { .. }
             | Deed::LoggedOut {}

@@ -2,7 +2,9 @@
 //! data. CPU seconds (user and system, all threads) are compared, because on a machine that others use too the clock on
 //! the wall says little.
 
+mod beside;
 mod evtx;
+mod growth;
 mod process;
 mod queries;
 mod receive;
@@ -23,7 +25,8 @@ const EVENTS: u64 = 1_000_000;
 const SIGMA: [&str; 3] = ["rules", "rules-emerging-threats", "rules-threat-hunting"];
 
 pub(crate) struct Options {
-    events: u64,
+    /// One run of receiving and searching for each.
+    events: Vec<u64>,
     evtx: PathBuf,
     sigma: Vec<PathBuf>,
     /// Leave the data directories for looking at.
@@ -34,11 +37,11 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn read(words: &[String]) -> Result<Self> {
         let evtx = PathBuf::from("../shared/corpus/evtx/samples");
-        let mut options = Self { events: EVENTS, evtx, sigma: Vec::new(), keep: false, only: None };
+        let mut options = Self { events: vec![EVENTS], evtx, sigma: Vec::new(), keep: false, only: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--events" => options.events = value(word, &mut words)?.parse().context("--events wants a number")?,
+                "--events" => options.events = numbers(value(word, &mut words)?)?,
                 "--evtx" => options.evtx = value(word, &mut words)?.into(),
                 "--sigma" => options.sigma.push(value(word, &mut words)?.into()),
                 "--keep" => options.keep = true,
@@ -76,7 +79,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = target_dir()?.join("bench");
     let mut results = Results::default();
     if options.wants("receive") {
-        receive::measure(options, &folder, &mut results)?;
+        for &events in &options.events {
+            receive::measure(events, &folder, &mut results)?;
+        }
+        growth::compare(&options.events, &mut results);
+    }
+    // It takes an hour and is asked for by its name.
+    if options.only.as_deref() == Some("beside") {
+        for &events in &options.events {
+            beside::measure(events, &folder, &mut results)?;
+        }
     }
     if options.wants("udp") {
         udp::measure(&folder, &mut results)?;
@@ -92,6 +104,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         say(&format!("· {note}"));
     }
     Ok(())
+}
+
+fn numbers(text: &str) -> Result<Vec<u64>> {
+    text.split(',').map(|number| number.parse().with_context(|| format!("--events: {number} is no number"))).collect()
 }
 
 fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {

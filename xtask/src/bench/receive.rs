@@ -12,12 +12,14 @@ use anyhow::{Context, Result, ensure};
 
 use super::process::{Running, bytes_below};
 use super::table::Row;
-use super::{Options, Results, ignore_missing, queries, traffic};
+use super::{Results, growth::named, ignore_missing, queries, traffic};
 use crate::shell::{find, say, target_dir};
 
 /// A program that has not answered by then is stuck.
-const START_PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const START_PATIENCE: Duration = Duration::from_mins(1);
 const WORK_PATIENCE: Duration = Duration::from_mins(10);
+/// … and so much more for each million lines.
+const WORK_PATIENCE_PER_MILLION: Duration = Duration::from_mins(3);
 /// A search for the count is an act in the journal and costs a little; asking seldom keeps it out of the figure.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 
@@ -28,29 +30,33 @@ struct Used {
     disk: u64,
 }
 
-pub(super) fn measure(options: &Options, folder: &Path, results: &mut Results) -> Result<()> {
+pub(super) fn patience(events: u64) -> Duration {
+    WORK_PATIENCE + WORK_PATIENCE_PER_MILLION * u32::try_from(events / 1_000_000).unwrap_or(u32::MAX)
+}
+
+pub(super) fn measure(events: u64, folder: &Path, results: &mut Results) -> Result<()> {
     fs::remove_dir_all(folder).or_else(ignore_missing)?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let frames = folder.join("frames");
-    say(&format!("making {} lines", options.events));
-    let raw = traffic::write(&frames, options.events)?;
+    say(&format!("making {} lines", events));
+    let raw = traffic::write(&frames, events)?;
     results.note(format!(
         "{} lines of {} bytes in the mean, {} days, over one TCP connection, octet counted; raw {:.0} MB",
-        options.events,
-        raw / options.events.max(1),
+        events,
+        raw / events.max(1),
         traffic::DAYS,
         megabytes(raw)
     ));
-    let rsyslog = rsyslog(&frames, options.events, &folder.join("rsyslog"), results)?;
-    let journal = journal_only(&frames, options.events, &folder.join("journal-only"))?;
-    let whole = whole_path(&frames, options.events, &folder.join("data"))?;
-    rows(results, raw, rsyslog.as_ref(), &journal, &whole);
-    queries::measure(&folder.join("data"), results)
+    let rsyslog = rsyslog(&frames, events, &folder.join("rsyslog"), results)?;
+    let journal = journal_only(&frames, events, &folder.join("journal-only"))?;
+    let whole = whole_path(&frames, events, &folder.join("data"))?;
+    rows(results, events, raw, rsyslog.as_ref(), &journal, &whole);
+    queries::measure(events, &folder.join("data"), results)
 }
 
-fn rows(results: &mut Results, raw: u64, rsyslog: Option<&Used>, journal: &Used, whole: &Whole) {
+fn rows(results: &mut Results, events: u64, raw: u64, rsyslog: Option<&Used>, journal: &Used, whole: &Whole) {
     let per_rsyslog = |figure: &str, used: &Used, must, aim| Row {
-        figure: figure.to_owned(),
+        figure: named(events, figure),
         ours: used.cpu,
         yardstick: rsyslog.map(|used| used.cpu),
         unit: "CPU s",
@@ -59,7 +65,7 @@ fn rows(results: &mut Results, raw: u64, rsyslog: Option<&Used>, journal: &Used,
         aim: rsyslog.map(|_| aim),
     };
     let per_raw = |figure: &str, bytes: u64, must, aim| Row {
-        figure: figure.to_owned(),
+        figure: named(events, figure),
         ours: megabytes(bytes),
         yardstick: Some(megabytes(raw)),
         unit: "MB",
@@ -67,7 +73,7 @@ fn rows(results: &mut Results, raw: u64, rsyslog: Option<&Used>, journal: &Used,
         aim,
     };
     let memory = |figure: &str, used: &Used, must| Row {
-        figure: figure.to_owned(),
+        figure: named(events, figure),
         ours: used.peak_mb,
         yardstick: None,
         unit: "MB",
@@ -78,6 +84,7 @@ fn rows(results: &mut Results, raw: u64, rsyslog: Option<&Used>, journal: &Used,
         per_rsyslog("receive + journal with fsync / rsyslog to file", journal, 1.5, 1.0),
         per_rsyslog("whole path to searchable, rules on / rsyslog to file", &whole.used, 8.0, 5.0),
         per_raw("journal on disk / raw", whole.journal, None, None),
+        per_raw("search index on disk / raw, before merging", whole.index_unmerged, None, None),
         per_raw("search index on disk / raw", whole.index, None, None),
         per_raw("ledger on disk / raw", whole.used.disk - whole.journal - whole.index, None, None),
         per_raw("data directory on disk / raw", whole.used.disk, Some(0.30), Some(0.20)),
@@ -111,11 +118,11 @@ fn send(frames: &Path, port: u16) -> Result<()> {
 }
 
 /// A port that nobody has just now; the programs that we start cannot tell theirs otherwise.
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?.local_addr()?.port())
 }
 
-fn is_listening(port: u16) -> bool {
+pub(super) fn is_listening(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
@@ -135,7 +142,7 @@ fn rsyslog(frames: &Path, events: u64, folder: &Path, results: &mut Results) -> 
     let before = running.cpu()?;
     send(frames, port)?;
     let mut lines = Lines::of(&output);
-    running.wait_until(WORK_PATIENCE, || Ok(lines.count()? >= events))?;
+    running.wait_until(patience(events), || Ok(lines.count()? >= events))?;
     let used = Used { cpu: running.cpu()? - before, peak_mb: running.peak_mb()?, disk: fs::metadata(&output)?.len() };
     running.stop()?;
     fs::remove_file(&output)?;
@@ -210,6 +217,8 @@ fn journal_only(frames: &Path, events: u64, folder: &Path) -> Result<Used> {
 struct Whole {
     used: Used,
     journal: u64,
+    /// Before closed partitions were merged, and after.
+    index_unmerged: u64,
     index: u64,
     wall: Duration,
 }
@@ -231,7 +240,7 @@ fn whole_path(frames: &Path, events: u64, folder: &Path) -> Result<Whole> {
     let (before, started) = (running.cpu()?, Instant::now());
     send(frames, port)?;
     let mut asked = Instant::now();
-    running.wait_until(WORK_PATIENCE, || {
+    running.wait_until(patience(events), || {
         if asked.elapsed() < COUNT_EVERY {
             return Ok(false);
         }
@@ -243,12 +252,43 @@ fn whole_path(frames: &Path, events: u64, folder: &Path) -> Result<Whole> {
     ensure!(status.success(), "monban serve: {status}");
     let found = count_all(&monban, folder)?;
     ensure!(found == events, "{found} events can be found, {events} were sent");
-    let used = Used { cpu, peak_mb, disk: bytes_below(folder)? };
     let below = |name: &str| bytes_below(&folder.join(name));
-    Ok(Whole { used, journal: below("journal")?, index: below("index")?, wall })
+    let index_unmerged = below("index")?;
+    merge(&monban, &config, folder, events)?;
+    let used = Used { cpu, peak_mb, disk: bytes_below(folder)? };
+    Ok(Whole { used, journal: below("journal")?, index_unmerged, index: below("index")?, wall })
 }
 
-fn count_all(monban: &Path, folder: &Path) -> Result<u64> {
+/// A start does what a night does: what takes no more events becomes one segment.
+fn merge(monban: &Path, config: &Path, folder: &Path, events: u64) -> Result<()> {
+    say("merging as a night does");
+    let mut command = Command::new(monban);
+    command.arg("serve").arg("--config").arg(config).arg("--data-dir").arg(folder).stderr(Stdio::null());
+    let mut running = Running::start("monban serve", &mut command)?;
+    running.wait_until(patience(events), || is_merged(&folder.join("index")))?;
+    running.stop()?;
+    Ok(())
+}
+
+/// Whether each partition but the last has one segment: the last may be today's.
+fn is_merged(index: &Path) -> Result<bool> {
+    let mut partitions: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(index)? {
+        partitions.push(entry?.path());
+    }
+    partitions.retain(|path| path.is_dir());
+    let segments = |path: &PathBuf| -> Result<usize> {
+        let mut count = 0;
+        for entry in fs::read_dir(path)? {
+            count += usize::from(entry?.path().extension().is_some_and(|extension| extension == "idx"));
+        }
+        Ok(count)
+    };
+    let counts: Vec<usize> = partitions.iter().map(segments).collect::<Result<_>>()?;
+    Ok(counts.iter().filter(|count| **count > 1).count() <= usize::from(counts.len() > 1))
+}
+
+pub(super) fn count_all(monban: &Path, folder: &Path) -> Result<u64> {
     let mut command = Command::new(monban);
     let output = command.args(["search", "--count", "--data-dir"]).arg(folder).arg("*").output()?;
     let text = String::from_utf8_lossy(&output.stdout);

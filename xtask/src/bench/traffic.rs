@@ -51,6 +51,16 @@ pub(super) fn write(path: &Path, count: u64) -> Result<u64> {
     Ok(bytes)
 }
 
+/// The same lines as a file that somebody kept.
+pub(super) fn write_lines(path: &Path, count: u64) -> Result<()> {
+    let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
+    let (mut out, mut dice) = (BufWriter::with_capacity(1 << 20, file), Dice(1));
+    for number in 0..count {
+        writeln!(out, "{}", line(&mut dice, number, count))?;
+    }
+    out.flush().with_context(|| format!("write {}", path.display()))
+}
+
 fn line(dice: &mut Dice, number: u64, count: u64) -> String {
     let second = number * DAYS * 86_400 / count;
     let (day, clock) = (FIRST_DAY + second / 86_400, second % 86_400);
