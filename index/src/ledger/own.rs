@@ -38,8 +38,8 @@ impl Ledger {
     pub fn adopt(&self, other: &Path) -> Result<(), LedgerError> {
         let connection = self.lock_writer();
         connection.execute("ATTACH ?1 AS other", [other.to_string_lossy()]).naming("attach the earlier ledger")?;
-        let copy = |table: &&str| format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM other.{table};");
-        let all: String = TABLES.iter().map(|table| copy(&table)).collect();
+        let copy = |table: &str| format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM other.{table};");
+        let all: String = TABLES.iter().map(|table| copy(table)).collect();
         let copied = connection.execute_batch(&format!("BEGIN; {all} COMMIT;")).naming("copy from the earlier ledger");
         connection.execute("DETACH other", []).naming("detach the earlier ledger")?;
         copied

@@ -90,7 +90,9 @@ impl Partitions {
             PartitionName::Odd(_) | PartitionName::Beyond => !touched.contains(name),
         };
         let names: Vec<PartitionName> = self.committed.keys().copied().filter(closed).collect();
-        names.into_iter().for_each(|name| self.upkeep.queue(name));
+        for name in names {
+            self.upkeep.queue(name);
+        }
     }
 
     /// Goes on with merging what is queued: ends a merge that is done, begins the next. Never waits. Gives whether
