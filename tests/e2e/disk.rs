@@ -21,11 +21,12 @@ const DISK_MIB: u32 = 192;
 const PASSWORD: &str = "門番のながい合言葉-2026";
 const SYSLOG: &str = "/api/v1/ingest/syslog";
 /// Said while a disk takes nothing, and meant so.
-const MEANT: [&str; 6] = [
+const MEANT: [&str; 7] = [
     "the disk takes nothing",
     "a view cannot be written",
     "records were lost before the journal",
     "the loss could not be journaled",
+    "request failed",
     "no room could be kept back",
     "FAIL POINT",
 ];
