@@ -3,8 +3,9 @@
 //! `measure receive DIR` opens the syslog receivers and the journal and nothing behind them; it prints its port, then
 //! the number of durable records as it grows, and ends with its input. `measure datagrams DIR` does the same for UDP; it
 //! prints its port and the bytes of buffer granted, and at the end how many were received, stored, dropped by the
-//! kernel, dropped by the ring and refused. `measure send PORT RATE SECONDS` sends to it. `measure queries DIR WORD` asks the search index
-//! of a data directory that no server holds, and prints milliseconds, bound and question, a line each.
+//! kernel, dropped by the ring and refused. `measure send PORT RATE SECONDS` sends to it. `measure seal DIR` seals every
+//! segment of a journal that nobody has open. `measure queries DIR WORD` asks the search index of a data directory that
+//! no server holds, and prints milliseconds, bound and question, a line each.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -17,7 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::store::SearchRequest;
 use monban_event::{Clock, EventStore, Field, RecordId, SystemClock, TimeRange};
-use monban_index::journal::Journal;
+use monban_index::journal::{Journal, seal_folder};
 use monban_index::partition::{Partitions, TantivyStore};
 use monban_index::query;
 use monban_ingest::syslog::{ListenerStatus, SyslogListeners, SyslogSettings};
@@ -34,8 +35,9 @@ fn main() -> Result<()> {
         ["receive", dir] => receive(Path::new(dir)),
         ["datagrams", dir] => datagrams(Path::new(dir)),
         ["send", port, rate, seconds] => send(port.parse()?, rate.parse()?, seconds.parse()?),
+        ["seal", dir] => Ok(seal_folder(Path::new(dir))?),
         ["queries", dir, rare_word] => queries(Path::new(dir), rare_word),
-        _ => bail!("measure receive DIR | datagrams DIR | send PORT RATE SECONDS | queries DIR WORD"),
+        _ => bail!("measure receive DIR | datagrams DIR | send PORT RATE SECONDS | seal DIR | queries DIR WORD"),
     }
 }
 

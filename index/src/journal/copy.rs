@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use monban_event::TimeRange;
 
 use super::chain::{Checkpoint, Receipt};
-use super::retain::{begun_at, overlaps};
+use super::retain::{begun_at, note_retired, overlaps, retired_up_to};
 use super::segment::{
     Family, FrameRead, HEADER_BYTES, HEADER_LENGTH, SegmentFile, SegmentPath, checkpoint, frame, kind_and_body, list,
     payload_entries, sealed_path,
@@ -48,6 +48,10 @@ impl Journal {
         let mut copied = Copied::nothing(self.receipt());
         for family in Family::ALL {
             self.copy_family(family, to, TimeRange::default(), &mut copied)?;
+        }
+        match retired_up_to(&self.shared.dir) {
+            0 => {}
+            last => note_retired(to, last)?,
         }
         let path = to.join(PUBLISHED);
         let text = published_text(monban_event::RecordId(copied.receipt.last), Some(copied.receipt.heads));
@@ -232,7 +236,7 @@ fn each_payload(segment: &SegmentPath, mut take: impl FnMut(&[u8]) -> io::Result
 }
 
 /// Writes a file under another name and puts it in its place once it is on disk.
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let arriving: PathBuf = path.with_extension("part");
     let mut out = BufWriter::new(File::create(&arriving)?);
     write(&mut out)?;

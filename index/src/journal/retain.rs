@@ -1,11 +1,14 @@
 //! What is past its time: whole segments, oldest first, never one that is being written.
 
-use std::io;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use monban_event::act::{Deed, Kept};
 use monban_event::{Act, RecordId, TimeRange};
 
+use super::copy::write_whole;
 use super::sealer::remove;
 use super::segment::{Family, Header, SegmentFile, SegmentPath, list, read_header};
 use super::{Journal, JournalError};
@@ -55,10 +58,25 @@ impl Journal {
 
     /// Removes segments, oldest first.
     pub fn remove(&self, expired: &Expired) -> Result<(), JournalError> {
+        note_retired(&self.shared.dir, expired.last.0)?;
         let removed = expired.segments.iter().try_for_each(remove);
         self.shared.lookup.forget();
         removed
     }
+}
+
+/// A note for readers from the beginning that numbers up to this are gone for a reason. It proves nothing: `verify` asks
+/// the acts.
+const RETIRED: &str = "retired";
+
+pub(super) fn note_retired(dir: &Path, last: u64) -> Result<(), JournalError> {
+    let path = dir.join(RETIRED);
+    let text = format!("{:020}\n", last.max(retired_up_to(dir)));
+    write_whole(&path, |out| out.write_all(text.as_bytes())).map_err(|source| JournalError::Remove { path, source })
+}
+
+pub(super) fn retired_up_to(dir: &Path) -> u64 {
+    fs::read_to_string(dir.join(RETIRED)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// The last number that retention has taken away by an act; 0 where it is another act.

@@ -8,6 +8,7 @@ use monban_event::RecordId;
 
 use super::JournalError;
 use super::codec::{Entry, decode};
+use super::retain::retired_up_to;
 use super::segment::{self, Family, FrameRead, HEADER_BYTES, SegmentFile, SegmentPath, payload_entries};
 
 /// What comes next.
@@ -23,12 +24,15 @@ pub struct Tail {
     records: Cursor,
     acts: Cursor,
     position: RecordId,
+    /// Numbers up to here may be gone: retention took them, and that is on record.
+    retired: u64,
 }
 
 impl Tail {
     pub(super) fn after(dir: &Path, position: RecordId) -> Result<Self, JournalError> {
         let cursor = |family| Cursor::after(dir, family, position.0);
-        Ok(Self { records: cursor(Family::Records)?, acts: cursor(Family::Acts)?, position })
+        let (records, acts) = (cursor(Family::Records)?, cursor(Family::Acts)?);
+        Ok(Self { records, acts, position, retired: retired_up_to(dir) })
     }
 
     /// The number that was given last.
@@ -38,9 +42,20 @@ impl Tail {
 
     /// The next entry up to `durable`; `None` when there is none yet.
     pub fn next(&mut self, durable: RecordId) -> Result<Option<TailItem>, JournalError> {
-        if self.position >= durable {
-            return Ok(None);
+        while self.position < durable {
+            if let Some(item) = self.entry(durable)? {
+                return Ok(Some(item));
+            }
+            let (first, last) = self.skip(durable);
+            if last.0 > self.retired {
+                return Ok(Some(TailItem::Gap(first.max(RecordId(self.retired + 1)), last)));
+            }
         }
+        Ok(None)
+    }
+
+    /// The entry at the next number, where one of the families has it.
+    fn entry(&mut self, durable: RecordId) -> Result<Option<TailItem>, JournalError> {
         let wanted = self.position.0 + 1;
         for cursor in [&mut self.records, &mut self.acts] {
             cursor.fill(durable.0)?;
@@ -51,16 +66,16 @@ impl Tail {
                 return Ok(Some(entry.map_or(gap, |entry| TailItem::Entry(self.position, entry))));
             }
         }
-        Ok(Some(self.skip(durable)))
+        Ok(None)
     }
 
     /// Neither family has the number: goes to the next that one of them has.
-    fn skip(&mut self, durable: RecordId) -> TailItem {
+    fn skip(&mut self, durable: RecordId) -> (RecordId, RecordId) {
         let next = [&self.records, &self.acts].into_iter().filter_map(Cursor::first).min();
         let last = next.map_or(durable.0, |next| (next - 1).min(durable.0));
-        let gap = TailItem::Gap(self.position.next(), RecordId(last));
+        let passed = (self.position.next(), RecordId(last));
         self.position = RecordId(last);
-        gap
+        passed
     }
 }
 

@@ -23,7 +23,7 @@ const PIECE: u64 = 20;
 /// Lines of a file that is imported.
 const FILE_LINES: u64 = 300;
 /// Between two looks at what the journal has taken.
-const LOOK: Duration = Duration::from_millis(3);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Where a load goes.
 #[derive(Clone)]

@@ -163,7 +163,7 @@ impl Hospital {
         };
         let published = journal::published(&self.site.data());
         let last = journal::last(&self.site.data().join("journal"));
-        println!("kill {round} {end:?}: journal at {last}, at start {at_start}, {} ms", began.elapsed().as_millis());
+        eprintln!("kill {round} {end:?}: journal at {last}, at start {at_start}, {} ms", began.elapsed().as_millis());
         assert!(last >= published, "{published} was published as durable, the journal ends at {last}");
         assert!(last >= self.last, "the journal has become shorter");
         self.last = last;
@@ -255,7 +255,7 @@ impl Hospital {
         assert_eq!(chunks.len(), distinct.len(), "some event logs are there twice");
         let handed_in = self.books.files.lock().unwrap().len();
         assert!(distinct.len() >= handed_in, "{handed_in} event logs were taken, {} are there", distinct.len());
-        println!("{} lines acknowledged, {} records, {handed_in} event logs", acknowledged.len(), records.len());
+        eprintln!("{} lines acknowledged, {} records, {handed_in} event logs", acknowledged.len(), records.len());
     }
 }
 

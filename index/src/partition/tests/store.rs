@@ -194,7 +194,7 @@ fn equal_times_and_arrivals_between_pages() {
             let page = store.search(&SearchRequest { order, after, ..request("*", 7) }).unwrap();
             seen.extend(page.events.iter().map(|event| event.id));
             if let Some(new) = arriving.next() {
-                for event in &new {
+                for event in new {
                     partitions.add(event).unwrap();
                 }
                 partitions.commit(new.last().unwrap().id.record).unwrap();
