@@ -372,7 +372,7 @@ mod tests {
             bytes: b"x".to_vec(),
             cut: false,
         };
-        for time in ["2023-01-05T12:00:00+09:00", "2024-06-01T12:00:00+09:00", "2026-10-05T12:00:00+09:00"] {
+        for time in ["2023-01-05T12:00:00+09:00", "2023-06-01T12:00:00+09:00", "2026-10-05T12:00:00+09:00"] {
             clock.set(at(time));
             let (sender, receiver) = mpsc::channel();
             let done: monban_event::sink::Done = Box::new(move |result| drop(sender.send(result)));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_detect::{Context, Detector, Observation, RuleSet};
+use monban_event::act::Deed;
 use monban_event::{Clock, Event, Origin, Record, RecordId, RecordParser};
 use monban_index::fail;
 use monban_index::journal::{Entry, Journal, JournalError, Tail, TailItem};
@@ -211,7 +212,8 @@ impl Pipeline {
         self.partitions.compact();
     }
 
-    /// The next items in order. What the ledger has and what it has not never come in one step.
+    /// The next items in order. What the ledger has and what it has not never come in one step, and a step ends with a
+    /// context file: its records are parsed before its acts are taken, so what a file says must hold for the next step.
     fn read(&mut self, durable: RecordId) -> Result<Vec<TailItem>, PipelineError> {
         let replaying = self.tail.position() < self.ledger_position;
         let end = if replaying { durable.min(self.ledger_position) } else { durable };
@@ -223,7 +225,11 @@ impl Pipeline {
             if let TailItem::Entry(_, Entry::Record(record)) = &item {
                 bytes += record.bytes.len();
             }
+            let is_context = matches!(&item, TailItem::Entry(_, Entry::Act(act)) if brings_context(&act.deed));
             items.push(item);
+            if is_context {
+                break;
+            }
         }
         Ok(items)
     }
@@ -425,6 +431,10 @@ fn tell(progress: &Progress, error: &PipelineError) {
     if progress.fail(chain.clone()) {
         tracing::warn!(error = chain, "a view cannot be written; records are journaled, and searchable when it can");
     }
+}
+
+fn brings_context(deed: &Deed) -> bool {
+    matches!(deed, Deed::Context { .. })
 }
 
 /// What the records became, in their context.
