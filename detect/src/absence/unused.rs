@@ -59,7 +59,7 @@ impl Unused {
         self.done = Some(month.to_string());
         let accounts = missing.context.listed_accounts();
         let stale: Vec<Stale> = accounts.into_iter().filter_map(|account| self.stale(missing, account, now)).collect();
-        (!stale.is_empty()).then(|| finding(missing, month, now, &stale))
+        (!stale.is_empty()).then(|| finding(missing, month, &stale))
     }
 
     fn stale(&self, missing: Missing<'_>, account: &str, now: DateTime<Utc>) -> Option<Stale> {
@@ -95,7 +95,7 @@ impl Unused {
     }
 }
 
-fn finding(missing: Missing<'_>, month: Month, now: DateTime<Utc>, stale: &[Stale]) -> Finding {
+fn finding(missing: Missing<'_>, month: Month, stale: &[Stale]) -> Finding {
     let privileged =
         stale.iter().filter(|stale| matches!(stale.class, AccountClass::Admin | AccountClass::Vendor)).count();
     let object = names(stale);
@@ -105,7 +105,8 @@ fn finding(missing: Missing<'_>, month: Month, now: DateTime<Utc>, stale: &[Stal
     ]);
     let voice = missing.voice;
     let count = stale.len() as u64;
-    let spoken = Spoken { subject: SUBJECT, object: &object, count, first: month.start(), last: now, distinct: count };
+    let spoken =
+        Spoken { subject: SUBJECT, object: &object, count, first: month.start(), last: month.start(), distinct: count };
     Finding {
         id: Finding::make_id(&voice.rule_id, SUBJECT, &object, month.start(), 0),
         rule_id: voice.rule_id.clone(),
@@ -114,7 +115,8 @@ fn finding(missing: Missing<'_>, month: Month, now: DateTime<Utc>, stale: &[Stal
         severity: voice.severity(&row, &[], count),
         subject: SUBJECT.to_owned(),
         first: month.start(),
-        last: now,
+        // Of the month, and not of the moment at which somebody looked: a replay looks at another.
+        last: month.start(),
         count,
         summary: voice.summary(missing.slots, &row, &spoken),
         evidence: stale.iter().filter_map(|stale| stale.last).take(monban_event::finding::EVIDENCE_MAX).collect(),
