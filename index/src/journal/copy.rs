@@ -17,7 +17,7 @@ use super::segment::{
 use super::writer::{PUBLISHED, published_text};
 use super::{Journal, JournalError};
 
-/// The checkpoints of the whole journal, a line of JSON each, beside records that are copied without the acts.
+/// The checkpoints up to the end of a period, a line of JSON each, beside records that are copied without the acts.
 pub(super) const CHECKPOINTS: &str = "checkpoints.jsonl";
 
 /// What a copy came to.
@@ -66,8 +66,14 @@ impl Journal {
         self.copy_family(Family::Records, to, period, &mut copied)?;
         let path = to.join(CHECKPOINTS);
         let checkpoints = checkpoints(&self.shared.dir, copied.receipt.last)?;
+        // A signature vouches for what came before it: the next one behind the period is needed, and all up to it.
+        if let Some(next) = checkpoints.iter().find(|checkpoint| checkpoint.last >= copied.last) {
+            let until = TimeRange { from: period.from, to: period.to.map(|to| to.max(next.at)) };
+            copied = Copied::nothing(copied.receipt);
+            self.copy_family(Family::Records, to, until, &mut copied)?;
+        }
         let written = write_whole(&path, |out| {
-            checkpoints.iter().try_for_each(|checkpoint| {
+            checkpoints.iter().filter(|checkpoint| checkpoint.last <= copied.last).try_for_each(|checkpoint| {
                 serde_json::to_writer(&mut *out, checkpoint)?;
                 out.write_all(b"\n")
             })

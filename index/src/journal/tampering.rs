@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;
-use monban_event::{FindingId, FindingStatus, Format, Origin, SimulatedClock, Transport};
+use monban_event::{FindingId, FindingStatus, Format, Origin, SimulatedClock, TimeRange, Transport};
 
 use super::chain::Head;
 use super::segment::{
@@ -314,6 +314,40 @@ fn a_copy_without_keys_goes_on_with_a_chain_of_its_own_and_says_so() {
     let told = checked(dir.path());
     assert_eq!(told.faults, []);
     assert_eq!(told.chains.iter().map(|chain| chain.begun).collect::<Vec<_>>(), [Begun::Fresh, Begun::WithoutKeys]);
+}
+
+#[test]
+fn a_period_that_is_handed_out_is_checked_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    three_days(dir.path());
+    let (journal, _) = Journal::open(dir.path(), Arc::new(SimulatedClock::at(start()))).unwrap();
+    let out = dir.path().join("handed-out");
+    let day = TimeRange::between(start() + TimeDelta::hours(25), start() + TimeDelta::hours(26));
+    let copied = journal.copy_period(&out, day).unwrap();
+    assert!(copied.first <= 32 && copied.last >= 62, "{copied:?}");
+    let told = checked(&out);
+    assert_eq!(told.faults, []);
+    assert!(told.signed.is_some_and(|signed| signed.last >= 62), "{told:?}");
+    let path = file_of(&records_of_day(&out, 1));
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(!checked(&out).faults.is_empty());
+}
+
+#[test]
+fn a_checkpoint_that_begins_a_segment_belongs_to_what_is_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(SimulatedClock::at(start()));
+    let (journal, _) = Journal::open(dir.path(), clock.clone()).unwrap();
+    wait_act(&journal, review(start(), "一日目"));
+    // The stop of the next day signs into a segment of its own, and publishes what is behind that.
+    clock.set(start() + TimeDelta::days(2));
+    wait(&journal, vec![record(clock.now(), "x".to_owned(), Origin::Live)]);
+    drop(journal);
+    assert_eq!(segment::list(dir.path(), Family::Acts).unwrap().0.len(), 2);
+    assert_eq!(checked(dir.path()).faults, []);
 }
 
 /// Every changed byte is found, whichever file it is in, and whatever form that has.

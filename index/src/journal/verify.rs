@@ -405,7 +405,9 @@ impl Walk {
         let segments = std::mem::take(&mut self.segments);
         self.reached();
         for (at, segment) in segments.iter().enumerate() {
-            self.settle(segment.first, found);
+            // Proofs have no number: those behind the last act before a segment may stand at its beginning.
+            let settled = segment.first.saturating_sub(u64::from(self.family == Family::Acts));
+            self.settle(settled, found);
             self.segment = Some(segment.path.clone());
             found.told.segments += 1;
             self.one(segment, at == 0, at + 1 == segments.len(), found);
