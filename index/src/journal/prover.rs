@@ -16,6 +16,9 @@ use super::segment::{KIND_CHECKPOINT, frame};
 
 /// A checkpoint comes this often, also when nothing is received: what an intruder could rewrite is younger than this.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
+/// A program that starts on a journal whose last checkpoint is older signs this soon: what was written in a hurry before
+/// a crash should not stay unsigned, and a verb that is done by then should not pay for it.
+const FIRST_AFTER: Duration = Duration::from_secs(5);
 /// After a failure, such as a full disk, it is tried again this soon.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 const CHAIN_ID_BYTES: usize = 8;
@@ -47,9 +50,10 @@ pub(super) struct Prover {
 
 impl Prover {
     /// Goes on with the chain of the last checkpoint where its key is at hand, else begins a new one.
-    pub(super) fn open(dir: &Path, last: Option<&Checkpoint>) -> Result<Self, JournalError> {
+    pub(super) fn open(dir: &Path, last: Option<&Checkpoint>, now: DateTime<Utc>) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Keys { path: dir.to_owned(), source };
-        let due_at = Instant::now() + CHECKPOINT_EVERY;
+        let is_old = last.is_some_and(|last| (now - last.at).to_std().is_ok_and(|age| age >= CHECKPOINT_EVERY));
+        let due_at = Instant::now() + if is_old { FIRST_AFTER } else { CHECKPOINT_EVERY };
         let covered = last.map_or(0, |last| last.last);
         if let Some(last) = last
             && let Some(keys) = Keys::open(dir, &last.next_public_key).map_err(failed)?

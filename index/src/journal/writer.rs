@@ -254,7 +254,7 @@ impl Writer {
             .map_err(|source| JournalError::Append { path: path.clone(), source })?;
         let heads = segments.heads();
         write_published(&published, last, heads).map_err(|source| JournalError::Append { path, source })?;
-        let prover = Prover::open(&shared.dir, segments.checkpoint.as_ref())?;
+        let prover = Prover::open(&shared.dir, segments.checkpoint.as_ref(), clock.now())?;
         let (acts_buffer, records_buffer) = (Vec::new(), Vec::new());
         let mut writer = Self {
             shared,
