@@ -225,7 +225,8 @@ impl Pipeline {
             if let TailItem::Entry(_, Entry::Record(record)) = &item {
                 bytes += record.bytes.len();
             }
-            let is_context = matches!(&item, TailItem::Entry(_, Entry::Act(act)) if brings_context(&act.deed));
+            let is_context =
+                matches!(&item, TailItem::Entry(_, Entry::Act(act)) if matches!(act.deed, Deed::Context { .. }));
             items.push(item);
             if is_context {
                 break;
@@ -431,10 +432,6 @@ fn tell(progress: &Progress, error: &PipelineError) {
     if progress.fail(chain.clone()) {
         tracing::warn!(error = chain, "a view cannot be written; records are journaled, and searchable when it can");
     }
-}
-
-fn brings_context(deed: &Deed) -> bool {
-    matches!(deed, Deed::Context { .. })
 }
 
 /// What the records became, in their context.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use monban_event::act::Deed;
 use monban_event::query::QueryField;
 use monban_event::store::{AggregateRequest, Aggregates, Order, SearchPage, SearchRequest, StoreError};
-use monban_event::time::{JST, rfc3339};
+use monban_event::time::{jst_text, rfc3339};
 use monban_event::{ActSink, Event, EventStore, Field, TimeRange};
 use monban_index::export::{self, BYTE_ORDER_MARK, Columns};
 use monban_index::partition::RecordSource;
@@ -86,7 +86,7 @@ impl Search<'_> {
     }
 
     fn exported(&self, form: &str) -> Result<(), String> {
-        let bound = |time: Option<DateTime<Utc>>| time.map(local).unwrap_or_default();
+        let bound = |time: Option<DateTime<Utc>>| time.map(jst_text).unwrap_or_default();
         let what = format!("検索 {}　{} 〜 {}", self.asked.text, bound(self.range.from), bound(self.range.to));
         self.record(Deed::Exported { what, form: form.to_owned() })
     }
@@ -125,7 +125,7 @@ impl Search<'_> {
             range: TimeRange { to, ..self.range },
         };
         let found = bounded.aggregate(Vec::new(), 0, Some(seconds))?;
-        let stamp = |time| if form == Form::Jsonl { rfc3339(time) } else { local(time) };
+        let stamp = |time| if form == Form::Jsonl { rfc3339(time) } else { jst_text(time) };
         let rows: Vec<[String; 2]> = found.bars.iter().map(|bar| [stamp(bar.start), bar.count.to_string()]).collect();
         write_pairs(&["時刻", "件数"], &rows, form, say);
         say(Reply::Note(format!("一致 {} 件", found.total.value)));
@@ -319,16 +319,12 @@ fn char_width(char: char) -> usize {
     if char.is_ascii() || ('\u{ff61}'..='\u{ff9f}').contains(&char) { 1 } else { 2 }
 }
 
-fn local(time: DateTime<Utc>) -> String {
-    time.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string()
-}
-
 fn still_searching(range: TimeRange, order: Order) -> String {
     let reached = match order {
         Order::NewestFirst => range.to,
         Order::OldestFirst => range.from,
     };
-    let reached = reached.map(local).unwrap_or_default();
+    let reached = reached.map(jst_text).unwrap_or_default();
     format!("{reached} まで調べました。続けています（Ctrl-C で止めます）。")
 }
 

@@ -100,9 +100,6 @@ fn first_tally(record: &Record, event: &Event) -> SourceTally {
 fn count_source(tally: &mut SourceTally, record: &Record, event: &Event) {
     let raw = u64::from(event.parse_status == Some(ParseStatus::Raw));
     let time = event.time();
-    // The latest record says how the source sends: what stands at the end must not depend on where a step ended.
-    tally.transport = record.transport.as_str();
-    tally.origin = origin_word(record.origin);
     tally.records += 1;
     tally.unparsed += raw;
     tally.first_seen = tally.first_seen.min(record.received_at);

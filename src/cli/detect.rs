@@ -10,11 +10,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::DateTime;
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use monban_detect::{Context, Detector, LoadReport, RuleHit, RuleSet};
-use monban_event::time::JST;
+use monban_event::time::jst_text;
 use monban_event::{Clock, Event, Field, FileHints, Finding, Format, Record, RecordId, RecordParser, SystemClock};
 use monban_ingest::evtx::parse_chunk;
 use monban_ingest::file::{self, FileRecords, InputFile, Receipt};
@@ -259,7 +258,6 @@ impl<W: Write> Output<W> {
         if self.format == OutputFormat::Jsonl {
             return writeln!(self.writer, "{}", serde_json::to_string(finding)?);
         }
-        let local = |time: DateTime<chrono::Utc>| time.with_timezone(&JST).format("%Y/%m/%d %H:%M:%S").to_string();
         writeln!(
             self.writer,
             "【{}】{}  {}  {} 件  {} 〜 {}",
@@ -267,8 +265,8 @@ impl<W: Write> Output<W> {
             finding.rule_title,
             finding.subject,
             finding.count,
-            local(finding.first),
-            local(finding.last),
+            jst_text(finding.first),
+            jst_text(finding.last),
         )
     }
 }

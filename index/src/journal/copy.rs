@@ -12,7 +12,7 @@ use super::chain::{Checkpoint, Receipt};
 use super::retain::{begun_at, note_retired, overlaps, retired_up_to};
 use super::segment::{
     Family, FrameRead, HEADER_BYTES, HEADER_LENGTH, SegmentFile, SegmentPath, checkpoint, frame, kind_and_body, list,
-    payload_entries, sealed_path,
+    payload_entries, sealed_path, sync_folder,
 };
 use super::writer::{PUBLISHED, published_text};
 use super::{Journal, JournalError};
@@ -248,5 +248,5 @@ pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) 
     write(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     fs::rename(&arriving, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    sync_folder(path)
 }

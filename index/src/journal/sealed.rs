@@ -22,7 +22,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use super::segment::{
     FRAME_BYTES_MAX, FrameRead, HEADER_BYTES, HEADER_LENGTH, SEGMENT_BYTES, payload_entries, read_whole, sealed_path,
-    sealing_path, take,
+    sealing_path, sync_folder, take,
 };
 
 const MAGIC: &[u8; 8] = b"MONBANSL";
@@ -321,10 +321,6 @@ pub(super) fn seal(raw: &Path, first: u64) -> io::Result<(u64, u64)> {
     fs::remove_file(raw)?;
     sync_folder(&sealed)?;
     Ok((source.len() as u64, fs::metadata(&sealed)?.len()))
-}
-
-fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Whether a sealed file holds exactly these bytes.

@@ -453,6 +453,11 @@ impl Active {
     }
 }
 
+/// Makes sure that a file's name is on disk too.
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 /// Makes the file of a new segment.
 fn begin(path: &Path, header: &[u8]) -> io::Result<File> {
     fail::point("journal.segment.create")?;
@@ -461,9 +466,7 @@ fn begin(path: &Path, header: &[u8]) -> io::Result<File> {
     file.write_all_at(header, 0)?;
     file.sync_all()?;
     fail::point("journal.segment.dir_sync")?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
+    sync_folder(path)?;
     Ok(file)
 }
 

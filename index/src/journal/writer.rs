@@ -470,8 +470,11 @@ impl Writer {
         fail::pass("journal.checkpoint.before_sign");
         let proven = self.prover.sign(last, heads, at).and_then(|signed| {
             let marks = self.marks();
-            let place = Place { first: last.next().0, created_us: at.timestamp_micros() };
-            match append_proof(&mut self.segments.acts, &self.shared, signed.frame(), &place) {
+            let (acts, first) = (&mut self.segments.acts, last.next().0);
+            let written = fail::point("journal.checkpoint.before_write")
+                .map_err(Failure::from)
+                .and_then(|()| append_to(acts, &self.shared, signed.frame(), first, at.timestamp_micros()));
+            match written {
                 Ok(()) => {
                     fail::pass("journal.checkpoint.written");
                     Ok(self.prover.advance(signed))
@@ -496,23 +499,6 @@ impl Writer {
     }
 }
 
-/// Where a checkpoint goes.
-struct Place {
-    /// The number that a segment begun for it is named by.
-    first: u64,
-    created_us: i64,
-}
-
-/// A checkpoint behind what is durable.
-fn append_proof(acts: &mut Active, shared: &Shared, frame: &[u8], place: &Place) -> Result<(), Failure> {
-    fail::point("journal.checkpoint.before_write")?;
-    if acts.ensure(&shared.dir, place.first, place.created_us)? {
-        shared.segment_complete();
-    }
-    acts.append(frame, Instant::now())?;
-    acts.sync().map_err(|source| Failure { was_sync: true, ..source.into() })
-}
-
 /// What was not written whole.
 pub(super) struct Failure {
     source: io::Error,
@@ -529,6 +515,11 @@ impl From<io::Error> for Failure {
 
 fn append(active: &mut Active, shared: &Shared, frames: &[u8], created_us: i64) -> Result<(), Failure> {
     let Some(first) = first_number(frames) else { return Ok(()) };
+    append_to(active, shared, frames, first, created_us)
+}
+
+/// Appends and syncs; `first` names the segment that may have to be begun for it.
+fn append_to(active: &mut Active, shared: &Shared, frames: &[u8], first: u64, created_us: i64) -> Result<(), Failure> {
     if active.ensure(&shared.dir, first, created_us)? {
         shared.segment_complete();
     }
