@@ -16,7 +16,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -34,9 +34,10 @@ const BLOCK_BYTES: usize = 16 << 10;
 const BLOCK_BYTES_MAX: u64 = SEGMENT_BYTES + FRAME_BYTES_MAX as u64;
 /// What the dictionary holds, and of how many pieces from all over the segment.
 const DICTIONARY_BYTES: usize = 32 << 10;
-const DICTIONARY_PIECES: usize = 16;
+const DICTIONARY_PIECES: u64 = 16;
+const PIECE_BYTES: usize = DICTIONARY_BYTES / 16;
 /// Segments smaller than this have none: it would be larger than what it saves.
-const DICTIONARY_FROM_BYTES: usize = 512 << 10;
+const DICTIONARY_FROM_BYTES: u64 = 512 << 10;
 /// zstd's own default: packs a firewall's lines to a seventh at some 200 MB a second.
 const LEVEL: i32 = 3;
 const BLOCK_HEAD_BYTES: usize = 28;
@@ -306,13 +307,13 @@ fn walk_blocks(file: &File, mut offset: u64) -> io::Result<Vec<Block>> {
 }
 
 /// Seals a raw segment that is complete, and removes it once the sealed one has been read back the same. What a crash
-/// left of an earlier attempt is made anew. Returns the bytes before and after.
+/// left of an earlier attempt is made anew. Nothing is held in memory but a block. Returns the bytes before and after.
 pub(super) fn seal(raw: &Path, first: u64) -> io::Result<(u64, u64)> {
     let (sealed, sealing) = (sealed_path(raw), sealing_path(raw));
-    let source = fs::read(raw)?;
-    if !reads_back(&sealed, &source) {
+    let source = File::open(raw)?;
+    if !reads_back(&sealed, &source)? {
         write_sealed(&source, first, &sealing)?;
-        if !reads_back(&sealing, &source) {
+        if !reads_back(&sealing, &source)? {
             return Err(damaged("what was sealed does not read back"));
         }
         fs::rename(&sealing, &sealed)?;
@@ -320,47 +321,46 @@ pub(super) fn seal(raw: &Path, first: u64) -> io::Result<(u64, u64)> {
     }
     fs::remove_file(raw)?;
     sync_folder(&sealed)?;
-    Ok((source.len() as u64, fs::metadata(&sealed)?.len()))
+    Ok((source.metadata()?.len(), fs::metadata(&sealed)?.len()))
 }
 
-/// Whether a sealed file holds exactly these bytes.
-fn reads_back(sealed: &Path, source: &[u8]) -> bool {
-    let Ok(mut sealed) = Sealed::open(sealed) else { return false };
-    let mut head = [0; HEADER_LENGTH];
-    let header = read_whole(&sealed.file, &mut head, 0).is_ok_and(|whole| whole) && source.starts_with(&head);
-    let (mut at, mut same) = (HEADER_LENGTH, header && sealed.faults.is_empty());
+/// Whether a sealed file is whole and holds exactly the bytes of the raw one.
+fn reads_back(sealed: &Path, source: &File) -> io::Result<bool> {
+    let Ok(mut sealed) = Sealed::open(sealed) else { return Ok(false) };
+    let (mut head, mut expected) = ([0; HEADER_LENGTH], [0; HEADER_LENGTH]);
+    let is_headed =
+        read_whole(&sealed.file, &mut head, 0)? && read_whole(source, &mut expected, 0)? && head == expected;
+    if !is_headed || !sealed.faults.is_empty() {
+        return Ok(false);
+    }
+    let (mut at, mut expected) = (HEADER_BYTES, Vec::new());
     for block in 0..sealed.blocks.len() {
-        let Ok(Some(bytes)) = sealed.unpacked(block) else { return false };
-        same &= source.get(at..at + bytes.len()) == Some(bytes);
-        at += bytes.len();
+        let Some(bytes) = sealed.unpacked(block)? else { return Ok(false) };
+        expected.resize(bytes.len(), 0);
+        if !read_whole(source, &mut expected, at)? || bytes != expected {
+            return Ok(false);
+        }
+        at += expected.len() as u64;
     }
-    same && at == source.len()
+    Ok(at == source.metadata()?.len())
 }
 
-fn write_sealed(source: &[u8], first: u64, path: &PathBuf) -> io::Result<()> {
-    let words = sample(source);
+fn write_sealed(source: &File, first: u64, path: &Path) -> io::Result<()> {
+    let length = source.metadata()?.len();
+    let words = sample(source, length)?;
     let section = dictionary_section(&words);
-    let mut packer = Compressor::with_dictionary(LEVEL, &words)?;
-    let mut out = BufWriter::new(File::create(path)?);
-    let (header, frames) = source.split_at_checked(HEADER_LENGTH).ok_or_else(|| damaged("it has no header"))?;
-    out.write_all(header)?;
-    out.write_all(&section)?;
-    let mut offset = (HEADER_LENGTH + section.len()) as u64;
-    let (mut table, mut blocks, mut raw_offset) = (Vec::new(), 0, HEADER_BYTES);
-    for (bytes, number) in gather(frames, first) {
-        let data = packer.compress(bytes)?;
-        let length = |length: usize| u32::try_from(length).map_err(|_| damaged("a block is too long"));
-        let mut block =
-            Block { raw_offset, first: number, raw: length(bytes.len())?, packed: length(data.len())?, crc: 0, offset };
-        block.crc = crc32c::crc32c_append(crc32c::crc32c(&block.head()), &data);
-        let head = [&block.head()[..], &block.crc.to_le_bytes()].concat();
-        out.write_all(&head)?;
-        out.write_all(&data)?;
-        table.extend(head);
-        table.extend(offset.to_le_bytes());
-        (blocks, raw_offset) = (blocks + 1, block.raw_end());
-        offset += (BLOCK_HEAD_BYTES + data.len()) as u64;
+    let mut header = [0; HEADER_LENGTH];
+    if !read_whole(source, &mut header, 0)? {
+        return Err(damaged("it has no header"));
     }
+    let mut out = BufWriter::new(File::create(path)?);
+    out.write_all(&header)?;
+    out.write_all(&section)?;
+    let offset = (HEADER_LENGTH + section.len()) as u64;
+    let packer = Compressor::with_dictionary(LEVEL, &words)?;
+    let mut writer = Packing { out, packer, table: Vec::new(), blocks: 0, raw_offset: HEADER_BYTES, offset };
+    each_run(source, first, |run, number| writer.put(run, number))?;
+    let Packing { mut out, table, blocks, offset, .. } = writer;
     out.write_all(&section)?;
     out.write_all(&table)?;
     let footer =
@@ -369,46 +369,98 @@ fn write_sealed(source: &[u8], first: u64, path: &PathBuf) -> io::Result<()> {
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
-/// Pieces from all over the segment: the words of all its senders.
-fn sample(source: &[u8]) -> Vec<u8> {
-    if source.len() < DICTIONARY_FROM_BYTES {
-        return Vec::new();
-    }
-    let piece = DICTIONARY_BYTES / DICTIONARY_PIECES;
-    let pieces = (0..DICTIONARY_PIECES).map(|at| source.len() / DICTIONARY_PIECES * at);
-    pieces.filter_map(|at| source.get(at..at + piece)).flatten().copied().collect()
+/// Blocks on their way into a file.
+struct Packing {
+    out: BufWriter<File>,
+    packer: Compressor<'static>,
+    table: Vec<u8>,
+    blocks: u32,
+    raw_offset: u64,
+    offset: u64,
 }
 
-/// Runs of whole frames, each at least [`BLOCK_BYTES`] long and with an entry in it, and the number of that entry. Bytes
-/// that are no frame stay with the run before them.
-fn gather(frames: &[u8], first: u64) -> Vec<(&[u8], u64)> {
-    let (mut ends, mut begin, mut at, mut number) = (Vec::new(), 0, 0, None);
-    while let Some(length) = frame_length(frames.get(at..).unwrap_or_default()) {
-        let payload = frames.get(at + 8..at + length).unwrap_or_default();
-        number = number.or_else(|| payload_entries(payload).next().map(|(number, _)| number));
-        at += length;
-        if let Some(found) = number.filter(|_| at - begin >= BLOCK_BYTES) {
-            ends.push((at, found));
-            (begin, number) = (at, None);
+impl Packing {
+    fn put(&mut self, run: &[u8], first: u64) -> io::Result<()> {
+        let data = self.packer.compress(run)?;
+        let length = |length: usize| u32::try_from(length).map_err(|_| damaged("a block is too long"));
+        let (raw, packed) = (length(run.len())?, length(data.len())?);
+        let mut block = Block { raw_offset: self.raw_offset, first, raw, packed, crc: 0, offset: self.offset };
+        block.crc = crc32c::crc32c_append(crc32c::crc32c(&block.head()), &data);
+        let head = [&block.head()[..], &block.crc.to_le_bytes()].concat();
+        self.out.write_all(&head)?;
+        self.out.write_all(&data)?;
+        self.table.extend(head);
+        self.table.extend(self.offset.to_le_bytes());
+        self.blocks += 1;
+        self.raw_offset = block.raw_end();
+        self.offset += (BLOCK_HEAD_BYTES + data.len()) as u64;
+        Ok(())
+    }
+}
+
+/// Pieces from all over the segment: the words of all its senders.
+fn sample(source: &File, length: u64) -> io::Result<Vec<u8>> {
+    let mut words = Vec::new();
+    if length < DICTIONARY_FROM_BYTES {
+        return Ok(words);
+    }
+    let mut piece = [0; PIECE_BYTES];
+    for at in (0..DICTIONARY_PIECES).map(|at| length / DICTIONARY_PIECES * at) {
+        if read_whole(source, &mut piece, at)? {
+            words.extend(piece);
         }
     }
-    match (number, ends.last_mut()) {
-        (Some(number), _) => ends.push((frames.len(), number)),
-        (None, Some(last)) => last.0 = frames.len(),
-        (None, None) => ends.push((frames.len(), first)),
-    }
-    let mut begin = 0;
-    let run = |(end, number)| {
-        let run = frames.get(begin..end).unwrap_or_default();
-        begin = end;
-        (run, number)
-    };
-    ends.into_iter().map(run).filter(|(run, _)| !run.is_empty()).collect()
+    Ok(words)
 }
 
-/// Length of the frame at the beginning with its own head; `None` where none begins there.
-fn frame_length(bytes: &[u8]) -> Option<usize> {
-    let mut head = bytes.get(..8)?;
-    let length = u32::from_le_bytes(take(&mut head)) as usize;
-    (length > 0 && length <= FRAME_BYTES_MAX && bytes.len() >= 8 + length).then_some(8 + length)
+/// Gives runs of whole frames, each at least [`BLOCK_BYTES`] long and with an entry in it, and the number of that entry.
+/// Bytes that are no frame, and frames without an entry at the end, stay with the run before them.
+fn each_run(source: &File, first: u64, mut give: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    let (mut offset, mut run, mut number) = (HEADER_BYTES, Vec::new(), None);
+    let mut complete: Option<(Vec<u8>, u64)> = None;
+    loop {
+        let begin = run.len();
+        let frame = next_bytes(source, offset, &mut run)?;
+        if run.len() == begin {
+            break;
+        }
+        offset += (run.len() - begin) as u64;
+        let payload = run.get(begin + 8..).filter(|_| frame).unwrap_or_default();
+        number = number.or_else(|| payload_entries(payload).next().map(|(number, _)| number));
+        if let Some(found) = number.filter(|_| run.len() >= BLOCK_BYTES) {
+            if let Some((run, number)) = complete.replace((std::mem::take(&mut run), found)) {
+                give(&run, number)?;
+            }
+            number = None;
+        }
+    }
+    match (complete, number) {
+        (Some((mut before, own)), None) => {
+            before.extend(run);
+            give(&before, own)
+        }
+        (before, number) => {
+            before.map_or(Ok(()), |(run, number)| give(&run, number))?;
+            if run.is_empty() { Ok(()) } else { give(&run, number.unwrap_or(first)) }
+        }
+    }
+}
+
+/// Appends the frame at an offset; `false` where it is none, and then all that is left. Appends nothing at the end.
+fn next_bytes(source: &File, offset: u64, run: &mut Vec<u8>) -> io::Result<bool> {
+    let left = usize::try_from(source.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+    let mut head = [0; 8];
+    let length = if read_whole(source, &mut head, offset)? { frame_length(head, left) } else { None };
+    let begin = run.len();
+    run.resize(begin + length.unwrap_or(left), 0);
+    if !read_whole(source, run.get_mut(begin..).unwrap_or_default(), offset)? {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(length.is_some())
+}
+
+/// Length of a frame with its own head; `None` where these bytes begin none that fits.
+fn frame_length(head: [u8; 8], left: usize) -> Option<usize> {
+    let length = u32::from_le_bytes(take(&mut head.as_slice())) as usize;
+    (length > 0 && length <= FRAME_BYTES_MAX && left >= 8 + length).then_some(8 + length)
 }
