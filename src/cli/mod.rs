@@ -6,6 +6,7 @@ mod detect;
 mod hold;
 mod parse;
 mod reindex;
+mod rules;
 mod verify;
 
 use std::io::{self, Write};
@@ -59,6 +60,8 @@ enum Verb {
     Token(TokenArgs),
     /// 消してはいけない期間を決めます（調査・係争のため）
     Hold(hold::HoldArgs),
+    /// 検知ルールを一覧にし、説明し、自分で書いたルールを試します
+    Rules(rules::RulesArgs),
     /// 索引と表を原ログから作り直します（サーバを止めてから）
     Reindex(reindex::ReindexArgs),
 }
@@ -273,6 +276,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (data, request) = args.request();
             ask(&data.data_dir, false, &request)
         }
+        Verb::Rules(args) => rules::run(&args),
         Verb::Reindex(args) => reindex::run(&args),
     }
 }

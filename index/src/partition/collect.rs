@@ -35,6 +35,10 @@ pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
 }
 
+/// The matches of a segment that may come to the page are weeded out when there are so many times as many as are wanted:
+/// then each is looked at a few times, and little memory is taken.
+const WEED_FACTOR: usize = 8;
+
 /// Most bars of a histogram; the trait promises it.
 pub(crate) const BARS_MAX: usize = 10_000;
 
@@ -330,24 +334,20 @@ impl Pager<'_> {
         let columns = Arc::new(EventColumns::open(&segment.reader)?);
         let index = self.segments.len();
         self.segments.push(Arc::clone(&columns));
-        let (wanted, order, after) = (self.request.limit + 1, self.request.order, self.request.after);
-        let best = &mut self.best;
+        let (wanted, order) = (self.request.limit + 1, self.request.order);
+        let worst = self.best.peek().filter(|_| self.best.len() >= wanted).map(|Reverse((rank, ..))| rank.0.micros);
+        let mut nearest = Nearest { wanted, order, after: self.request.after, floor: worst, found: Vec::new() };
         let mut total = 0;
         segment.each(weight, self.range, |document, micros| {
             total += 1;
-            let worst = best.peek().filter(|_| best.len() >= wanted).map(|Reverse((rank, ..))| *rank);
-            let near = Rank::micros(micros, order);
-            if worst.is_some_and(|worst| near < worst.0.micros) || after.is_some_and(|after| near > after.0.micros) {
-                return;
-            }
-            let rank = Rank::of(Key { micros, id: columns.id(document) }, order);
-            if after.is_none_or(|after| rank < after) && worst.is_none_or(|worst| rank > worst) {
-                best.push(Reverse((rank, index, document)));
-                if best.len() > wanted {
-                    best.pop();
-                }
-            }
+            nearest.offer(document, micros, &columns);
         })?;
+        for (rank, document) in nearest.ranked(&columns) {
+            self.best.push(Reverse((rank, index, document)));
+            if self.best.len() > wanted {
+                self.best.pop();
+            }
+        }
         Ok(total)
     }
 
@@ -366,6 +366,59 @@ impl Pager<'_> {
         }
         self.page.total_exact &= self.page.stopped_at.is_none();
         self.page
+    }
+}
+
+/// The matches of one segment that may come to the page. Most segments rise in time, so that each match is better than
+/// all before it: they are gathered and weeded out in bulk, by their time alone, for the id costs two columns more.
+struct Nearest {
+    wanted: usize,
+    order: Order,
+    after: Option<Rank>,
+    /// What lies behind this, as a rank's time, is not wanted.
+    floor: Option<i64>,
+    found: Vec<(i64, DocId)>,
+}
+
+impl Nearest {
+    fn offer(&mut self, document: DocId, micros: i64, columns: &EventColumns) {
+        let near = Rank::micros(micros, self.order);
+        if self.floor.is_some_and(|floor| near < floor) || self.is_on_earlier_page(near, document, columns) {
+            return;
+        }
+        self.found.push((near, document));
+        if self.found.len() >= WEED_FACTOR * self.wanted.max(COLLECT_BLOCK_BUFFER_LEN) {
+            self.weed_out(columns);
+        }
+    }
+
+    fn is_on_earlier_page(&self, near: i64, document: DocId, columns: &EventColumns) -> bool {
+        self.after.is_some_and(|after| {
+            near > after.0.micros || near == after.0.micros && self.rank((near, document), columns) >= after
+        })
+    }
+
+    fn rank(&self, (near, document): (i64, DocId), columns: &EventColumns) -> Rank {
+        Rank::of(Key { micros: Rank::micros(near, self.order), id: columns.id(document) }, self.order)
+    }
+
+    /// Leaves what is wanted, and with it as much of the last moment as there is room for.
+    fn weed_out(&mut self, columns: &EventColumns) {
+        let room = self.found.len() / 2;
+        let Some(last) = self.wanted.checked_sub(1).filter(|&last| last < self.found.len()) else { return };
+        let (_, &mut (floor, _), _) = self.found.select_nth_unstable_by_key(last, |&(near, _)| Reverse(near));
+        self.found.retain(|&(near, _)| near >= floor);
+        self.floor = Some(floor);
+        if self.found.len() > room {
+            let mut ranked = self.ranked(columns);
+            ranked.sort_unstable_by_key(|&(rank, _)| Reverse(rank));
+            ranked.truncate(self.wanted);
+            self.found = ranked.into_iter().map(|(rank, document)| (rank.0.micros, document)).collect();
+        }
+    }
+
+    fn ranked(&self, columns: &EventColumns) -> Vec<(Rank, DocId)> {
+        self.found.iter().map(|&found| (self.rank(found, columns), found.1)).collect()
     }
 }
 

@@ -1,0 +1,153 @@
+//! The samples of a rule, and their way from receipt to findings, as the program takes it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use monban_detect::{Context, ContextTexts, Detector, RuleSet, enrich};
+use monban_event::{Finding, Format, Origin, RecordId, RecordParser, SimulatedClock, Transport};
+use monban_ingest::syslog::RecordMaker;
+use monban_ingest::{Parsers, TextSettings};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Who sends where a sample does not say.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200)), 514);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SampleError {
+    #[error("read sample {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path}:{line}")]
+    Form { path: PathBuf, line: usize, source: serde_json::Error },
+    #[error("the context of a sample line: {0}")]
+    Context(String),
+    #[error("sample {path} is empty")]
+    Empty { path: PathBuf },
+}
+
+/// A line of a sample.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Line {
+    received_at: DateTime<Utc>,
+    peer: Option<SocketAddr>,
+    raw: Option<String>,
+    evtx_json: Option<Value>,
+    #[serde(default)]
+    tick: bool,
+    context: Option<ContextGiven>,
+    /// Other rules that rightly speak of the sample.
+    #[serde(default)]
+    pub(super) also: Vec<String>,
+}
+
+impl Line {
+    pub(super) fn is_record(&self) -> bool {
+        self.raw.is_some() || self.evtx_json.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_raw(received_at: DateTime<Utc>, raw: &str) -> Self {
+        let raw = Some(raw.to_owned());
+        Self { received_at, peer: None, raw, evtx_json: None, tick: false, context: None, also: Vec::new() }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextGiven {
+    roster: Option<String>,
+    allow: Option<String>,
+    vendors: Option<String>,
+    calendar: Option<String>,
+}
+
+/// The lines of a sample file.
+pub(crate) fn read(path: &Path) -> Result<Vec<Line>, SampleError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SampleError::Read { path: path.to_owned(), source })?;
+    let line = |(number, line): (usize, &str)| {
+        let place = |source| SampleError::Form { path: path.to_owned(), line: number + 1, source };
+        serde_json::from_str(line).map_err(place)
+    };
+    let lines: Vec<Line> = text.lines().enumerate().map(line).collect::<Result<_, _>>()?;
+    if lines.is_empty() { Err(SampleError::Empty { path: path.to_owned() }) } else { Ok(lines) }
+}
+
+/// What each rule finds in the lines.
+pub(super) fn found(rules: &Arc<RuleSet>, lines: &[Line]) -> Result<BTreeMap<String, Vec<Finding>>, SampleError> {
+    let mut way = Way::new(rules);
+    lines.iter().try_for_each(|line| way.take(line))?;
+    let mut by_rule: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    for finding in way.detector.take().findings {
+        by_rule.entry(finding.rule_id.to_string()).or_default().push(finding);
+    }
+    Ok(by_rule)
+}
+
+struct Way {
+    clock: SimulatedClock,
+    maker: RecordMaker,
+    parsers: Parsers,
+    detector: Detector,
+    next: RecordId,
+}
+
+impl Way {
+    fn new(rules: &Arc<RuleSet>) -> Self {
+        let clock = SimulatedClock::at(DateTime::UNIX_EPOCH);
+        Self {
+            maker: RecordMaker { clock: Arc::new(clock.clone()), origin: Origin::Live },
+            clock,
+            parsers: Parsers { settings: TextSettings::in_zone(chrono_tz::Asia::Tokyo) },
+            detector: Detector::new(Arc::clone(rules), Arc::new(Context::default())),
+            next: RecordId(1),
+        }
+    }
+
+    fn take(&mut self, line: &Line) -> Result<(), SampleError> {
+        self.clock.set(line.received_at);
+        if let Some(given) = &line.context {
+            self.set_context(given)?;
+        }
+        if line.tick {
+            self.detector.tick(line.received_at);
+        }
+        let peer = line.peer.unwrap_or(PEER);
+        let json = line.evtx_json.as_ref().map(|json| json.to_string().into_bytes());
+        let json = json.map(|bytes| self.maker.whole(Some(peer), Transport::Http, Format::Json, bytes));
+        let raw = line.raw.as_ref().and_then(|raw| self.maker.datagram(peer, raw.as_bytes()));
+        for record in json.into_iter().chain(raw) {
+            let mut events = Vec::new();
+            self.parsers.parse(self.next, &record, &mut events);
+            self.next = self.next.next();
+            for mut event in events {
+                enrich(self.detector.context(), &mut event);
+                let others = self.detector.expand(&mut event);
+                for mut event in std::iter::once(event).chain(others) {
+                    self.detector.observe(&mut event, &mut Vec::new());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_context(&mut self, given: &ContextGiven) -> Result<(), SampleError> {
+        let bytes = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
+        let texts = ContextTexts {
+            roster: bytes(&given.roster),
+            allow: bytes(&given.allow),
+            vendors: bytes(&given.vendors),
+            calendar: bytes(&given.calendar),
+        };
+        let (context, complaints) = Context::read(&texts);
+        if !complaints.is_empty() {
+            return Err(SampleError::Context(format!("{complaints:?}")));
+        }
+        self.detector.set_context(Arc::new(context));
+        Ok(())
+    }
+}
