@@ -412,9 +412,10 @@ impl Pipeline {
         self.partitions.commit(position)?;
         if self.last_snapshot.elapsed() >= SNAPSHOT_EVERY || self.progress.is_stopping() {
             fail::pass("pipeline.before_snapshot");
-            let state = self.detector.snapshot();
             let ledger_position = position.max(self.ledger_position);
-            self.ledger.apply(ledger_position, |batch| batch.put_detector_snapshot(position, &state))?;
+            self.ledger.apply(ledger_position, |batch| {
+                batch.put_detector_snapshot(position, |to| self.detector.write_snapshot(to))
+            })?;
             self.last_snapshot = Instant::now();
             fail::pass("pipeline.after_snapshot");
         }
@@ -452,12 +453,12 @@ fn parse_all(parser: &dyn RecordParser, context: &Context, records: &[(RecordId,
 /// an index that is behind the snapshot it begins anew with the journal. A snapshot of another program version is
 /// started anew, and told.
 fn restore(ledger: &Ledger, index: RecordId, detector: &mut Detector) -> Result<RecordId, PipelineError> {
-    let Some((position, state)) = ledger.detector_snapshot()? else { return Ok(RecordId(0)) };
+    let Some((position, snapshot)) = ledger.detector_snapshot()? else { return Ok(RecordId(0)) };
     if position > index {
         tracing::info!("the search index is behind the detector; both begin anew with the journal");
         return Ok(RecordId(0));
     }
-    if let Err(error) = detector.restore(&state) {
+    if let Err(error) = detector.restore(&mut snapshot.reader()?) {
         tracing::warn!(error = %error, "the detector's state is of another version; open windows begin anew");
     }
     Ok(position)

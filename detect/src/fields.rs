@@ -1,8 +1,11 @@
 //! The values rules group, count and speak by: fields of the event, native fields, and a few facts that only the
 //! detector knows. A [`Slots`] table lists all that a set of rules needs; a [`Values`] is one event's row in it.
 
+use std::borrow::Cow;
+
 use monban_event::time::jst_date;
 use monban_event::{Event, Field};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::context::Context;
 
@@ -17,20 +20,100 @@ const LONG_BREAK: &str = "calendar.long_break";
 /// An entry that ran out so recently was probably forgotten to renew.
 const RECENT_DAYS: i64 = 7;
 
-/// One event's values, by slot.
-pub(crate) type Values = Vec<Option<String>>;
+/// One event's values, by slot. Most slots of most events are empty, and a flood holds many rows: one text, and where in
+/// it each value ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Values {
+    text: Box<str>,
+    /// Slots that hold a value, rising, each with the end of its value in the text.
+    ends: Box<[(u16, u32)]>,
+}
+
+impl Values {
+    pub(crate) fn get(&self, slot: usize) -> Option<&str> {
+        let place = self.ends.binary_search_by_key(&slot, |&(slot, _)| slot.into()).ok()?;
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&(_, end)| end);
+        let (_, end) = self.ends.get(place)?;
+        self.text.get(start as usize..*end as usize)
+    }
+
+    /// From values with their slots, rising.
+    pub(crate) fn of<'a>(values: impl Iterator<Item = (usize, Cow<'a, str>)>) -> Self {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for (slot, value) in values {
+            text.push_str(&value);
+            // Slots are the fields that rules name, and a value is bounded by its record: both stay far below.
+            if let (Ok(slot), Ok(end)) = (u16::try_from(slot), u32::try_from(text.len())) {
+                ends.push((slot, end));
+            }
+        }
+        Self { text: text.into_boxed_str(), ends: ends.into_boxed_slice() }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = usize> {
+        self.ends.iter().map(|&(slot, _)| slot.into())
+    }
+
+    /// The same values under other numbers; those without one are let go.
+    pub(crate) fn renumbered(&self, number: &dyn Fn(usize) -> Option<usize>) -> Self {
+        let mut kept: Vec<(usize, &str)> =
+            self.slots().filter_map(|slot| Some((number(slot)?, self.get(slot)?))).collect();
+        kept.sort_unstable();
+        Self::of(kept.into_iter().map(|(slot, value)| (slot, Cow::Borrowed(value))))
+    }
+}
+
+/// In a snapshot: pairs of slot and value.
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.slots().map(|slot| (slot, self.get(slot))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut values = Vec::<(usize, String)>::deserialize(deserializer)?;
+        values.sort_unstable();
+        Ok(Self::of(values.into_iter().map(|(slot, value)| (slot, Cow::Owned(value)))))
+    }
+}
+
+/// Where a slot's value comes from.
+#[derive(Clone, Debug)]
+enum Source {
+    Device,
+    SeenSource,
+    AllowExpired,
+    LongBreak,
+    Field(Field),
+    Native,
+}
+
+impl Source {
+    fn of(name: &str) -> Self {
+        match name {
+            DEVICE => Self::Device,
+            SEEN_SOURCE => Self::SeenSource,
+            ALLOW_EXPIRED => Self::AllowExpired,
+            LONG_BREAK => Self::LongBreak,
+            _ => Field::from_name(name).map_or(Self::Native, Self::Field),
+        }
+    }
+}
 
 /// Field names by slot number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     names: Vec<String>,
+    sources: Vec<Source>,
 }
 
 impl Slots {
     /// The slot of `name`, made where there is none.
     pub(crate) fn slot(&mut self, name: &str) -> usize {
-        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+        self.find(name).unwrap_or_else(|| {
             self.names.push(name.to_owned());
+            self.sources.push(Source::of(name));
             self.names.len() - 1
         })
     }
@@ -39,34 +122,70 @@ impl Slots {
         self.names.iter().position(|known| known == name)
     }
 
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// A row of facts that stand in no event.
     pub(crate) fn row(&self, facts: &[(&str, String)]) -> Values {
-        let fact = |name: &String| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        self.names.iter().map(fact).collect()
+        let fact = |name: &String| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let values = self.names.iter().enumerate().filter_map(|(slot, name)| Some((slot, Cow::Borrowed(fact(name)?))));
+        Values::of(values)
     }
 
     pub(crate) fn values(&self, context: &Context, event: &Event, source_known: bool) -> Values {
-        self.names.iter().map(|name| value(context, event, source_known, name)).collect()
+        let facts = Facts { context, event, source_known };
+        let named = self.names.iter().zip(&self.sources).enumerate();
+        Values::of(named.filter_map(|(slot, (name, source))| Some((slot, facts.value(source, name)?))))
     }
 }
 
-fn value(context: &Context, event: &Event, source_known: bool, name: &str) -> Option<String> {
-    match name {
-        DEVICE => event.device().or(event.source_id.as_deref()).map(str::to_owned),
-        SEEN_SOURCE => Some(if source_known { "known" } else { "new" }.to_owned()),
-        ALLOW_EXPIRED => {
-            let days = context.days_since_allowed(event.source_ip?, event.time())?;
-            (days <= RECENT_DAYS).then(|| "recent".to_owned())
+/// What the values of one event are read from.
+struct Facts<'a> {
+    context: &'a Context,
+    event: &'a Event,
+    source_known: bool,
+}
+
+impl<'a> Facts<'a> {
+    fn value(&self, source: &Source, name: &str) -> Option<Cow<'a, str>> {
+        let (context, event) = (self.context, self.event);
+        match source {
+            Source::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
+            Source::SeenSource => Some(Cow::Borrowed(if self.source_known { "known" } else { "new" })),
+            Source::AllowExpired => {
+                let days = context.days_since_allowed(event.source_ip?, event.time())?;
+                (days <= RECENT_DAYS).then_some(Cow::Borrowed("recent"))
+            }
+            Source::LongBreak => Some(Cow::Owned(context.calendar().is_long_break(jst_date(event.time())).to_string())),
+            Source::Field(field) => event.get(*field).map(|value| value.to_text().into_owned().into()),
+            Source::Native => event.native.get(name).map(Cow::Borrowed),
         }
-        LONG_BREAK => Some(context.calendar().is_long_break(jst_date(event.time())).to_string()),
-        _ => match Field::from_name(name) {
-            Some(field) => event.get(field).map(|value| value.to_text().into_owned()),
-            None => event.native.get(name).map(str::to_owned),
-        },
     }
 }
 
 /// The first of several slots that holds a value.
 pub(crate) fn first<'a>(values: &'a Values, slots: &[usize]) -> Option<&'a str> {
-    slots.iter().find_map(|&slot| values.get(slot)?.as_deref())
+    slots.iter().find_map(|&slot| values.get(slot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_gives_back_what_was_put_in_and_comes_through_a_snapshot() {
+        let mut slots = Slots::default();
+        for name in ["a", "b", "c", "d"] {
+            slots.slot(name);
+        }
+        let row = slots.row(&[("d", "四".to_owned()), ("b", String::new()), ("a", "one".to_owned())]);
+        let read = |row: &Values| (0..5).map(|slot| row.get(slot).map(str::to_owned)).collect::<Vec<_>>();
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(read(&row), [text("one"), text(""), None, text("四"), None]);
+        let kept: Values = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
+        assert_eq!(kept, row);
+        let moved = row.renumbered(&|slot| (slot != 1).then(|| 3 - slot));
+        assert_eq!(read(&moved), [text("四"), None, None, text("one"), None]);
+    }
 }

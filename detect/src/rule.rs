@@ -451,7 +451,7 @@ impl Voice {
             "last" => clock(spoken.last),
             "period" => period(spoken.first, spoken.last),
             field => {
-                let value = slots.find(field).and_then(|slot| values.get(slot)?.as_deref());
+                let value = slots.find(field).and_then(|slot| values.get(slot));
                 in_japanese(field, value.unwrap_or("不明")).to_owned()
             }
         }
@@ -482,9 +482,9 @@ fn in_japanese<'a>(field: &str, value: &'a str) -> &'a str {
 }
 
 fn meets(condition: &Condition, values: &Values) -> bool {
-    condition.iter().all(|(slot, wanted)| {
-        values.get(*slot).and_then(Option::as_deref).is_some_and(|value| wanted.iter().any(|wanted| wanted == value))
-    })
+    condition
+        .iter()
+        .all(|(slot, wanted)| values.get(*slot).is_some_and(|value| wanted.iter().any(|wanted| wanted == value)))
 }
 
 /// `10/25 02:14`, JST.

@@ -1,6 +1,7 @@
 //! All rules in force: the hospital's own, built in, and any Sigma rules from folders. Owns putting them together:
 //! which rule feeds which correlation, which becomes findings how, which waits for what does not happen.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use monban_event::{Event, Severity};
@@ -197,9 +198,9 @@ impl<'a> Assembly<'a> {
     }
 
     fn finish(mut self) -> (RuleSet, Vec<RuleFailure>) {
-        let drafts = self.waiting.iter().enumerate().map(|(index, waiting)| Draft {
+        let drafts = self.waiting.iter().zip(node_names(&self.waiting)).map(|(waiting, name)| Draft {
             rule: waiting.rule,
-            name: format!("{}#{index}", waiting.extras.voice.rule_id),
+            name,
             any_of: waiting.extras.any_of.clone(),
             ratio: waiting.extras.ratio.clone(),
         });
@@ -263,6 +264,21 @@ impl<'a> Assembly<'a> {
     fn fail(&mut self, file: &str, rule: &str, reason: String) {
         self.failures.push(RuleFailure { file: file.to_owned(), rule: rule.to_owned(), reason });
     }
+}
+
+/// What names the state of each correlation in a snapshot: its id, and which of the id's correlations it is. So a rule
+/// that is added or taken away leaves the windows of the others as they are.
+fn node_names(waiting: &[Waiting<'_>]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    waiting
+        .iter()
+        .map(|waiting| {
+            let id = waiting.extras.voice.rule_id.as_str();
+            let count = counts.entry(id).or_default();
+            *count += 1;
+            format!("{id}#{count}")
+        })
+        .collect()
 }
 
 /// Documents of one id are one rule: the first with texts speaks, thresholds come together.

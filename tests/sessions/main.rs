@@ -42,9 +42,10 @@ fn table(lines: &str) -> Table {
         let taken = detector.take().sessions;
         sessions.extend(taken.into_iter().map(|session| (session.key.clone(), session)));
         // A restart between any two lines changes nothing.
-        let snapshot = detector.snapshot();
+        let mut snapshot = Vec::new();
+        detector.write_snapshot(&mut snapshot).unwrap();
         detector = new_detector();
-        detector.restore(&snapshot).unwrap();
+        detector.restore(&mut snapshot.as_slice()).unwrap();
     }
     let mut sessions: Vec<&VpnSession> = sessions.values().collect();
     sessions.sort_by_key(|session| (session.started, session.first_event));

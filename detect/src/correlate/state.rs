@@ -174,6 +174,11 @@ impl Correlator {
         news
     }
 
+    /// Gives the values of all hits the numbers that their fields have now.
+    pub(crate) fn renumber(&mut self, number: &dyn Fn(usize) -> Option<usize>) {
+        self.hits.values_mut().for_each(|hit| hit.values = hit.values.renumbered(number));
+    }
+
     pub(crate) fn values(&self, event: EventId) -> Option<&Values> {
         self.hits.get(&event).map(|hit| &hit.values)
     }
@@ -427,7 +432,7 @@ fn last_place(node: &Node, place: Place) -> Place {
 
 /// `None` where a field of the key has no value: such events cannot be told apart and are left out.
 fn key(node: &Node, step: usize, values: &Values) -> Option<Vec<String>> {
-    node.key_slots(step).iter().map(|&slot| values.get(slot).cloned().flatten()).collect()
+    node.key_slots(step).iter().map(|&slot| values.get(slot).map(str::to_owned)).collect()
 }
 
 /// The places of the window that ends with the event `end`, latest first.
@@ -521,7 +526,7 @@ fn passes_tests<'a>(
 ) -> bool {
     let values_of = |slot: usize| {
         let counted = places.clone().filter(|place| place.2 < node.inputs.len());
-        counted.filter_map(move |place| table.get(&place.1)?.values.get(slot)?.as_deref())
+        counted.filter_map(move |place| table.get(&place.1)?.values.get(slot))
     };
     node.any_of.is_empty()
         || node.any_of.iter().any(|test| match test {

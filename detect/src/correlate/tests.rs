@@ -7,7 +7,7 @@ use monban_event::{EventId, RecordId};
 use rsigma_parser::parse_sigma_yaml;
 
 use super::*;
-use crate::fields::Slots;
+use crate::fields::{Slots, Values};
 
 const SECOND: i64 = 1_000_000;
 const RULES: [&str; 2] = ["fail", "ok"];
@@ -67,14 +67,14 @@ fn run(plan: &Plan, stream: &[Sample], day: i64) -> Found {
     let mut arrival_us = if import { i64::MAX / 2 } else { 0 };
     for (arrival, sample) in stream.iter().enumerate() {
         arrival_us = arrival_us.max(sample.time);
-        let values = vec![Some(sample.key.to_string()), Some(sample.value.to_string())];
+        let values =
+            Values::of([sample.key, sample.value].map(|value| value.to_string().into()).into_iter().enumerate());
         let hit = Hit::new(sample.time, arrival_us, values);
         let same = |_: usize, a: &Hit, b: &Hit| a.time_us / day == b.time_us / day;
         let id = EventId::new(RecordId(sample.id), 0);
         for completion in correlator.observe(plan, &[sample.rule], (id, hit), &same) {
             let at = correlator.time_us(completion.at).expect("held");
-            let key =
-                correlator.values(completion.at).and_then(|values| values[0].as_ref()?.parse().ok()).expect("a key");
+            let key = correlator.values(completion.at).and_then(|values| values.get(0)?.parse().ok()).expect("a key");
             reported.insert((completion.node, completion.at));
             found
                 .entry((completion.node, key, at / day))
@@ -244,7 +244,8 @@ fn a_flood_stays_within_bounds_and_is_told() {
     assert_eq!(found.values().map(BTreeSet::len).collect::<Vec<_>>(), [20_000]);
     let mut correlator = Correlator::default();
     for id in 1..=120_000_u64 {
-        let hit = Hit::new(id.cast_signed(), id.cast_signed(), vec![Some(id.to_string()), None]);
+        let values = Values::of(std::iter::once((0, id.to_string().into())));
+        let hit = Hit::new(id.cast_signed(), id.cast_signed(), values);
         correlator.observe(&plan, &[0], (EventId::new(RecordId(id), 0), hit), &|_, _, _| true);
     }
     assert!(correlator.held() <= NODE_HITS_MAX, "{}", correlator.held());

@@ -2,6 +2,7 @@
 //! meets them. Has no clock and does no I/O: time comes with events and with [`Detector::tick`].
 
 use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -21,8 +22,10 @@ use crate::ruleset::RuleSet;
 use crate::seen::Seen;
 use crate::session::Sessions;
 
-/// Form of [`Detector::snapshot`]. A snapshot of another form is refused, and the caller replays instead.
-const SNAPSHOT_VERSION: u32 = 1;
+/// Form of a snapshot, which is its first line. One of another form is refused, and the caller replays instead.
+const SNAPSHOT_VERSION: u32 = 2;
+/// A longer first line is no version.
+const VERSION_BYTES_MAX: u64 = 16;
 
 /// A detection rule matched an event, before any grouping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +54,11 @@ pub struct Observation {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     #[error("read detector snapshot")]
+    Read(#[source] io::Error),
+    #[error("read detector snapshot")]
     Form(#[source] serde_json::Error),
-    #[error("detector snapshot has form {found}, this program reads {SNAPSHOT_VERSION}")]
-    Version { found: u32 },
+    #[error("detector snapshot has form {found:?}, this program reads {SNAPSHOT_VERSION}")]
+    Version { found: String },
 }
 
 /// All that a restart must find again.
@@ -76,8 +81,9 @@ struct State {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Snapshot<S> {
-    version: u32,
+struct Snapshot<S, N> {
+    /// Names of the fields that the state's values are numbered by: other rules number them otherwise.
+    slots: N,
     state: S,
 }
 
@@ -162,23 +168,27 @@ impl Detector {
         }
     }
 
-    /// Everything remembered, for a restart that changes nothing. Belongs to the journal position the caller is at.
-    ///
-    /// # Panics
-    /// Never: every part of the state has a JSON form.
-    pub fn snapshot(&self) -> Vec<u8> {
-        serde_json::to_vec(&Snapshot { version: SNAPSHOT_VERSION, state: &self.state })
-            .expect("the state has a JSON form")
+    /// Writes everything remembered, for a restart that changes nothing. Belongs to the journal position the caller is
+    /// at. It is written as it is made: after a flood it is some 50 MB of text that nobody needs to hold at once.
+    pub fn write_snapshot(&self, to: &mut dyn Write) -> io::Result<()> {
+        writeln!(to, "{SNAPSHOT_VERSION}")?;
+        let slots = self.rules.slots.names();
+        serde_json::to_writer(to, &Snapshot { slots, state: &self.state }).map_err(io::Error::from)
     }
 
     /// Goes on from a snapshot. On error nothing is changed. State of rules that are no longer there is kept and idle.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let form: Snapshot<serde::de::IgnoredAny> = serde_json::from_slice(bytes).map_err(SnapshotError::Form)?;
-        if form.version != SNAPSHOT_VERSION {
-            return Err(SnapshotError::Version { found: form.version });
+    pub fn restore(&mut self, from: &mut dyn BufRead) -> Result<(), SnapshotError> {
+        let mut version = Vec::new();
+        from.take(VERSION_BYTES_MAX).read_until(b'\n', &mut version).map_err(SnapshotError::Read)?;
+        if version.trim_ascii() != SNAPSHOT_VERSION.to_string().as_bytes() {
+            return Err(SnapshotError::Version { found: String::from_utf8_lossy(&version).trim().to_owned() });
         }
-        let snapshot: Snapshot<State> = serde_json::from_slice(bytes).map_err(SnapshotError::Form)?;
+        let snapshot: Snapshot<State, Vec<String>> = serde_json::from_reader(from).map_err(SnapshotError::Form)?;
         self.state = snapshot.state;
+        if snapshot.slots != self.rules.slots.names() {
+            let number = |slot: usize| self.rules.slots.find(snapshot.slots.get(slot)?);
+            self.state.correlator.renumber(&number);
+        }
         Ok(())
     }
 

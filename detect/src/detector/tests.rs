@@ -61,8 +61,9 @@ impl World {
         self.detector.enrich(&mut event);
         self.detector.observe(&mut event, &mut Vec::new());
         // Every event also goes through a restart.
-        let snapshot = self.detector.snapshot();
-        self.detector.restore(&snapshot).unwrap();
+        let mut snapshot = Vec::new();
+        self.detector.write_snapshot(&mut snapshot).unwrap();
+        self.detector.restore(&mut snapshot.as_slice()).unwrap();
         self.gather();
         event
     }
@@ -464,7 +465,9 @@ fn rules_of_folders_group_by_default() {
 #[test]
 fn a_snapshot_of_another_form_is_refused() {
     let mut detector = Detector::new(Arc::new(RuleSet::hospital()), Arc::new(Context::default()));
-    assert!(matches!(detector.restore(b"{\"version\":99,\"state\":{}}"), Err(SnapshotError::Version { found: 99 })));
-    assert!(matches!(detector.restore(b"{\"version\":1,\"state\":{}}"), Err(SnapshotError::Form(_))));
-    assert!(matches!(detector.restore(b"\xff"), Err(SnapshotError::Form(_))));
+    let mut restore = |bytes: &[u8]| detector.restore(&mut &*bytes);
+    assert!(matches!(restore(b"99\n{}"), Err(SnapshotError::Version { found }) if found == "99"));
+    assert!(matches!(restore(b"{\"version\":1,\"state\":{}}"), Err(SnapshotError::Version { .. })));
+    assert!(matches!(restore(b"2\n{\"slots\":[]}"), Err(SnapshotError::Form(_))));
+    assert!(matches!(restore(b"\xff"), Err(SnapshotError::Version { .. })));
 }

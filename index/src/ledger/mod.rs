@@ -8,6 +8,7 @@ mod read;
 mod rows;
 mod write;
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,6 +52,21 @@ pub enum LedgerError {
     Aborted { reason: String },
     #[error("ledger row of {table} cannot be read: {reason}")]
     BadRow { table: &'static str, reason: String },
+}
+
+/// A state of the detector as it is kept.
+pub struct DetectorSnapshot {
+    packed: Vec<u8>,
+    bytes: u64,
+}
+
+impl DetectorSnapshot {
+    /// What was written, unpacked as it is read; never more than was written.
+    pub fn reader(&self) -> Result<impl BufRead, LedgerError> {
+        let unpacked = zstd::stream::read::Decoder::new(self.packed.as_slice())
+            .map_err(|error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
+        Ok(BufReader::new(unpacked.take(self.bytes)))
+    }
 }
 
 /// Names the operation of a failed statement.
@@ -141,7 +157,7 @@ impl Ledger {
     }
 
     /// The detector's last snapshot and the position it was taken at.
-    pub fn detector_snapshot(&self) -> Result<Option<(RecordId, Vec<u8>)>, LedgerError> {
+    pub fn detector_snapshot(&self) -> Result<Option<(RecordId, DetectorSnapshot)>, LedgerError> {
         let connection = self.lock_writer();
         let stored: Option<(i64, i64, Vec<u8>)> = connection
             .query_row("SELECT position, bytes, state FROM detector", [], |row| {
@@ -150,10 +166,7 @@ impl Ledger {
             .optional()
             .naming("read the detector snapshot")?;
         let Some((position, bytes, packed)) = stored else { return Ok(None) };
-        let bad = |reason| LedgerError::BadRow { table: "detector", reason };
-        let bytes = usize::try_from(bytes).map_err(|error| bad(error.to_string()))?;
-        let state = zstd::bulk::decompress(&packed, bytes).map_err(|error| bad(error.to_string()))?;
-        Ok(Some((RecordId(position.cast_unsigned()), state)))
+        Ok(Some((RecordId(position.cast_unsigned()), DetectorSnapshot { packed, bytes: bytes.cast_unsigned() })))
     }
 
     /// Runs `work` in one transaction and moves the position to `position` with it. On error nothing happened.

@@ -1,3 +1,5 @@
+use std::io::{Read};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;
 use monban_event::{Act, EventId, Finding, FindingId, FindingStatus, RuleId, Severity, TimeRange};
@@ -80,10 +82,13 @@ fn a_finding_of_absence_counts_once_without_evidence() {
 #[test]
 fn the_detector_finds_its_state_again() {
     let (_dir, ledger) = ledger();
-    assert_eq!(ledger.detector_snapshot().unwrap(), None);
-    let state = br#"{"state":[]}"#.repeat(1000);
-    ledger.apply(RecordId(7), |batch| batch.put_detector_snapshot(RecordId(6), &state)).unwrap();
-    assert_eq!(ledger.detector_snapshot().unwrap(), Some((RecordId(6), state)));
+    assert!(ledger.detector_snapshot().unwrap().is_none());
+    let state = br#"{"state":[]}"#.repeat(100_000);
+    ledger.apply(RecordId(7), |batch| batch.put_detector_snapshot(RecordId(6), |to| to.write_all(&state))).unwrap();
+    let (position, snapshot) = ledger.detector_snapshot().unwrap().unwrap();
+    let mut read = Vec::new();
+    snapshot.reader().unwrap().read_to_end(&mut read).unwrap();
+    assert!(position == RecordId(6) && read == state);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Writing: what one batch of the journal changes. All of it happens in one transaction with the position.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,26 @@ use super::{LedgerError, Naming};
 
 /// Half of what LZ4 leaves, at less cost than the text itself takes to write; higher levels gain a tenth.
 const SNAPSHOT_LEVEL: i32 = 1;
+/// A text of numbers and names is written in little pieces; the packer wants larger ones.
+const PACK_BYTES: usize = 64 << 10;
+
+/// Counts what is written.
+struct Counted<W> {
+    inner: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
 
 /// What a batch says about one source.
 #[derive(Clone, Debug, Default)]
@@ -375,14 +396,28 @@ impl<'a> LedgerBatch<'a> {
         Ok(())
     }
 
-    /// Packed: after a flood the state is some 20 MB of text that is mostly the same.
-    pub fn put_detector_snapshot(&mut self, position: RecordId, state: &[u8]) -> Result<(), LedgerError> {
-        let packed = zstd::bulk::compress(state, SNAPSHOT_LEVEL)
-            .map_err(|error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
+    /// Keeps what `write` writes of the detector's state, packed on the way: after a flood it is text of some 50 MB that
+    /// is mostly the same.
+    pub fn put_detector_snapshot(
+        &mut self,
+        position: RecordId,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), LedgerError> {
+        let pack = || {
+            let mut packer = zstd::stream::write::Encoder::new(Vec::new(), SNAPSHOT_LEVEL)?;
+            let mut counted = Counted { inner: BufWriter::with_capacity(PACK_BYTES, &mut packer), bytes: 0 };
+            write(&mut counted)?;
+            counted.inner.flush()?;
+            let bytes = counted.bytes;
+            drop(counted);
+            Ok((bytes, packer.finish()?))
+        };
+        let (bytes, packed): (u64, Vec<u8>) =
+            pack().map_err(|error: io::Error| LedgerError::BadRow { table: "detector", reason: error.to_string() })?;
         self.execute(
             "keep the detector snapshot",
             "INSERT OR REPLACE INTO detector VALUES (1, ?1, ?2, ?3)",
-            params![position.0.cast_signed(), (state.len() as u64).cast_signed(), packed],
+            params![position.0.cast_signed(), bytes.cast_signed(), packed],
         )
     }
 
