@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Values {
 
 /// Where a slot's value comes from.
 #[derive(Clone, Debug)]
-enum Source {
+enum Fact {
     Device,
     SeenSource,
     AllowExpired,
@@ -89,7 +89,7 @@ enum Source {
     Native,
 }
 
-impl Source {
+impl Fact {
     fn of(name: &str) -> Self {
         match name {
             DEVICE => Self::Device,
@@ -105,7 +105,7 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     names: Vec<String>,
-    sources: Vec<Source>,
+    facts: Vec<Fact>,
 }
 
 impl Slots {
@@ -113,7 +113,7 @@ impl Slots {
     pub(crate) fn slot(&mut self, name: &str) -> usize {
         self.find(name).unwrap_or_else(|| {
             self.names.push(name.to_owned());
-            self.sources.push(Source::of(name));
+            self.facts.push(Fact::of(name));
             self.names.len() - 1
         })
     }
@@ -135,8 +135,8 @@ impl Slots {
 
     pub(crate) fn values(&self, context: &Context, event: &Event, source_known: bool) -> Values {
         let facts = Facts { context, event, source_known };
-        let named = self.names.iter().zip(&self.sources).enumerate();
-        Values::of(named.filter_map(|(slot, (name, source))| Some((slot, facts.value(source, name)?))))
+        let named = self.names.iter().zip(&self.facts).enumerate();
+        Values::of(named.filter_map(|(slot, (name, fact))| Some((slot, facts.value(fact, name)?))))
     }
 }
 
@@ -148,18 +148,18 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn value(&self, source: &Source, name: &str) -> Option<Cow<'a, str>> {
+    fn value(&self, fact: &Fact, name: &str) -> Option<Cow<'a, str>> {
         let (context, event) = (self.context, self.event);
-        match source {
-            Source::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
-            Source::SeenSource => Some(Cow::Borrowed(if self.source_known { "known" } else { "new" })),
-            Source::AllowExpired => {
+        match fact {
+            Fact::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
+            Fact::SeenSource => Some(Cow::Borrowed(if self.source_known { "known" } else { "new" })),
+            Fact::AllowExpired => {
                 let days = context.days_since_allowed(event.source_ip?, event.time())?;
                 (days <= RECENT_DAYS).then_some(Cow::Borrowed("recent"))
             }
-            Source::LongBreak => Some(Cow::Owned(context.calendar().is_long_break(jst_date(event.time())).to_string())),
-            Source::Field(field) => event.get(*field).map(|value| value.to_text().into_owned().into()),
-            Source::Native => event.native.get(name).map(Cow::Borrowed),
+            Fact::LongBreak => Some(Cow::Owned(context.calendar().is_long_break(jst_date(event.time())).to_string())),
+            Fact::Field(field) => event.get(*field).map(|value| value.to_text().into_owned().into()),
+            Fact::Native => event.native.get(name).map(Cow::Borrowed),
         }
     }
 }

@@ -20,6 +20,8 @@ use std::path::Path;
 
 use zstd::bulk::{Compressor, Decompressor};
 
+use crate::fail;
+
 use super::segment::{
     FRAME_BYTES_MAX, FrameRead, HEADER_BYTES, HEADER_LENGTH, SEGMENT_BYTES, payload_entries, read_whole, sealed_path,
     sealing_path, sync_folder, take,
@@ -316,10 +318,13 @@ pub(super) fn seal(raw: &Path, first: u64) -> io::Result<(u64, u64)> {
         if !reads_back(&sealing, &source)? {
             return Err(damaged("what was sealed does not read back"));
         }
+        fail::point("journal.seal.written")?;
         fs::rename(&sealing, &sealed)?;
         sync_folder(&sealed)?;
     }
+    fail::point("journal.seal.renamed")?;
     fs::remove_file(raw)?;
+    fail::point("journal.seal.removed")?;
     sync_folder(&sealed)?;
     Ok((source.metadata()?.len(), fs::metadata(&sealed)?.len()))
 }
@@ -353,6 +358,7 @@ fn write_sealed(source: &File, first: u64, path: &Path) -> io::Result<()> {
     if !read_whole(source, &mut header, 0)? {
         return Err(damaged("it has no header"));
     }
+    fail::point("journal.seal.create")?;
     let mut out = BufWriter::new(File::create(path)?);
     out.write_all(&header)?;
     out.write_all(&section)?;
@@ -366,7 +372,9 @@ fn write_sealed(source: &File, first: u64, path: &Path) -> io::Result<()> {
     let footer =
         Footer { blocks, table_crc: crc32c::crc32c(&table), table: offset + section.len() as u64, dictionary: offset };
     out.write_all(&footer.bytes())?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    fail::point("journal.seal.before_sync")?;
+    file.sync_all()
 }
 
 /// Blocks on their way into a file.
@@ -387,6 +395,7 @@ impl Packing {
         let mut block = Block { raw_offset: self.raw_offset, first, raw, packed, crc: 0, offset: self.offset };
         block.crc = crc32c::crc32c_append(crc32c::crc32c(&block.head()), &data);
         let head = [&block.head()[..], &block.crc.to_le_bytes()].concat();
+        fail::point("journal.seal.block")?;
         self.out.write_all(&head)?;
         self.out.write_all(&data)?;
         self.table.extend(head);

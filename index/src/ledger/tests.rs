@@ -1,4 +1,4 @@
-use std::io::{Read};
+use std::io::Read;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;

@@ -3,6 +3,7 @@
 //! of the same journal. `MONBAN_CRASHES` raises the number of kills.
 
 mod load;
+mod seal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,11 +70,12 @@ const IN_TROUBLE: &str = "journal.probe";
 /// Passed where a segment begins: twice, for acts and for records, in a new directory.
 const AT_CREATION: [&str; 3] = ["journal.segment.create", "journal.segment.header", "journal.segment.dir_sync"];
 
-/// Every fail point at its first passing and at a later one, and random moments for the rest; then in random order.
+/// Every fail point but those of sealing at its first passing and at a later one, and random moments for the rest; then in random order.
 fn ends(random: &mut Random) -> Vec<End> {
-    let mut ends: Vec<End> = POINTS.iter().map(|&name| End::Point { name, nth: 1 }).collect();
+    let points = || POINTS.iter().filter(|name| !seal::is_of_sealing(name));
+    let mut ends: Vec<End> = points().map(|&name| End::Point { name, nth: 1 }).collect();
     let is_passed_often = |name: &&&str| !AT_THE_END.contains(name) && **name != IN_TROUBLE;
-    ends.extend(POINTS.iter().filter(is_passed_often).map(|&name| {
+    ends.extend(points().filter(is_passed_often).map(|&name| {
         let is_rare = name.contains("merge") || AT_CREATION.contains(&name);
         let nth = if is_rare { 2 } else { 2 + random.below(PASSES_MAX - 1) };
         End::Point { name, nth }
