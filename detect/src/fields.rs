@@ -8,11 +8,10 @@ use monban_event::{Event, Field};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::context::Context;
+use crate::recall::{PREFIXES, Recalled};
 
 /// `device`: the machine or device the event is about.
 const DEVICE: &str = "device";
-/// `seen.source`: `known` where the user came from that network on an earlier day of the last 90, else `new`.
-const SEEN_SOURCE: &str = "seen.source";
 /// `allow.expired`: `recent` where the allow-list entry of the address ran out in the last 7 days, else absent.
 const ALLOW_EXPIRED: &str = "allow.expired";
 /// `calendar.long_break`: `true` within three or more days off in a row.
@@ -82,7 +81,7 @@ impl<'de> Deserialize<'de> for Values {
 #[derive(Clone, Debug)]
 enum Fact {
     Device,
-    SeenSource,
+    Recalled,
     AllowExpired,
     LongBreak,
     Field(Field),
@@ -93,9 +92,9 @@ impl Fact {
     fn of(name: &str) -> Self {
         match name {
             DEVICE => Self::Device,
-            SEEN_SOURCE => Self::SeenSource,
             ALLOW_EXPIRED => Self::AllowExpired,
             LONG_BREAK => Self::LongBreak,
+            name if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Recalled,
             _ => Field::from_name(name).map_or(Self::Native, Self::Field),
         }
     }
@@ -133,8 +132,8 @@ impl Slots {
         Values::of(values)
     }
 
-    pub(crate) fn values(&self, context: &Context, event: &Event, source_known: bool) -> Values {
-        let facts = Facts { context, event, source_known };
+    pub(crate) fn values(&self, context: &Context, event: &Event, recalled: &Recalled) -> Values {
+        let facts = Facts { context, event, recalled };
         let named = self.names.iter().zip(&self.facts).enumerate();
         Values::of(named.filter_map(|(slot, (name, fact))| Some((slot, facts.value(fact, name)?))))
     }
@@ -144,7 +143,7 @@ impl Slots {
 struct Facts<'a> {
     context: &'a Context,
     event: &'a Event,
-    source_known: bool,
+    recalled: &'a Recalled,
 }
 
 impl<'a> Facts<'a> {
@@ -152,7 +151,7 @@ impl<'a> Facts<'a> {
         let (context, event) = (self.context, self.event);
         match fact {
             Fact::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
-            Fact::SeenSource => Some(Cow::Borrowed(if self.source_known { "known" } else { "new" })),
+            Fact::Recalled => self.recalled.get(name).map(|value| Cow::Owned(value.into_text())),
             Fact::AllowExpired => {
                 let days = context.days_since_allowed(event.source_ip?, event.time())?;
                 (days <= RECENT_DAYS).then_some(Cow::Borrowed("recent"))

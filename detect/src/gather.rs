@@ -70,7 +70,9 @@ impl Gather {
             .copied()
             .collect();
         let Some(state) = self.states.get_mut(&id) else { return };
-        if fresh.is_empty() {
+        let severity = voice.severity(found.values, &found.evidence_values, state.count + fresh.len() as u64);
+        // Two documents of a rule may say the same of one event, and one of them more gravely.
+        if fresh.is_empty() && severity <= state.severity {
             return;
         }
         state.count += fresh.len() as u64;
@@ -79,7 +81,7 @@ impl Gather {
             state.first = state.first.min(*time);
             state.last = state.last.max(*time);
         }
-        state.severity = state.severity.max(voice.severity(found.values, &found.evidence_values, state.count));
+        state.severity = state.severity.max(severity);
         let spoken = Spoken {
             subject: &subject,
             object: &object,

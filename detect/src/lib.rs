@@ -10,6 +10,7 @@ mod fields;
 mod gather;
 mod pairs;
 mod profile;
+mod recall;
 mod repeat;
 mod rule;
 pub mod ruleset;

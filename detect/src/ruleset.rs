@@ -9,6 +9,7 @@ use rsigma_parser::{CorrelationCondition, CorrelationRule, Level};
 
 use crate::correlate::{Draft, Plan};
 use crate::fields::Slots;
+use crate::recall::Recalled;
 use crate::rule::{Absence, Extras, ExtrasError, Head, RuleInfo, Voice};
 use crate::sigma::{LoadReport, RuleFailure, RuleIndex, SigmaLoadError, SigmaRules, attributes_json};
 
@@ -20,8 +21,12 @@ macro_rules! hospital {
 }
 
 /// Our own rules, as texts.
-const HOSPITAL: [(&str, &str); 9] =
-    hospital!["VP-01", "VP-03", "VP-08", "VP-09", "AU-01", "AU-02", "AC-02", "DE-01", "LG-01"];
+const HOSPITAL: [(&str, &str); 39] = hospital![
+    "VP-01", "VP-02", "VP-03", "VP-05", "VP-06", "VP-08", "VP-09", "VP-11", "VP-12", "VP-13", "VP-14", "VP-15",
+    "VP-16", "VP-17", "VP-18", "AU-01", "AU-02", "AU-03", "AU-04", "AU-07", "AU-08", "AU-09", "AU-10", "AU-11",
+    "AU-12", "AU-13", "AU-14", "AU-15", "AU-16", "AU-18", "AC-01", "AC-02", "AC-05", "AC-06", "AC-07", "AC-08",
+    "AC-09", "DE-01", "LG-01",
+];
 
 /// What a detection rule's match means.
 pub(crate) struct Meaning {
@@ -80,12 +85,12 @@ impl RuleSet {
     }
 
     /// The numbers of the rules that match, rising.
-    pub(crate) fn matches(&self, event: &Event) -> Vec<usize> {
+    pub(crate) fn matches(&self, event: &Event, recalled: &Recalled) -> Vec<usize> {
         let mut found = Vec::new();
         let mut hits: Vec<RuleIndex> = Vec::new();
         for (part, offset) in self.parts.iter().zip(&self.offsets) {
             hits.clear();
-            part.matches(event, &mut hits);
+            part.matches_recalling(event, recalled, &mut hits);
             found.extend(hits.iter().map(|hit| hit.0 + offset));
         }
         found

@@ -1,5 +1,5 @@
-//! Where each account came from before: a bitmap of days per account and network. Owns first-seen memory and its
-//! bounds. Successes only, so that an attacker who fails does not become familiar.
+//! Which pairs (account and network, account and machine, address and machine) were seen before: a bitmap of days per
+//! pair. And when an account was last seen. Owns first-seen memory and its bounds.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,6 +17,11 @@ const DAYS: u32 = 90;
 /// the pairs seen longest ago are let go, and those accounts look new once more.
 const PAIRS_MAX: usize = 100_000;
 
+/// Days after the first record until a pair that was never seen is called new.
+const LEARNING_DAYS: i32 = 14;
+/// Accounts whose last day is remembered; those seen longest ago go first.
+const ACCOUNTS_MAX: usize = 50_000;
+
 /// Days on which a pair was seen: bit n is `newest − n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Days {
@@ -27,19 +32,30 @@ struct Days {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Seen {
     #[serde(with = "pairs")]
-    days: BTreeMap<(String, IpAddr), Days>,
+    days: BTreeMap<(String, String), Days>,
+    /// The earliest day noted.
+    #[serde(default)]
+    since: Option<i32>,
 }
 
 impl Seen {
-    /// Whether the account came from there on an earlier day, up to 90 days back.
-    pub(crate) fn knows(&self, account: &str, ip: IpAddr, time: DateTime<Utc>) -> bool {
+    /// `known` where the pair was seen on an earlier day, up to 90 back; else `new`, or `learning` while too little has
+    /// been seen to call anything new.
+    pub(crate) fn familiarity(&self, one: &str, other: &str, time: DateTime<Utc>) -> &'static str {
         let day = day(time);
-        self.days.get(&(account.to_owned(), network(ip))).is_some_and(|days| days.any_before(day))
+        let known = self.days.get(&(one.to_owned(), other.to_owned())).is_some_and(|days| days.any_before(day));
+        let is_learning = || self.since.is_none_or(|since| day.saturating_sub(since) < LEARNING_DAYS);
+        match known {
+            true => "known",
+            false if is_learning() => "learning",
+            false => "new",
+        }
     }
 
-    pub(crate) fn note(&mut self, account: &str, ip: IpAddr, time: DateTime<Utc>) {
+    pub(crate) fn note(&mut self, one: &str, other: &str, time: DateTime<Utc>) {
         let day = day(time);
-        let entry = self.days.entry((account.to_owned(), network(ip))).or_insert(Days { newest: day, bits: 0 });
+        self.since = Some(self.since.map_or(day, |since| since.min(day)));
+        let entry = self.days.entry((one.to_owned(), other.to_owned())).or_insert(Days { newest: day, bits: 0 });
         entry.set(day);
         if self.days.len() > PAIRS_MAX {
             self.make_room();
@@ -52,6 +68,39 @@ impl Seen {
         newest.sort_unstable();
         let horizon = newest.get(PAIRS_MAX / 20).copied().unwrap_or(i32::MIN);
         self.days.retain(|_, days| days.newest > horizon);
+    }
+}
+
+/// The last days on which each account was seen: the latest, and the one before it, because an account is asked for again
+/// on the day of its return.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LastSeen {
+    days: BTreeMap<String, (i32, Option<i32>)>,
+}
+
+impl LastSeen {
+    /// Days between the last day before this one and this one; `None` for who was never seen.
+    pub(crate) fn idle_days(&self, account: &str, time: DateTime<Utc>) -> Option<i64> {
+        let (day, (latest, before)) = (day(time), *self.days.get(account)?);
+        let last = if latest < day { latest } else { before.filter(|&before| before < day)? };
+        Some(i64::from(day) - i64::from(last))
+    }
+
+    pub(crate) fn note(&mut self, account: &str, time: DateTime<Utc>) {
+        let day = day(time);
+        if let Some((latest, before)) = self.days.get_mut(account) {
+            if day > *latest {
+                (*before, *latest) = (Some(*latest), day);
+            } else if day < *latest {
+                *before = Some(before.map_or(day, |before| before.max(day)));
+            }
+            return;
+        }
+        if self.days.len() >= ACCOUNTS_MAX {
+            let oldest = self.days.values().map(|(latest, _)| *latest).min().unwrap_or(day);
+            self.days.retain(|_, (latest, _)| *latest > oldest);
+        }
+        self.days.insert(account.to_owned(), (day, None));
     }
 }
 
@@ -82,7 +131,7 @@ fn day(time: DateTime<Utc>) -> i32 {
 }
 
 /// First address of the /24, or of the /48 of IPv6: what one line or one site has.
-fn network(ip: IpAddr) -> IpAddr {
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4(Ipv4Net::new_assert(ip, 24).network()),
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Net::new_assert(ip, 48).network()),
@@ -93,20 +142,46 @@ fn network(ip: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
     #[test]
-    fn a_network_is_known_from_the_next_day_for_ninety_days() {
+    fn a_pair_is_known_from_the_next_day_for_ninety_days() {
         let mut seen = Seen::default();
-        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
-        let (home, neighbour, other) =
-            (IpAddr::from([203, 0, 113, 9]), IpAddr::from([203, 0, 113, 77]), IpAddr::from([198, 51, 100, 1]));
         let first = at("2026-10-06T12:00:00+09:00");
-        seen.note("yamada", home, first);
-        assert!(!seen.knows("yamada", home, first), "the same day is no habit");
-        assert!(seen.knows("yamada", neighbour, at("2026-10-07T00:00:00+09:00")));
-        assert!(!seen.knows("yamada", other, at("2026-10-07T12:00:00+09:00")));
-        assert!(!seen.knows("sato", home, at("2026-10-07T12:00:00+09:00")));
-        assert!(seen.knows("yamada", home, at("2027-01-04T12:00:00+09:00")));
-        assert!(!seen.knows("yamada", home, at("2027-01-05T12:00:00+09:00")));
+        let asked = |seen: &Seen, one: &str, other: &str, day: &str| {
+            seen.familiarity(one, other, at(&format!("{day}T12:00:00+09:00")))
+        };
+        seen.note("yamada", "203.0.113.0", first);
+        assert_eq!(seen.familiarity("yamada", "203.0.113.0", first), "learning", "the same day is no habit");
+        assert_eq!(asked(&seen, "yamada", "203.0.113.0", "2026-10-07"), "known");
+        assert_eq!(asked(&seen, "yamada", "198.51.100.0", "2026-10-07"), "learning");
+        assert_eq!(asked(&seen, "yamada", "198.51.100.0", "2026-10-20"), "new");
+        assert_eq!(asked(&seen, "sato", "203.0.113.0", "2026-10-20"), "new");
+        assert_eq!(asked(&seen, "yamada", "203.0.113.0", "2027-01-04"), "known");
+        assert_eq!(asked(&seen, "yamada", "203.0.113.0", "2027-01-05"), "new");
+    }
+
+    #[test]
+    fn a_network_is_what_one_line_has() {
+        assert_eq!(network(IpAddr::from([203, 0, 113, 77])), IpAddr::from([203, 0, 113, 0]));
+        assert_eq!(network("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn who_returns_is_idle_since_the_last_day_before() {
+        let mut last = LastSeen::default();
+        let day = |day: &str| at(&format!("{day}T09:00:00+09:00"));
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), None);
+        last.note("suzuki_m", day("2026-08-09"));
+        assert_eq!(last.idle_days("suzuki_m", day("2026-08-09")), None);
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(74));
+        last.note("suzuki_m", day("2026-10-22"));
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(74), "all day long");
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-23")), Some(1));
+        last.note("suzuki_m", day("2026-09-01"));
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(74), "what came late does not undo the later");
     }
 
     #[test]

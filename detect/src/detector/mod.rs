@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use monban_event::{Event, EventId, Finding, Login, RuleId, VpnSession};
+use monban_event::{Event, EventId, Finding, RuleId, VpnSession};
 use serde::{Deserialize, Serialize};
 
 use crate::absence::{Missing, Silence, Silences, Unused};
@@ -16,10 +16,10 @@ use crate::enrich::enrich;
 use crate::fields::Values;
 use crate::gather::{Found, Gather};
 use crate::profile::Profiles;
+use crate::recall::{Memory, Recalled};
 use crate::repeat::Repeats;
 use crate::rule::AbsenceOf;
 use crate::ruleset::RuleSet;
-use crate::seen::Seen;
 use crate::session::Sessions;
 
 /// Form of a snapshot, which is its first line. One of another form is refused, and the caller replays instead.
@@ -70,7 +70,7 @@ struct State {
     profiles: Profiles,
     #[serde(default)]
     repeats: Repeats,
-    seen: Seen,
+    memory: Memory,
     correlator: Correlator,
     gather: Gather,
     /// By rule id.
@@ -129,16 +129,15 @@ impl Detector {
         }
         self.state.sessions.observe(event);
         let rules = Arc::clone(&self.rules);
-        let matched = rules.matches(event);
+        let recalled = self.state.memory.recall(&self.state.sessions, event);
+        let matched = rules.matches(event, &recalled);
         self.observe_presence(&rules, event, &matched);
         let speaks = |&&rule: &&usize| rules.meanings.get(rule).is_some_and(|meaning| meaning.absence.is_none());
         let spoken: Vec<usize> = matched.iter().filter(speaks).copied().collect();
         if !spoken.is_empty() {
-            self.observe_matches(&rules, event, &spoken, hits);
+            self.observe_matches(&rules, (event, &recalled), &spoken, hits);
         }
-        if let (Some(Login::Success), Some(user), Some(ip)) = (event.login, &event.user_name, event.source_ip) {
-            self.state.seen.note(user, ip, event.time());
-        }
+        self.state.memory.note(event);
     }
 
     /// Looks at what did not happen, by `now`. Ticks may come at any pace; a minute is good.
@@ -209,12 +208,14 @@ impl Detector {
         }
     }
 
-    fn observe_matches(&mut self, rules: &RuleSet, event: &Event, matched: &[usize], hits: &mut Vec<RuleHit>) {
-        let known = match (&event.user_name, event.source_ip) {
-            (Some(user), Some(ip)) => self.state.seen.knows(user, ip, event.time()),
-            _ => false,
-        };
-        let values = rules.slots.values(&self.context, event, known);
+    fn observe_matches(
+        &mut self,
+        rules: &RuleSet,
+        (event, recalled): (&Event, &Recalled),
+        matched: &[usize],
+        hits: &mut Vec<RuleHit>,
+    ) {
+        let values = rules.slots.values(&self.context, event, recalled);
         let arrival_us = self.state.clock_us;
         for voice in matched.iter().filter_map(|&rule| rules.meanings.get(rule)?.voice.as_ref()) {
             hits.push(RuleHit { rule: voice.rule_id.clone(), title: voice.title.clone() });

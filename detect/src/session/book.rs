@@ -13,6 +13,9 @@ const OPEN_SESSIONS_MAX: usize = 10_000;
 /// A session not heard of for so long is not open any more, whatever the device forgot to say.
 const OPEN_FOR_MAX: TimeDelta = TimeDelta::days(7);
 
+/// In place of a device: on any.
+pub(super) const ANYWHERE: &str = "*";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Open {
     pub(super) session: VpnSession,
@@ -61,6 +64,10 @@ impl Book {
         let entries = entries.into_iter().flat_map(move |entries| entries.range(from.clone()..));
         let of_user = entries.take_while(move |(known, _)| user.is_none_or(|user| user == known));
         of_user.filter_map(|(_, key)| self.open.get(key))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Open> {
+        self.open.get(key)
     }
 
     pub(super) fn insert(&mut self, open: Open) {
@@ -138,5 +145,8 @@ fn terms(open: &Open) -> impl Iterator<Item = (String, By)> {
     let session = &open.session;
     let user = Some(By::User(session.user.clone()));
     let terms = [user, open.vendor_id.clone().map(By::VendorId), session.assigned_ip.map(By::Assigned)];
-    terms.into_iter().flatten().map(|term| (session.observer.clone(), term))
+    let own = terms.into_iter().flatten().map(|term| (session.observer.clone(), term));
+    // Whoever asks for an account or an address may not know on which device it is.
+    let anywhere = [Some(By::User(session.user.clone())), session.assigned_ip.map(By::Assigned)];
+    own.chain(anywhere.into_iter().flatten().map(|term| (ANYWHERE.to_owned(), term)))
 }

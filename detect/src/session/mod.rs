@@ -13,9 +13,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::{Action, Event, Login, LoginKind, VpnSession};
 use serde::{Deserialize, Serialize};
 
-use book::{Book, By, Open};
+use book::{ANYWHERE, Book, By, Open};
 use connection::Connections;
 use dial::Dials;
+
+use crate::seen::network;
 
 /// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
@@ -23,6 +25,8 @@ const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
 /// A device that ends a session before it says how much went through it says so at once.
 const AMOUNTS_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Among so many of the last ended sessions is the one that the present line has ended.
+const JUST_ENDED: usize = 4;
 /// Ended sessions remembered for that.
 const ENDED_MAX: usize = 256;
 /// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
@@ -85,6 +89,38 @@ impl Sessions {
 
     pub(crate) fn take(&mut self) -> Vec<VpnSession> {
         std::mem::take(&mut self.changed).into_values().collect()
+    }
+
+    /// The open session that an address was assigned to, at that time.
+    pub(crate) fn assigned(&self, ip: IpAddr, time: DateTime<Utc>) -> Option<&VpnSession> {
+        let open = self.open.of(ANYWHERE, By::Assigned(ip), None).map(|open| &open.session);
+        open.filter(|session| session.started <= time).max_by_key(|session| (session.started, session.first_event))
+    }
+
+    /// How long the session that the event belongs to has run beside another of the same account from another network,
+    /// and where that one comes from; the longest of several.
+    pub(crate) fn overlap(&self, event: &Event) -> Option<(TimeDelta, IpAddr)> {
+        let (user, time) = (event.user_name.as_deref()?, event.time());
+        if event.vpn_type.is_none() || event.login_kind == Some(LoginKind::Vpn) && event.login == Some(Login::Failure) {
+            return None;
+        }
+        let (own, started) = self.told_by(event, user)?;
+        let others = self.open.of(ANYWHERE, By::User(user.to_owned()), Some(user)).map(|open| &open.session);
+        let elsewhere = others.filter_map(|other| Some((other, other.source_ip?)));
+        let elsewhere = elsewhere.filter(|(_, source)| network(*source) != network(own));
+        let overlap = elsewhere.map(|(other, source)| (time - started.max(other.started), source));
+        overlap.filter(|(overlap, _)| *overlap > TimeDelta::zero()).max()
+    }
+
+    /// Where the event's session came from and when it began, also where this event has ended it.
+    fn told_by(&self, event: &Event, user: &str) -> Option<(IpAddr, DateTime<Utc>)> {
+        let facts = |session: &VpnSession| Some((session.source_ip?, session.started));
+        if let Some(open) = self.find(event).and_then(|key| self.open.get(&key)) {
+            return facts(&open.session);
+        }
+        let ended = self.ended.iter().rev().map(|open| &open.session);
+        let is_this = |session: &&VpnSession| session.user == user && session.ended == Some(event.time());
+        ended.take(JUST_ENDED).find(is_this).and_then(facts)
     }
 
     fn start(&mut self, event: &mut Event) {

@@ -14,6 +14,7 @@ mod windows;
 
 use std::collections::HashMap;
 
+use crate::recall::Recalled;
 use monban_event::{Event, Severity};
 use rsigma_parser::CorrelationRule;
 use serde::Serialize;
@@ -59,8 +60,13 @@ pub struct SigmaRules {
 impl SigmaRules {
     /// Appends the rules that match, in rising order, each once.
     pub fn matches(&self, event: &Event, hits: &mut Vec<RuleIndex>) {
+        self.matches_recalling(event, &Recalled::default(), hits);
+    }
+
+    /// The same of an event that is `recalled`.
+    pub(crate) fn matches_recalling(&self, event: &Event, recalled: &Recalled, hits: &mut Vec<RuleIndex>) {
         let before = hits.len();
-        let view = EventView::new(event);
+        let view = EventView::new(event, recalled);
         self.routes.visit(event, &mut |source| {
             if let Some(rules) = self.sources.get(source) {
                 rules.ask(event, &view, hits);

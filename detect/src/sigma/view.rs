@@ -9,21 +9,23 @@ use rsigma_eval::{Event as SigmaEvent, EventValue};
 
 use super::devices;
 use super::windows::{Alias, aliases};
+use crate::recall::{PREFIXES, Recalled, Recollection};
 
 /// What we computed of an event: a line that has such a name itself does not speak for us.
 pub(super) const COMPUTED: &str = "monban.";
 
 pub(super) struct EventView<'a> {
     event: &'a Event,
+    recalled: &'a Recalled,
     /// The lengths of the native names, a bit each. Most of the names that rules ask for have another.
     lengths: u64,
     aliases: &'static [Alias],
 }
 
 impl<'a> EventView<'a> {
-    pub(super) fn new(event: &'a Event) -> Self {
+    pub(super) fn new(event: &'a Event, recalled: &'a Recalled) -> Self {
         let lengths = event.native.name_lengths().fold(0, |lengths, length| lengths | length_bit(length));
-        Self { event, lengths, aliases: aliases(event) }
+        Self { event, recalled, lengths, aliases: aliases(event) }
     }
 
     fn native(&self, name: &str) -> Option<EventValue<'_>> {
@@ -101,6 +103,12 @@ impl SigmaEvent for EventView<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         if path.starts_with(COMPUTED) {
             return self.ours(path);
+        }
+        if PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
+            return self.recalled.get(path).map(|value| match value {
+                Recollection::Word(word) => EventValue::Str(word),
+                Recollection::Number(number) => EventValue::Int(number),
+            });
         }
         self.native(path).or_else(|| self.alias(path)).or_else(|| self.ours(path))
     }
