@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(74), "all day long");
         assert_eq!(last.idle_days("suzuki_m", day("2026-10-23")), Some(1));
         last.note("suzuki_m", day("2026-09-01"));
-        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(74), "what came late does not undo the later");
+        assert_eq!(last.idle_days("suzuki_m", day("2026-10-22")), Some(51), "what came late fills the gap");
     }
 
     #[test]
