@@ -2,6 +2,7 @@
 //! detector knows. A [`Slots`] table lists all that a set of rules needs; a [`Values`] is one event's row in it.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use monban_event::time::jst_date;
 use monban_event::{Event, Field};
@@ -9,9 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::context::Context;
 use crate::recall::{PREFIXES, Recalled};
+use crate::seen::network;
 
 /// `device`: the machine or device the event is about.
 const DEVICE: &str = "device";
+/// `source.network`: the /24 of the address, or the /48 of IPv6: what one line or one site has.
+const NETWORK: &str = "source.network";
 /// `allow.expired`: `recent` where the allow-list entry of the address ran out in the last 7 days, else absent.
 const ALLOW_EXPIRED: &str = "allow.expired";
 /// `calendar.long_break`: `true` within three or more days off in a row.
@@ -81,6 +85,7 @@ impl<'de> Deserialize<'de> for Values {
 #[derive(Clone, Debug)]
 enum Fact {
     Device,
+    Network,
     Recalled,
     AllowExpired,
     LongBreak,
@@ -92,6 +97,7 @@ impl Fact {
     fn of(name: &str) -> Self {
         match name {
             DEVICE => Self::Device,
+            NETWORK => Self::Network,
             ALLOW_EXPIRED => Self::AllowExpired,
             LONG_BREAK => Self::LongBreak,
             name if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Recalled,
@@ -151,6 +157,7 @@ impl<'a> Facts<'a> {
         let (context, event) = (self.context, self.event);
         match fact {
             Fact::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
+            Fact::Network => Some(Cow::Owned(network_text(event.source_ip?))),
             Fact::Recalled => self.recalled.get(name).map(|value| Cow::Owned(value.into_text())),
             Fact::AllowExpired => {
                 let days = context.days_since_allowed(event.source_ip?, event.time())?;
@@ -161,6 +168,11 @@ impl<'a> Facts<'a> {
             Fact::Native => event.native.get(name).map(Cow::Borrowed),
         }
     }
+}
+
+fn network_text(ip: IpAddr) -> String {
+    let network = network(ip);
+    format!("{network}/{}", if network.is_ipv4() { 24 } else { 48 })
 }
 
 /// The first of several slots that holds a value.

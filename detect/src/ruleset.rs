@@ -21,11 +21,12 @@ macro_rules! hospital {
 }
 
 /// Our own rules, as texts.
-const HOSPITAL: [(&str, &str); 39] = hospital![
+const HOSPITAL: [(&str, &str); 52] = hospital![
     "VP-01", "VP-02", "VP-03", "VP-05", "VP-06", "VP-08", "VP-09", "VP-11", "VP-12", "VP-13", "VP-14", "VP-15",
     "VP-16", "VP-17", "VP-18", "AU-01", "AU-02", "AU-03", "AU-04", "AU-07", "AU-08", "AU-09", "AU-10", "AU-11",
     "AU-12", "AU-13", "AU-14", "AU-15", "AU-16", "AU-18", "AC-01", "AC-02", "AC-05", "AC-06", "AC-07", "AC-08",
-    "AC-09", "DE-01", "LG-01",
+    "AC-09", "LM-01", "LM-04", "LM-05", "LM-06", "DE-01", "DE-02", "DE-03", "DE-04", "DE-05", "RW-01", "RW-02",
+    "RW-03", "RW-04", "RW-05", "LG-01",
 ];
 
 /// What a detection rule's match means.
@@ -286,18 +287,19 @@ fn node_names(waiting: &[Waiting<'_>]) -> Vec<String> {
         .collect()
 }
 
-/// Documents of one id are one rule: the first with texts speaks, thresholds come together.
+/// Documents of one id are one rule: the first with texts speaks for all, thresholds come together.
 fn one_an_id(infos: Vec<RuleInfo>) -> Vec<RuleInfo> {
     let mut joined: Vec<RuleInfo> = Vec::new();
     for info in infos {
         match joined.iter_mut().find(|known| known.id == info.id) {
             None => joined.push(info),
             Some(known) => {
-                known.severity = known.severity.max(info.severity);
-                known.thresholds.extend(info.thresholds);
+                let severity = known.severity.max(info.severity);
+                let thresholds = [std::mem::take(&mut known.thresholds), info.thresholds.clone()].concat();
                 if known.texts.what.is_empty() {
-                    known.texts = info.texts;
+                    *known = info;
                 }
+                (known.severity, known.thresholds) = (severity, thresholds);
             }
         }
     }

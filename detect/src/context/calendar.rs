@@ -224,9 +224,16 @@ impl Calendar {
         !self.duty.is_empty() && self.duty.contains(&(finding_day(time), account.to_owned()))
     }
 
-    /// Inside the hospital by its own ranges; by private ranges where it gave none.
+    /// Inside the hospital by its own ranges; by private ranges where it gave none. What only the same cable reaches is
+    /// inside whatever the ranges say.
     pub(super) fn is_inside(&self, ip: IpAddr) -> bool {
-        if self.inside.is_empty() {
+        let is_link_local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        if is_link_local {
+            true
+        } else if self.inside.is_empty() {
             net::is_private(ip)
         } else {
             self.inside.iter().any(|net| net.contains(&ip)) || ip.is_loopback()

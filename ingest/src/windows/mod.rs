@@ -153,7 +153,8 @@ fn fill_gaps(event: &mut Event, windows: &WindowsFields) {
     if event.user_name.is_none() {
         account::set_first(event, windows, &account::ANYBODY);
     }
-    if event.user_id.is_none() {
+    // The SID is of who wrote the record: services write much of what others do.
+    if event.user_id.is_none() && event.user_name.is_none() {
         event.user_id = windows.text("Security_UserID").filter(|sid| sid.starts_with("S-1-")).map(str::to_owned);
     }
     if event.source_ip.is_none() {

@@ -130,8 +130,10 @@ fn account_or_group(event: &mut Event, windows: &WindowsFields, number: i64) {
     event.action = Some(if reads { Action::Other } else { Action::AccountChange });
     account::set_user(event, windows, SUBJECT);
     account::set_target(event, windows, "TargetUserName");
-    if let Some(member) = windows.text("MemberName").and_then(common_name) {
-        event.user_target_name = Some(monban_event::account::key(&member));
+    if windows.text("MemberSid").or(windows.text("MemberName")).is_some() {
+        // `TargetUserName` is the group then. A local group's members are told by their SIDs alone.
+        let member = windows.text("MemberName").and_then(common_name);
+        event.user_target_name = member.map(|member| monban_event::account::key(&member));
     }
     match number {
         4740 => {
@@ -275,7 +277,7 @@ mod tests {
             4771,
             &refused,
             &json!({"event.category": "authentication", "event.action": "login", "event.outcome": "failure",
-                "event.reason": "0x18", "user.name": "sato", "user.raw": "sato", "user.id": "S-1-5-18",
+                "event.reason": "0x18", "user.name": "sato", "user.raw": "sato",
                 "source.ip": "192.0.2.9"}),
         );
     }
@@ -312,6 +314,12 @@ mod tests {
         );
         assert_eq!(member.user_target_name.as_deref(), Some("山田, 太郎"));
         assert_eq!(member.native.get("TargetUserName"), Some("Domain Admins"));
+        let local = event(
+            "Security",
+            4732,
+            &json!({"MemberName": "-", "MemberSid": "S-1-5-21-1-2-3-1104", "TargetUserName": "Administrators", "SubjectUserName": "a"}),
+        );
+        assert_eq!(local.user_target_name, None, "the group is not the member");
     }
 
     #[test]

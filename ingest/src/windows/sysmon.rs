@@ -54,7 +54,7 @@ mod tests {
             "SourcePort": 50000, "SourceHostname": "PC1", "DestinationIp": "203.0.113.80", "DestinationPort": 443,
             "DestinationHostname": "-"});
         let expected = json!({"event.category": "network", "event.action": "other", "event.outcome": "success",
-            "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\sato", "user.id": "S-1-5-18",
+            "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\sato",
             "process.name": "C:\\a.exe", "process.pid": 12, "source.ip": "192.0.2.3", "source.port": 50000,
             "source.domain": "PC1", "destination.ip": "203.0.113.80", "destination.port": 443});
         assert_eq!(told(&event("Microsoft-Windows-Sysmon/Operational", 3, &data)), expected);

@@ -53,7 +53,7 @@ mod tests {
         let data = json!({"EventXML": {"User": "HOSPITAL\\Sato", "SessionID": 3, "Address": "192.0.2.8"}});
         for (number, action) in [(21, "session-start"), (25, "session-start"), (24, "session-end"), (22, "other")] {
             let expected = json!({"event.category": "session", "event.action": action, "event.outcome": "success",
-                "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\Sato", "user.id": "S-1-5-18",
+                "user.name": "sato", "user.domain": "hospital", "user.raw": "HOSPITAL\\Sato",
                 "source.ip": "192.0.2.8"});
             assert_eq!(told(&event(MANAGER, number, &data)), expected, "{number}");
         }
