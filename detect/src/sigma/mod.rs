@@ -6,6 +6,7 @@
 //! through as parsed; evaluating them is not done here.
 
 mod devices;
+mod guard;
 mod load;
 mod route;
 mod source;
@@ -69,7 +70,7 @@ impl SigmaRules {
         let view = EventView::new(event, recalled);
         self.routes.visit(event, &mut |source| {
             if let Some(rules) = self.sources.get(source) {
-                rules.ask(event, &view, hits);
+                rules.ask(&view, hits);
             }
         });
         if let Some(found) = hits.get_mut(before..) {
