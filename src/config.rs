@@ -73,6 +73,8 @@ pub(crate) struct ContextPaths {
     pub(crate) allow: Option<PathBuf>,
     pub(crate) vendors: Option<PathBuf>,
     pub(crate) calendar: Option<PathBuf>,
+    pub(crate) tickets: Option<PathBuf>,
+    pub(crate) duty: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -192,8 +194,9 @@ impl Reader<'_> {
         let mut table = self.table(root, "", "context");
         let mut path = |key| self.text(&mut table, "context", key).map(|path| base.join(path));
         let (roster, allow, vendors, calendar) = (path("roster"), path("allow"), path("vendors"), path("calendar"));
-        self.leftovers("context", &table, &["roster", "allow", "vendors", "calendar"]);
-        ContextPaths { roster, allow, vendors, calendar }
+        let (tickets, duty) = (path("tickets"), path("duty"));
+        self.leftovers("context", &table, &["roster", "allow", "vendors", "calendar", "tickets", "duty"]);
+        ContextPaths { roster, allow, vendors, calendar, tickets, duty }
     }
 
     fn sigma(&mut self, root: &mut Table, base: &Path) -> Vec<PathBuf> {
@@ -387,6 +390,8 @@ mod tests {
             "allow",
             "vendors",
             "calendar",
+            "tickets",
+            "duty",
             "sigma",
             "address",
             "host",

@@ -36,7 +36,7 @@ impl SharedContext {
     }
 }
 
-/// The four texts in force, and what they say.
+/// The texts in force, and what they say.
 #[derive(Clone, Default)]
 pub(crate) struct Known {
     texts: ContextTexts,
@@ -70,6 +70,8 @@ impl Known {
             ContextName::Allow => self.texts.allow = bytes,
             ContextName::Vendors => self.texts.vendors = bytes,
             ContextName::Calendar => self.texts.calendar = bytes,
+            ContextName::Tickets => self.texts.tickets = bytes,
+            ContextName::Duty => self.texts.duty = bytes,
             ContextName::Config => {}
         }
     }
@@ -91,6 +93,8 @@ pub(crate) fn changes(ledger: &Ledger, paths: &ContextPaths) -> Result<Vec<Deed>
         (ContextName::Allow, &paths.allow),
         (ContextName::Vendors, &paths.vendors),
         (ContextName::Calendar, &paths.calendar),
+        (ContextName::Tickets, &paths.tickets),
+        (ContextName::Duty, &paths.duty),
     ];
     let mut deeds = Vec::new();
     for (name, path) in files {

@@ -43,6 +43,8 @@ fn enrich_source(context: &Context, event: &mut Event) {
 
 fn enrich_account(context: &Context, event: &mut Event) {
     (event.account_class, event.account_state, event.vendor, event.after_hours) = (None, None, None, None);
+    (event.ticket, event.on_duty) = (None, None);
+    event.maintenance = event.device().and_then(|machine| context.is_maintained(machine, event.time()));
     let Some(user) = event.user_name.as_deref() else { return };
     let time = event.time();
     let mut facts = context.account(user, time);
@@ -53,7 +55,10 @@ fn enrich_account(context: &Context, event: &mut Event) {
     let permitted = context.permits(user, &facts, vpn, time);
     event.account_class = Some(facts.class.as_str().to_owned());
     event.account_state = facts.state.map(|state| state.as_str().to_owned());
-    event.vendor = facts.vendor.map(str::to_owned);
+    let ticket = facts.vendor.and_then(|vendor| context.ticket(vendor, time));
+    let (vendor, on_duty) = (facts.vendor.map(str::to_owned), context.is_on_duty(user, time));
+    event.ticket = ticket.map(|state| state.as_str().to_owned());
+    (event.vendor, event.on_duty) = (vendor, on_duty);
     event.after_hours = Some(!permitted);
 }
 

@@ -477,6 +477,15 @@ fn in_japanese<'a>(field: &str, value: &'a str) -> &'a str {
             Some(class) => class.japanese(),
             None => value,
         },
+        "monban.ticket" => crate::context::TicketState::parse(value).map_or(value, |state| state.japanese()),
+        "monban.account_state" => match value {
+            "active" => "在籍",
+            "retired" => "退職・契約終了",
+            "on_leave" => "休職中",
+            "disabled" => "無効",
+            "unlisted" => "名簿になし",
+            other => other,
+        },
         _ => value,
     }
 }

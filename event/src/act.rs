@@ -178,11 +178,14 @@ pub enum ContextName {
     Allow,
     Vendors,
     Calendar,
+    Tickets,
+    Duty,
     Config,
 }
 
 impl ContextName {
-    pub const ALL: [Self; 5] = [Self::Roster, Self::Allow, Self::Vendors, Self::Calendar, Self::Config];
+    pub const ALL: [Self; 7] =
+        [Self::Roster, Self::Allow, Self::Vendors, Self::Calendar, Self::Tickets, Self::Duty, Self::Config];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -190,6 +193,8 @@ impl ContextName {
             Self::Allow => "allow",
             Self::Vendors => "vendors",
             Self::Calendar => "calendar",
+            Self::Tickets => "tickets",
+            Self::Duty => "duty",
             Self::Config => "config",
         }
     }

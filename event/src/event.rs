@@ -343,6 +343,12 @@ fields! {
     /// Whether an allow-list exists at all: without one nothing is "outside" it.
     allow_list_known: bool = AllowListKnown, "monban.allow_list_known";
     vendor: String = Vendor, "monban.vendor";
+    /// How a company's connection stands to its work tickets: `matched`, `afterwards`, `overrun`, `none`.
+    ticket: String = Ticket, "monban.ticket";
+    /// Whether an approved ticket is about the machine now.
+    maintenance: bool = Maintenance, "monban.maintenance";
+    /// Whether the duty table has the account that night.
+    on_duty: bool = OnDuty, "monban.on_duty";
 }
 
 impl Event {

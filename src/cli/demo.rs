@@ -151,6 +151,8 @@ fn write_hospital(dir: &Path, files: &ContextFiles, listen: SocketAddr) -> anyho
         roster: put("roster.csv", &files.roster_csv)?,
         allow: put("allow.csv", &files.allow_csv)?,
         vendors: put("vendors.csv", &files.vendors_csv)?,
+        tickets: put("tickets.csv", &files.tickets_csv)?,
+        duty: put("duty.csv", &files.duty_csv)?,
         calendar: put("calendar.toml", &files.calendar_toml)?,
     };
     let hospital = "みなと中央病院（デモ）".to_owned();

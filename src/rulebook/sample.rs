@@ -64,6 +64,8 @@ struct ContextGiven {
     allow: Option<String>,
     vendors: Option<String>,
     calendar: Option<String>,
+    tickets: Option<String>,
+    duty: Option<String>,
 }
 
 /// The lines of a sample file.
@@ -142,6 +144,8 @@ impl Way {
             allow: bytes(&given.allow),
             vendors: bytes(&given.vendors),
             calendar: bytes(&given.calendar),
+            tickets: bytes(&given.tickets),
+            duty: bytes(&given.duty),
         };
         let (context, complaints) = Context::read(&texts);
         if !complaints.is_empty() {

@@ -123,12 +123,14 @@ fn span(period: monban_event::TimeRange) -> String {
 }
 
 fn context(name: monban_event::act::ContextName) -> &'static str {
-    use monban_event::act::ContextName::{Allow, Calendar, Config, Roster, Vendors};
+    use monban_event::act::ContextName::{Allow, Calendar, Config, Duty, Roster, Tickets, Vendors};
     match name {
         Roster => "名簿",
         Allow => "許可した接続元",
         Vendors => "保守事業者",
         Calendar => "病院カレンダー",
+        Tickets => "保守作業申請",
+        Duty => "当直表",
         Config => "設定ファイル",
     }
 }

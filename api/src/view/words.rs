@@ -61,6 +61,9 @@ pub(crate) fn field(field: Field) -> &'static str {
         Field::SourceZone => "接続元の区分",
         Field::AllowListed => "許可した接続元",
         Field::Vendor => "保守事業者",
+        Field::Ticket => "作業申請",
+        Field::Maintenance => "申請のある作業中",
+        Field::OnDuty => "当直表に記載",
         other => other.name(),
     }
 }

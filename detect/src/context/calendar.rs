@@ -220,6 +220,10 @@ impl Calendar {
         self.hours.get(&class).is_some_and(within) || self.is_on_duty(account, time)
     }
 
+    pub(super) fn add_duties(&mut self, duties: Vec<(NaiveDate, String)>) {
+        self.duty.extend(duties);
+    }
+
     pub fn is_on_duty(&self, account: &str, time: DateTime<Utc>) -> bool {
         !self.duty.is_empty() && self.duty.contains(&(finding_day(time), account.to_owned()))
     }

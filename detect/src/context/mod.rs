@@ -1,15 +1,17 @@
-//! What the hospital told us of itself: roster, allow-list, companies, calendar. Owns reading the four files and
+//! What the hospital told us of itself: roster, allow-list, companies, calendar, work tickets, duty table. Owns reading the files and
 //! answering questions about accounts, addresses and days from them. Pure: given the same bytes it answers the same,
 //! whatever the time is. Nothing in a file is rejected silently; see [`Complaint`].
 
 mod allow;
 mod calendar;
 mod date;
+mod duty;
 pub mod holiday;
 mod net;
 mod roster;
 mod table;
 mod text;
+mod tickets;
 mod vendors;
 
 use std::collections::BTreeMap;
@@ -25,15 +27,18 @@ pub(crate) use calendar::duration;
 pub use calendar::{Calendar, PlannedStop, SourceNote};
 pub(crate) use net::plain;
 pub use roster::{AccountClass, AccountState, Person};
+pub use tickets::{Ticket, TicketState};
 pub use vendors::Vendor;
 
-/// The bytes of the four files as they were given; `None` where the hospital gave none.
+/// The bytes of the files as they were given; `None` where the hospital gave none.
 #[derive(Clone, Debug, Default)]
 pub struct ContextTexts {
     pub roster: Option<Vec<u8>>,
     pub allow: Option<Vec<u8>>,
     pub vendors: Option<Vec<u8>>,
     pub calendar: Option<Vec<u8>>,
+    pub tickets: Option<Vec<u8>>,
+    pub duty: Option<Vec<u8>>,
 }
 
 /// Something in a file that could not be taken as written, for the person who keeps the file.
@@ -81,10 +86,13 @@ pub struct Context {
     allowed: Vec<AllowEntry>,
     allow_known: bool,
     calendar: Calendar,
+    tickets: Vec<Ticket>,
+    tickets_known: bool,
+    duty_known: bool,
 }
 
 impl Context {
-    /// Reads what there is. Every complaint of every file, in the order roster, allow, vendors, calendar.
+    /// Reads what there is. Every complaint of every file, in the order roster, allow, vendors, calendar, tickets, duty.
     pub fn read(texts: &ContextTexts) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
         let (roster, allow) = (given(texts.roster.as_ref()), given(texts.allow.as_ref()));
@@ -103,6 +111,14 @@ impl Context {
         }
         if let Some(bytes) = calendar {
             context.calendar = Calendar::read(bytes, &mut complaints);
+        }
+        if let Some(bytes) = given(texts.tickets.as_ref()) {
+            context.tickets = tickets::read(bytes, &mut complaints);
+            context.tickets_known = true;
+        }
+        if let Some(bytes) = given(texts.duty.as_ref()) {
+            context.calendar.add_duties(duty::read(bytes, &mut complaints));
+            context.duty_known = true;
         }
         context.allow_known = allow.is_some() || !context.allowed.is_empty();
         context.link_accounts();
@@ -194,6 +210,22 @@ impl Context {
         self.calendar.permits(class, account, vpn, time)
     }
 
+    /// How a company's connection stands to its tickets; `None` where no tickets are kept.
+    pub fn ticket(&self, vendor: &str, time: DateTime<Utc>) -> Option<TicketState> {
+        let own = self.tickets.iter().filter(|ticket| account::fold(&ticket.who) == account::fold(vendor));
+        self.tickets_known.then(|| tickets::state_of(own, time))
+    }
+
+    /// Whether an approved ticket is about that machine now; `None` where no tickets are kept.
+    pub fn is_maintained(&self, machine: &str, time: DateTime<Utc>) -> Option<bool> {
+        self.tickets_known.then(|| tickets::is_maintained(&self.tickets, machine, time))
+    }
+
+    /// Whether the duty table has the account that night; `None` where no table is kept.
+    pub fn is_on_duty(&self, account: &str, time: DateTime<Utc>) -> Option<bool> {
+        self.duty_known.then(|| self.calendar.is_on_duty(account, time))
+    }
+
     /// Whether an entry in force at `time` covers the address.
     pub fn is_allowed(&self, ip: IpAddr, time: DateTime<Utc>) -> bool {
         let (ip, day) = (plain(ip), jst_date(time));
@@ -257,7 +289,7 @@ mod tests {
 
     fn context(texts: [Option<&str>; 4]) -> (Context, Vec<Complaint>) {
         let [roster, allow, vendors, calendar] = texts.map(|text| text.map(|text| text.as_bytes().to_vec()));
-        Context::read(&ContextTexts { roster, allow, vendors, calendar })
+        Context::read(&ContextTexts { roster, allow, vendors, calendar, ..ContextTexts::default() })
     }
 
     #[test]

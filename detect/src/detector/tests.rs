@@ -29,8 +29,13 @@ struct World {
 
 fn context(calendar: &str) -> Context {
     let bytes = |text: &str| Some(text.as_bytes().to_vec());
-    let texts =
-        ContextTexts { roster: bytes(ROSTER), allow: bytes(ALLOW), vendors: bytes(VENDORS), calendar: bytes(calendar) };
+    let texts = ContextTexts {
+        roster: bytes(ROSTER),
+        allow: bytes(ALLOW),
+        vendors: bytes(VENDORS),
+        calendar: bytes(calendar),
+        ..ContextTexts::default()
+    };
     let (context, complaints) = Context::read(&texts);
     assert_eq!(complaints, []);
     context
