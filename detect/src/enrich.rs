@@ -5,7 +5,7 @@
 use monban_event::time::jst_date;
 use monban_event::{Action, Category, Event, Login, LoginKind, Outcome};
 
-use crate::context::{AccountClass, Context, is_system};
+use crate::context::{AccountClass, Context, MachineRole, is_system};
 
 /// Logon types a person or a remote machine logs on with; 4 (batch) and 5 (service) are a server talking to itself.
 const WINDOWS_LOGON_TYPES: [i64; 7] = [2, 3, 7, 8, 9, 10, 11];
@@ -39,6 +39,11 @@ fn enrich_source(context: &Context, event: &mut Event) {
     event.allow_list_known = Some(context.allow_list_known());
     let judged = event.source_ip.filter(|_| context.allow_list_known());
     event.allow_listed = judged.map(|ip| context.is_allowed(ip, time));
+    let role = |role: MachineRole| role.as_str().to_owned();
+    event.host_role = event.device().and_then(|machine| context.machine_role(machine)).map(role);
+    event.source_role = event.source_ip.and_then(|ip| context.role_at(ip)).map(role);
+    event.undeclared_way =
+        event.source_ip.zip(event.device()).and_then(|(from, to)| context.is_undeclared_way(from, to));
 }
 
 fn enrich_account(context: &Context, event: &mut Event) {

@@ -18,6 +18,10 @@ const DEVICE: &str = "device";
 const NETWORK: &str = "source.network";
 /// `allow.expired`: `recent` where the allow-list entry of the address ran out in the last 7 days, else absent.
 const ALLOW_EXPIRED: &str = "allow.expired";
+/// `leave.ended`: `recent` where the account's owner came back from a leave in the last 30 days, else absent.
+const LEAVE_ENDED: &str = "leave.ended";
+/// Who came back so recently logs on again for that.
+const RETURN_DAYS: i64 = 30;
 /// `calendar.long_break`: `true` within three or more days off in a row.
 const LONG_BREAK: &str = "calendar.long_break";
 /// An entry that ran out so recently was probably forgotten to renew.
@@ -89,6 +93,7 @@ enum Fact {
     Recalled,
     AllowExpired,
     LongBreak,
+    LeaveEnded,
     Field(Field),
     Native,
 }
@@ -100,6 +105,7 @@ impl Fact {
             NETWORK => Self::Network,
             ALLOW_EXPIRED => Self::AllowExpired,
             LONG_BREAK => Self::LongBreak,
+            LEAVE_ENDED => Self::LeaveEnded,
             name if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Recalled,
             _ => Field::from_name(name).map_or(Self::Native, Self::Field),
         }
@@ -162,6 +168,10 @@ impl<'a> Facts<'a> {
             Fact::AllowExpired => {
                 let days = context.days_since_allowed(event.source_ip?, event.time())?;
                 (days <= RECENT_DAYS).then_some(Cow::Borrowed("recent"))
+            }
+            Fact::LeaveEnded => {
+                let days = context.days_since_leave(event.user_name.as_deref()?, event.time())?;
+                (days <= RETURN_DAYS).then_some(Cow::Borrowed("recent"))
             }
             Fact::LongBreak => Some(Cow::Owned(context.calendar().is_long_break(jst_date(event.time())).to_string())),
             Fact::Field(field) => event.get(*field).map(|value| value.to_text().into_owned().into()),

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use monban_event::{Event, Login, LoginKind};
 use serde::{Deserialize, Serialize};
 
-use crate::seen::{LastSeen, Seen};
+use crate::context::Context;
+use crate::seen::{LastSeen, Seen, Senders};
 use crate::session::Sessions;
 
 /// A value rules can ask for.
@@ -29,14 +30,16 @@ pub(crate) struct Recalled {
     host: Option<&'static str>,
     /// `seen.pair`: … whether anybody logged on at that machine from that address.
     pair: Option<&'static str>,
-    /// `seen.idle_days`: days since the account's last success on an earlier day.
+    /// `seen.sender`: told at the first record of a source only.
+    sender: Option<&'static str>,
+    /// `seen.idle_days`: days since the account's last success on an earlier day, as far as we or the roster know.
     idle_days: Option<i64>,
     /// `session.user`: whose open VPN session the source address was assigned to.
     user: Option<String>,
     /// `session.minutes`: how long that session has been open.
     minutes: Option<i64>,
     /// `session.overlap_minutes`: how long the session this line belongs to has run beside another of the same account
-    /// from another network.
+    /// from another address.
     overlap_minutes: Option<i64>,
     /// `session.overlap_source`: where that one came from.
     overlap_source: Option<IpAddr>,
@@ -49,6 +52,7 @@ impl Recalled {
             "seen.source" => self.source.map(word),
             "seen.host" => self.host.map(word),
             "seen.pair" => self.pair.map(word),
+            "seen.sender" => self.sender.map(word),
             "seen.idle_days" => self.idle_days.map(Recollection::Number),
             "session.user" => self.user.as_deref().map(|user| Recollection::Word(Cow::Borrowed(user))),
             "session.minutes" => self.minutes.map(Recollection::Number),
@@ -75,18 +79,20 @@ pub(crate) struct Memory {
     hosts: Seen,
     pairs: Seen,
     last: LastSeen,
+    senders: Senders,
 }
 
 impl Memory {
     /// What is known before the event is noted.
-    pub(crate) fn recall(&self, sessions: &Sessions, event: &Event) -> Recalled {
+    pub(crate) fn recall(&self, sessions: &Sessions, context: &Context, event: &Event) -> Recalled {
         let mut recalled = Recalled::default();
         if let Some(open) = event.source_ip.and_then(|ip| sessions.assigned(ip, event.time())) {
             recalled.minutes = Some((event.time() - open.started).num_minutes());
             recalled.user = Some(open.user.clone());
         }
+        recalled.sender = event.source_id.as_deref().and_then(|source| self.senders.newness(source, event.time()));
         if event.login == Some(Login::Success) {
-            self.recall_login(event, &mut recalled);
+            self.recall_login(context, event, &mut recalled);
         }
         if let Some((overlap, source)) = sessions.overlap(event) {
             recalled.overlap_minutes = Some(overlap.num_minutes());
@@ -95,12 +101,15 @@ impl Memory {
         recalled
     }
 
-    fn recall_login(&self, event: &Event, recalled: &mut Recalled) {
+    fn recall_login(&self, context: &Context, event: &Event, recalled: &mut Recalled) {
         let (time, machine) = (event.time(), logged_on_at(event));
         if let Some(user) = &event.user_name {
             recalled.source = event.source_ip.map(|ip| self.sources.familiarity(user, &network(ip), time));
             recalled.host = machine.map(|machine| self.hosts.familiarity(user, machine, time));
-            recalled.idle_days = self.last.idle_days(user, time);
+            // Before our own time the hospital's directory knows.
+            let told =
+                || context.days_since_directory_logon(user, time).filter(|_| !self.last.knows_before(user, time));
+            recalled.idle_days = self.last.idle_days(user, time).or_else(told);
         }
         if let (Some(machine), Some(ip)) = (machine, event.source_ip) {
             recalled.pair = Some(self.pairs.familiarity(&ip.to_canonical().to_string(), machine, time));
@@ -108,6 +117,9 @@ impl Memory {
     }
 
     pub(crate) fn note(&mut self, event: &Event) {
+        if let Some(source) = &event.source_id {
+            self.senders.note(source, event.time());
+        }
         if event.login != Some(Login::Success) {
             return;
         }

@@ -1,12 +1,12 @@
 //! Which pairs (account and network, account and machine, address and machine) were seen before: a bitmap of days per
 //! pair. And when an account was last seen. Owns first-seen memory and its bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
-use monban_event::time::jst_date;
+use monban_event::time::finding_day;
 use serde::{Deserialize, Serialize};
 
 use crate::pairs;
@@ -71,6 +71,35 @@ impl Seen {
     }
 }
 
+/// Sources that ever sent something. A hospital has some hundred; a forger of sender names must not grow memory, and above
+/// the bound nobody is new.
+const SENDERS_MAX: usize = 20_000;
+
+/// Who sent something before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Senders {
+    known: BTreeSet<String>,
+    since: Option<i32>,
+}
+
+impl Senders {
+    /// `new` for who never sent anything, or `learning` while it is too early to say so.
+    pub(crate) fn newness(&self, source: &str, time: DateTime<Utc>) -> Option<&'static str> {
+        if self.known.contains(source) || self.known.len() >= SENDERS_MAX {
+            return None;
+        }
+        let is_learning = self.since.is_none_or(|since| day(time).saturating_sub(since) < LEARNING_DAYS);
+        Some(if is_learning { "learning" } else { "new" })
+    }
+
+    pub(crate) fn note(&mut self, source: &str, time: DateTime<Utc>) {
+        if !self.known.contains(source) && self.known.len() < SENDERS_MAX {
+            self.known.insert(source.to_owned());
+            self.since = Some(self.since.map_or(day(time), |since| since.min(day(time))));
+        }
+    }
+}
+
 /// The last days on which each account was seen: the latest, and the one before it, because an account is asked for again
 /// on the day of its return.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +113,11 @@ impl LastSeen {
         let (day, (latest, before)) = (day(time), *self.days.get(account)?);
         let last = if latest < day { latest } else { before.filter(|&before| before < day)? };
         Some(i64::from(day) - i64::from(last))
+    }
+
+    /// Whether it was seen on an earlier day.
+    pub(crate) fn knows_before(&self, account: &str, time: DateTime<Utc>) -> bool {
+        self.idle_days(account, time).is_some()
     }
 
     pub(crate) fn note(&mut self, account: &str, time: DateTime<Utc>) {
@@ -126,8 +160,9 @@ impl Days {
     }
 }
 
+/// Days as findings have them, from noon to noon: what is new all night is one finding.
 fn day(time: DateTime<Utc>) -> i32 {
-    jst_date(time).num_days_from_ce()
+    finding_day(time).num_days_from_ce()
 }
 
 /// First address of the /24, or of the /48 of IPv6: what one line or one site has.

@@ -347,6 +347,12 @@ fields! {
     ticket: String = Ticket, "monban.ticket";
     /// Whether an approved ticket is about the machine now.
     maintenance: bool = Maintenance, "monban.maintenance";
+    /// What the machine is for: `core`, `department`, `admin`, `jump`.
+    host_role: String = HostRole, "monban.host_role";
+    /// What the machine at the source address is for.
+    source_role: String = SourceRole, "monban.source_role";
+    /// Whether the way from a department's machine to a core one was never declared.
+    undeclared_way: bool = UndeclaredWay, "monban.undeclared_way";
     /// Whether the duty table has the account that night.
     on_duty: bool = OnDuty, "monban.on_duty";
 }

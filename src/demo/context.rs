@@ -229,6 +229,9 @@ fn calendar(world: &World) -> String {
         let expected = if expected.is_empty() { String::new() } else { format!("expected = \"{expected}\"\n") };
         out.push(format!("\n[[source]]\nid = \"{id}\"\nname = \"{name}\"\n{expected}"));
     }
+    for (name, address, role) in MACHINES {
+        out.push(format!("\n[[machine]]\nname = \"{name}\"\naddress = [\"{address}\"]\nrole = \"{role}\"\n"));
+    }
     for night in 0..=world.days.len() as u64 {
         let Person { account, name, .. } = on_call(world, night);
         let day = date_text(world.month, i64::try_from(night).unwrap_or(0) - 1);
@@ -253,6 +256,18 @@ const SOURCES: [(&str, &str, &str); 14] = [
     ("host:emr01", "EMR01", ""),
     ("host:iji01", "IJI01", ""),
     ("host:kyushoku01", "KYUSHOKU01", ""),
+];
+
+/// What the servers are for. The kitchen's was brought by its company.
+const MACHINES: [(&str, &str, &str); 8] = [
+    ("DC01", "10.20.1.11", "core"),
+    ("DC02", "10.20.1.12", "core"),
+    ("EMR01", "10.20.1.21", "core"),
+    ("IJI01", "10.20.1.22", "core"),
+    ("PACS01", "10.20.1.23", "department"),
+    ("KYUSHOKU01", "10.20.1.24", "department"),
+    ("BK01", "10.20.1.32", "core"),
+    ("PC-ADMIN", "10.20.1.50", "admin"),
 ];
 
 /// Work that was asked for and approved: every vendor session of the month but the planted ones.

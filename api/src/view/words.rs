@@ -64,6 +64,9 @@ pub(crate) fn field(field: Field) -> &'static str {
         Field::Ticket => "作業申請",
         Field::Maintenance => "申請のある作業中",
         Field::OnDuty => "当直表に記載",
+        Field::HostRole => "機器の役割",
+        Field::SourceRole => "接続元の役割",
+        Field::UndeclaredWay => "想定外の経路",
         other => other.name(),
     }
 }

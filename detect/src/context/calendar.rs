@@ -11,6 +11,7 @@ use monban_event::account;
 use monban_event::time::{finding_day, jst_date};
 use serde::Deserialize;
 
+use super::machines::{Machine, MachineAsWritten};
 use super::roster::AccountClass;
 use super::{Complaint, date, holiday, net, text};
 
@@ -32,6 +33,7 @@ struct AsWritten {
     duty: Vec<Duty>,
     planned_stop: Vec<StopAsWritten>,
     source: Vec<SourceAsWritten>,
+    machine: Vec<MachineAsWritten>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +126,7 @@ pub struct Calendar {
     duty: BTreeSet<(NaiveDate, String)>,
     planned_stops: Vec<PlannedStop>,
     sources: BTreeMap<String, SourceNote>,
+    machines: Vec<Machine>,
 }
 
 impl Default for Calendar {
@@ -141,6 +144,7 @@ impl Default for Calendar {
             duty: BTreeSet::new(),
             planned_stops: Vec::new(),
             sources: BTreeMap::new(),
+            machines: Vec::new(),
         }
     }
 }
@@ -224,6 +228,10 @@ impl Calendar {
         self.duty.extend(duties);
     }
 
+    pub(super) fn machines(&self) -> &[Machine] {
+        &self.machines
+    }
+
     pub fn is_on_duty(&self, account: &str, time: DateTime<Utc>) -> bool {
         !self.duty.is_empty() && self.duty.contains(&(finding_day(time), account.to_owned()))
     }
@@ -299,6 +307,7 @@ impl Reader<'_> {
             closed: written.closed.iter().filter_map(|period| self.period(period)).collect(),
             planned_stops: written.planned_stop.iter().filter_map(|stop| self.stop(stop)).collect(),
             sources: written.source.iter().map(|source| self.source(source)).collect(),
+            machines: written.machine.iter().map(|machine| self.machine(machine)).collect(),
             duty: written.duty.iter().filter_map(|duty| self.duty(duty)).collect(),
             ..Calendar::default()
         };
@@ -373,6 +382,11 @@ impl Reader<'_> {
             return None;
         };
         Some((day, account.key))
+    }
+
+    fn machine(&mut self, written: &MachineAsWritten) -> Machine {
+        let addresses = self.nets("machine.address", &written.address);
+        Machine::of(written, addresses)
     }
 
     fn source(&mut self, source: &SourceAsWritten) -> (String, SourceNote) {

@@ -7,6 +7,7 @@ mod calendar;
 mod date;
 mod duty;
 pub mod holiday;
+mod machines;
 mod net;
 mod roster;
 mod table;
@@ -25,6 +26,7 @@ use monban_event::time::jst_date;
 pub use allow::AllowEntry;
 pub(crate) use calendar::duration;
 pub use calendar::{Calendar, PlannedStop, SourceNote};
+pub use machines::{Machine, MachineRole};
 pub(crate) use net::plain;
 pub use roster::{AccountClass, AccountState, Person};
 pub use tickets::{Ticket, TicketState};
@@ -75,6 +77,9 @@ pub struct AccountFacts<'a> {
     pub works_shifts: bool,
 }
 
+/// A directory tells its servers of a log-on up to so many days late.
+const DIRECTORY_LAG_DAYS: i64 = 14;
+
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     people: Vec<Person>,
@@ -86,8 +91,8 @@ pub struct Context {
     allowed: Vec<AllowEntry>,
     allow_known: bool,
     calendar: Calendar,
-    tickets: Vec<Ticket>,
-    tickets_known: bool,
+    /// `None` where none are kept.
+    tickets: Option<Vec<Ticket>>,
     duty_known: bool,
 }
 
@@ -113,8 +118,7 @@ impl Context {
             context.calendar = Calendar::read(bytes, &mut complaints);
         }
         if let Some(bytes) = given(texts.tickets.as_ref()) {
-            context.tickets = tickets::read(bytes, &mut complaints);
-            context.tickets_known = true;
+            context.tickets = Some(tickets::read(bytes, &mut complaints));
         }
         if let Some(bytes) = given(texts.duty.as_ref()) {
             context.calendar.add_duties(duty::read(bytes, &mut complaints));
@@ -212,13 +216,47 @@ impl Context {
 
     /// How a company's connection stands to its tickets; `None` where no tickets are kept.
     pub fn ticket(&self, vendor: &str, time: DateTime<Utc>) -> Option<TicketState> {
-        let own = self.tickets.iter().filter(|ticket| account::fold(&ticket.who) == account::fold(vendor));
-        self.tickets_known.then(|| tickets::state_of(own, time))
+        let own = self.tickets.as_ref()?.iter().filter(|ticket| account::fold(&ticket.who) == account::fold(vendor));
+        let state = tickets::state_of(own, time);
+        let is_standing = || self.vendors.iter().any(|known| known.name == vendor && known.stands_on(jst_date(time)));
+        let lacks = matches!(state, TicketState::None | TicketState::Overrun);
+        Some(if lacks && is_standing() { TicketState::Standing } else { state })
+    }
+
+    /// Days since the account's owner came back from a leave; `None` for who had none, or is still away.
+    pub fn days_since_leave(&self, account: &str, time: DateTime<Utc>) -> Option<i64> {
+        let day = jst_date(time);
+        let (_, until) = self.person(account, day)?.leave?;
+        until.filter(|until| *until < day).map(|until| (day - until).num_days())
+    }
+
+    /// Days since the last log-on that the directory knew of when the roster was made; it may know of it this late.
+    pub fn days_since_directory_logon(&self, account: &str, time: DateTime<Utc>) -> Option<i64> {
+        let day = jst_date(time);
+        let last = self.person(account, day)?.last_logon?;
+        Some((day - last).num_days() - DIRECTORY_LAG_DAYS).filter(|days| *days > 0)
+    }
+
+    /// What the machine is for, where the hospital said so.
+    pub fn machine_role(&self, name: &str) -> Option<MachineRole> {
+        machines::named(self.calendar.machines(), name).map(|machine| machine.role)
+    }
+
+    /// What the machine at that address is for, where the hospital said so.
+    pub fn role_at(&self, ip: IpAddr) -> Option<MachineRole> {
+        machines::at(self.calendar.machines(), plain(ip)).map(|machine| machine.role)
+    }
+
+    /// Whether a log-in from that address to that machine goes from a department's machine to what the hospital lives on
+    /// without having been declared; `None` where one of them was not listed.
+    pub fn is_undeclared_way(&self, from: IpAddr, to: &str) -> Option<bool> {
+        let machines = self.calendar.machines();
+        Some(machines::is_undeclared(machines::at(machines, plain(from))?, machines::named(machines, to)?))
     }
 
     /// Whether an approved ticket is about that machine now; `None` where no tickets are kept.
     pub fn is_maintained(&self, machine: &str, time: DateTime<Utc>) -> Option<bool> {
-        self.tickets_known.then(|| tickets::is_maintained(&self.tickets, machine, time))
+        self.tickets.as_ref().map(|tickets| tickets::is_maintained(tickets, machine, time))
     }
 
     /// Whether the duty table has the account that night; `None` where no table is kept.

@@ -50,6 +50,11 @@ pub(super) fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// A machine's name without its domain, lower case, as people write it.
+pub(super) fn short_name(machine: &str) -> String {
+    machine.split('.').next().unwrap_or(machine).to_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

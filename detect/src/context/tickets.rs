@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use monban_event::time::jst_date;
 
+use super::net::short_name;
 use super::table::{self, Row, Sheet};
 use super::{Complaint, date};
 
@@ -69,6 +70,8 @@ pub enum TicketState {
     Afterwards,
     /// 時間超過
     Overrun,
+    /// 常設許可
+    Standing,
     /// 申請なし, or not approved.
     None,
 }
@@ -79,6 +82,7 @@ impl TicketState {
             Self::Matched => "matched",
             Self::Afterwards => "afterwards",
             Self::Overrun => "overrun",
+            Self::Standing => "standing",
             Self::None => "none",
         }
     }
@@ -88,12 +92,15 @@ impl TicketState {
             Self::Matched => "申請と一致",
             Self::Afterwards => "事後承認",
             Self::Overrun => "申請の時間を超過",
+            Self::Standing => "常設の許可",
             Self::None => "申請なし",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Matched, Self::Afterwards, Self::Overrun, Self::None].into_iter().find(|state| state.as_str() == text)
+        [Self::Matched, Self::Afterwards, Self::Overrun, Self::Standing, Self::None]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -122,13 +129,8 @@ pub(super) fn state_of<'a>(tickets: impl Iterator<Item = &'a Ticket> + Clone, ti
 
 /// Whether an approved ticket is about that machine now.
 pub(super) fn is_maintained(tickets: &[Ticket], machine: &str, time: DateTime<Utc>) -> bool {
-    let machine = short(machine);
+    let machine = short_name(machine);
     tickets.iter().any(|ticket| ticket.covers(time) && ticket.is_for(&machine))
-}
-
-/// A machine's name without its domain, as people write it.
-fn short(machine: &str) -> String {
-    machine.split('.').next().unwrap_or(machine).to_lowercase()
 }
 
 pub(super) fn read(bytes: &[u8], complaints: &mut Vec<Complaint>) -> Vec<Ticket> {
@@ -166,7 +168,7 @@ fn ticket(row: &Row, complaints: &mut Vec<Complaint>) -> Option<Ticket> {
         who: row.get(WHO).to_owned(),
         from,
         until,
-        servers: table::list(row.get(SERVERS)).into_iter().map(short).collect(),
+        servers: table::list(row.get(SERVERS)).into_iter().map(short_name).collect(),
         approved,
         afterwards: row.get(KIND).contains("事後"),
     })

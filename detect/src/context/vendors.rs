@@ -16,6 +16,7 @@ const SHEET: Sheet = Sheet {
         &["許可期間", "契約期間"],
         &["許可開始", "契約開始", "契約開始日"],
         &["許可終了", "契約終了", "契約終了日"],
+        &["常設許可", "常設許可(有/無)"],
     ],
     unused: &[
         "対象システム",
@@ -25,7 +26,6 @@ const SHEET: Sheet = Sheet {
         "電話",
         "専用/共有",
         "利用者名簿",
-        "常設許可",
         "備考",
         "事前連絡先",
         "対象サーバ",
@@ -37,6 +37,7 @@ const NETS: usize = 2;
 const PERIOD: usize = 3;
 const FROM: usize = 4;
 const UNTIL: usize = 5;
+const STANDING: usize = 6;
 
 /// A company's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub struct Vendor {
     pub accounts: Vec<String>,
     pub from: Option<NaiveDate>,
     pub until: Option<NaiveDate>,
+    /// May connect at any time within the period, as for watching a system around the clock.
+    pub standing: bool,
+}
+
+impl Vendor {
+    pub(super) fn stands_on(&self, day: NaiveDate) -> bool {
+        self.standing && self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
 }
 
 /// The companies, and the addresses they were permitted to come from.
@@ -70,7 +79,13 @@ fn vendor(row: &table::Row, complaints: &mut Vec<Complaint>) -> Vendor {
     from = allow::optional_date(SHEET.file, row.line, "許可開始", row.get(FROM), complaints).or(from);
     until = allow::optional_date(SHEET.file, row.line, "許可終了", row.get(UNTIL), complaints).or(until);
     let accounts = table::list(row.get(ACCOUNTS)).into_iter().filter_map(account::parse).map(|account| account.key);
-    Vendor { name: row.get(NAME).to_owned(), accounts: accounts.collect(), from, until }
+    Vendor {
+        name: row.get(NAME).to_owned(),
+        accounts: accounts.collect(),
+        from,
+        until,
+        standing: row.get(STANDING) == "有",
+    }
 }
 
 /// `R8.4.1〜R9.3.31`; either side may be missing.

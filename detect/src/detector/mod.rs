@@ -129,7 +129,7 @@ impl Detector {
         }
         self.state.sessions.observe(event);
         let rules = Arc::clone(&self.rules);
-        let recalled = self.state.memory.recall(&self.state.sessions, event);
+        let recalled = self.state.memory.recall(&self.state.sessions, &self.context, event);
         let matched = rules.matches(event, &recalled);
         self.observe_presence(&rules, event, &matched);
         let speaks = |&&rule: &&usize| rules.meanings.get(rule).is_some_and(|meaning| meaning.absence.is_none());

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::{Ipv4Net, Ipv6Net};
 use monban_event::{Action, Event, Login, LoginKind, VpnSession};
 use serde::{Deserialize, Serialize};
 
@@ -17,14 +18,14 @@ use book::{ANYWHERE, Book, By, Open};
 use connection::Connections;
 use dial::Dials;
 
-use crate::seen::network;
-
 /// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
 /// N09: one attempt, reported by the member server and by the domain controller.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
 /// A device that ends a session before it says how much went through it says so at once.
 const AMOUNTS_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// A session that says nothing for so long is not taken to run beside another: a working day and a night.
+const HEARD_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// Among so many of the last ended sessions is the one that the present line has ended.
 const JUST_ENDED: usize = 4;
 /// Ended sessions remembered for that.
@@ -91,13 +92,15 @@ impl Sessions {
         std::mem::take(&mut self.changed).into_values().collect()
     }
 
-    /// The open session that an address was assigned to, at that time.
+    /// The session that an address was assigned to, at that time. Servers may deliver their logs after it has ended.
     pub(crate) fn assigned(&self, ip: IpAddr, time: DateTime<Utc>) -> Option<&VpnSession> {
         let open = self.open.of(ANYWHERE, By::Assigned(ip), None).map(|open| &open.session);
-        open.filter(|session| session.started <= time).max_by_key(|session| (session.started, session.first_event))
+        let ended = self.ended.iter().map(|open| &open.session).filter(|session| session.assigned_ip == Some(ip));
+        let holds = |session: &&VpnSession| session.started <= time && session.ended.is_none_or(|end| time <= end);
+        open.chain(ended).filter(holds).max_by_key(|session| (session.started, session.first_event))
     }
 
-    /// How long the session that the event belongs to has run beside another of the same account from another network,
+    /// How long the session that the event belongs to has run beside another of the same account from another office,
     /// and where that one comes from; the longest of several.
     pub(crate) fn overlap(&self, event: &Event) -> Option<(TimeDelta, IpAddr)> {
         let (user, time) = (event.user_name.as_deref()?, event.time());
@@ -107,7 +110,9 @@ impl Sessions {
         let (own, started) = self.told_by(event, user)?;
         let others = self.open.of(ANYWHERE, By::User(user.to_owned()), Some(user)).map(|open| &open.session);
         let elsewhere = others.filter_map(|other| Some((other, other.source_ip?)));
-        let elsewhere = elsewhere.filter(|(_, source)| network(*source) != network(own));
+        // Of a session that has not been heard of for so long, the end was lost.
+        let is_heard = |session: &VpnSession| time - session.last_seen <= HEARD_WITHIN;
+        let elsewhere = elsewhere.filter(|(other, source)| site(*source) != site(own) && is_heard(other));
         let overlap = elsewhere.map(|(other, source)| (time - started.max(other.started), source));
         overlap.filter(|(overlap, _)| *overlap > TimeDelta::zero()).max()
     }
@@ -316,6 +321,14 @@ impl Failure {
         let same_ip = self.source_ip.is_some() && self.source_ip == other.source_ip;
         let same_workstation = self.workstation.is_some() && self.workstation == other.workstation;
         (elsewhere || otherwise) && (same_ip || same_workstation) && (self.at - other.at).abs() <= REPEAT_WITHIN
+    }
+}
+
+/// The addresses that one office has: a provider gives it 16 of IPv4, or a /64.
+fn site(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Net::new_assert(ip, 28).network()),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Net::new_assert(ip, 64).network()),
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use monban_event::{Event, EventId, RecordId};
 use serde::{Deserialize, Serialize};
 use tantivy::IndexWriter;
-use tantivy::indexer::{IndexWriterOptions, PreparedCommit, UserOperation};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, PreparedCommit, UserOperation};
 
 use super::document::Document;
 use super::manifest::{MANIFEST_FILE, Manifest};
@@ -56,6 +56,10 @@ const WAITING_MAX: usize = 5_000;
 const DAY_MEMORY_BYTES: usize = 48 << 20;
 /// See [`DAY_MEMORY_BYTES`]; near tantivy's least of 15 MB, for there may be four.
 const ODD_MEMORY_BYTES: usize = 24 << 20;
+
+/// Segments of more documents are left to the night: a merge reads all of them through mapped files, and of a large import
+/// that is more than the program takes for everything else.
+const LIVE_MERGE_DOCUMENTS_MAX: usize = 500_000;
 
 /// Documents handed to the indexing thread at once, because each handing over wakes it.
 const BATCH_DOCUMENTS: usize = 128;
@@ -333,6 +337,9 @@ impl Partitions {
                     .memory_budget_per_thread(memory)
                     .build();
                 let tantivy = partition.index().and_then(|index| index.writer_with_options(options)).map_err(failed)?;
+                let mut policy = LogMergePolicy::default();
+                policy.set_max_docs_before_merge(LIVE_MERGE_DOCUMENTS_MAX);
+                tantivy.set_merge_policy(Box::new(policy));
                 Ok(vacant.insert(Writer { partition, tantivy, batch: Vec::new(), added: 0, used: 0 }))
             }
         }

@@ -16,12 +16,14 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Running {
     pub(super) child: Child,
     name: &'static str,
+    /// Most memory of its own it was seen with, without the files it has mapped, which the system takes back at will.
+    own_peak_mb: f64,
 }
 
 impl Running {
     pub(super) fn start(name: &'static str, command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("start {name}"))?;
-        Ok(Self { child, name })
+        Ok(Self { child, name, own_peak_mb: 0.0 })
     }
 
     /// CPU seconds of all its threads so far, user and system.
@@ -31,9 +33,17 @@ impl Running {
 
     /// Most memory it ever held, in MB, the mapped files included.
     pub(super) fn peak_mb(&self) -> Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    pub(super) fn own_peak_mb(&self) -> f64 {
+        self.own_peak_mb
+    }
+
+    fn memory(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("read its memory")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("it has no VmHWM")?;
-        let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM is a number")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("its memory is not told")?;
+        let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().context("memory is a number")?;
         Ok(kilobytes / 1024.0)
     }
 
@@ -47,6 +57,7 @@ impl Running {
             if started.elapsed() > patience {
                 bail!("{} did not get there within {} s", self.name, patience.as_secs());
             }
+            self.own_peak_mb = self.memory("RssAnon:")?.max(self.own_peak_mb);
             std::thread::sleep(ASK_EVERY);
         }
         Ok(())

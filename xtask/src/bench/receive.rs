@@ -72,9 +72,9 @@ fn rows(results: &mut Results, events: u64, raw: u64, rsyslog: Option<&Used>, jo
         must,
         aim,
     };
-    let memory = |figure: &str, used: &Used, must| Row {
+    let memory = |figure: &str, megabytes, must| Row {
         figure: named(events, figure),
-        ours: used.peak_mb,
+        ours: megabytes,
         yardstick: None,
         unit: "MB",
         must,
@@ -88,12 +88,13 @@ fn rows(results: &mut Results, events: u64, raw: u64, rsyslog: Option<&Used>, jo
         per_raw("search index on disk / raw", whole.index, None, None),
         per_raw("journal + search index on disk / raw", whole.journal + whole.index, Some(0.30), Some(0.20)),
         per_raw("ledger on disk / raw", whole.ledger, None, None),
-        memory("peak memory, receive + journal", journal, None),
-        memory("peak memory, whole path", &whole.used, Some(300.0)),
+        memory("peak memory, receive + journal", journal.peak_mb, None),
+        memory("peak memory, whole path", whole.used.peak_mb, Some(300.0)),
+        memory("peak memory of its own, whole path, without mapped files", whole.own_peak_mb, None),
     ]);
     if let Some(rsyslog) = rsyslog {
         results.rows.push(per_raw("rsyslog's file on disk / raw", rsyslog.disk, None, None));
-        results.rows.push(memory("peak memory, rsyslog", rsyslog, None));
+        results.rows.push(memory("peak memory, rsyslog", rsyslog.peak_mb, None));
     }
     results.note("disk is measured with closed days merged and all segments of the journal sealed, as after a day");
     results.note(format!(
@@ -216,6 +217,7 @@ fn journal_only(frames: &Path, events: u64, folder: &Path) -> Result<Used> {
 
 struct Whole {
     used: Used,
+    own_peak_mb: f64,
     journal: u64,
     /// Before closed partitions were merged, and after.
     index_unmerged: u64,
@@ -249,6 +251,7 @@ fn whole_path(frames: &Path, events: u64, folder: &Path) -> Result<Whole> {
         Ok(count_all(&monban, folder)? >= events)
     })?;
     let (cpu, peak_mb, wall) = (running.cpu()? - before, running.peak_mb()?, started.elapsed());
+    let own_peak_mb = running.own_peak_mb();
     let status = running.stop()?;
     ensure!(status.success(), "monban serve: {status}");
     let found = count_all(&monban, folder)?;
@@ -260,7 +263,7 @@ fn whole_path(frames: &Path, events: u64, folder: &Path) -> Result<Whole> {
     let used = Used { cpu, peak_mb, disk: bytes_below(folder)? };
     let (journal, index, ledger) =
         (below("journal")?, below("index")?, fs::metadata(folder.join("ledger.sqlite"))?.len());
-    Ok(Whole { used, journal, index_unmerged, index, ledger, wall })
+    Ok(Whole { used, own_peak_mb, journal, index_unmerged, index, ledger, wall })
 }
 
 /// A start does what a night does: what takes no more events becomes one segment.
