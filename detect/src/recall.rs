@@ -90,7 +90,7 @@ impl Memory {
             recalled.minutes = Some((event.time() - open.started).num_minutes());
             recalled.user = Some(open.user.clone());
         }
-        recalled.sender = event.source_id.as_deref().and_then(|source| self.senders.newness(source, event.time()));
+        recalled.sender = sender(event).and_then(|source| self.senders.newness(source, event.time()));
         if event.login == Some(Login::Success) {
             self.recall_login(context, event, &mut recalled);
         }
@@ -117,7 +117,7 @@ impl Memory {
     }
 
     pub(crate) fn note(&mut self, event: &Event) {
-        if let Some(source) = &event.source_id {
+        if let Some(source) = sender(event) {
             self.senders.note(source, event.time());
         }
         if event.login != Some(Login::Success) {
@@ -137,6 +137,11 @@ impl Memory {
             self.pairs.note(&ip.to_canonical().to_string(), machine, time);
         }
     }
+}
+
+/// Who sent the record; a file was brought by a person.
+fn sender(event: &Event) -> Option<&str> {
+    event.source_id.as_deref().filter(|_| event.file_path.is_none())
 }
 
 /// The machine a person logged on at; a VPN box is none.

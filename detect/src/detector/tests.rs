@@ -435,7 +435,7 @@ fn lg_01_learns_what_is_usual_and_ignores_imports() {
     world.send(at("10-15T21:00:00"), imported);
     world.send(at("10-17T21:00:00"), alive("host:emr01", "windows"));
     world.tick(at("10-17T21:00:01"));
-    assert!(world.found().iter().all(|row| row.2 != "host:old"), "{:?}", world.found());
+    assert!(world.found().iter().all(|row| row.2 != "host:old"), "a file is no sender: {:?}", world.found());
 }
 
 #[test]
