@@ -181,6 +181,8 @@ struct AbsenceAsWritten {
 pub(crate) enum AbsenceOf {
     /// Sources that should be sending.
     Sources,
+    /// Several of them that fell silent at one time.
+    SourcesTogether,
     /// Listed accounts that should be used.
     Accounts,
 }
@@ -443,8 +445,8 @@ impl Voice {
     fn word(&self, name: &str, slots: &Slots, values: &Values, spoken: &Spoken<'_>) -> String {
         match name {
             "title" => self.title.clone(),
-            "subject" => spoken.subject.to_owned(),
-            "object" => spoken.object.to_owned(),
+            "subject" => bare(spoken.subject).to_owned(),
+            "object" => bare(spoken.object).to_owned(),
             "count" => spoken.count.to_string(),
             "distinct" => spoken.distinct.to_string(),
             "first" => clock(spoken.first),
@@ -452,7 +454,7 @@ impl Voice {
             "period" => period(spoken.first, spoken.last),
             field => {
                 let value = slots.find(field).and_then(|slot| values.get(slot));
-                in_japanese(field, value.unwrap_or("不明")).to_owned()
+                bare(in_japanese(field, value.unwrap_or("不明"))).to_owned()
             }
         }
     }
@@ -468,6 +470,11 @@ fn period(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
         (Some((day, _)), Some((same, minute))) if day == same => format!("{from}〜{minute}"),
         _ => format!("{from}〜{to}"),
     }
+}
+
+/// A source without what tells its kind: `ip:192.0.2.1` is an address to who reads it.
+pub(crate) fn bare(value: &str) -> &str {
+    value.strip_prefix("ip:").or_else(|| value.strip_prefix("host:")).unwrap_or(value)
 }
 
 /// Words of closed vocabularies that stand in sentences.

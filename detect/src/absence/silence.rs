@@ -9,8 +9,9 @@ use monban_event::{Event, EventId, Finding};
 use serde::{Deserialize, Serialize};
 
 use super::{Missing, from_us};
+use crate::fields::Values;
 use crate::pairs;
-use crate::rule::Spoken;
+use crate::rule::{Spoken, bare};
 
 /// Days of gaps a source is known by.
 const LEARNED_DAYS: i32 = 14;
@@ -22,6 +23,13 @@ const WAIT_MAX: TimeDelta = TimeDelta::days(35);
 const SOURCES_MAX: usize = 5_000;
 /// Without tick or record for so long it was we who were away, and nobody is called silent for it.
 const AWAY: TimeDelta = TimeDelta::minutes(10);
+/// Sources that fall silent within so long fall silent together.
+const TOGETHER: TimeDelta = TimeDelta::minutes(10);
+/// So many at least, or two where one of them is a domain controller.
+const TOGETHER_LEAST: usize = 3;
+const TOGETHER_WITH_DC: usize = 2;
+/// Of a source known for fewer days nobody can say when it is switched off every evening.
+const KNOWN_DAYS: usize = 7;
 /// Buckets of gap lengths, four to each doubling of a second: 2^30 s is more than [`WAIT_MAX`].
 const BUCKETS: u32 = 120;
 
@@ -40,6 +48,9 @@ struct Source {
     kind: Kind,
     /// Silent since `last_us`, and told.
     open: bool,
+    /// … and told as one of several.
+    #[serde(default)]
+    told_together: bool,
     /// Per day, how many gaps fell into which bucket.
     #[serde(with = "pairs")]
     gaps: BTreeMap<i32, BTreeMap<u8, u32>>,
@@ -130,6 +141,58 @@ impl Silences {
         names.into_iter().filter_map(|name| self.open(missing, &name, now_us)).collect()
     }
 
+    /// Looks for several sources that are overdue at `now` and fell silent at one time, by the spans of a rule of its own.
+    /// Asks the sources that are watched anyway, so that it costs nothing per record.
+    pub(crate) fn tick_together(&mut self, missing: Missing<'_>, now: DateTime<Utc>) -> Option<Finding> {
+        let now_us = now.timestamp_micros();
+        let is_missing = |(name, source): &(&String, &Source)| {
+            let gap = now_us.saturating_sub(source.last_us.max(self.back_us));
+            source.gaps.len() >= KNOWN_DAYS && source.is_overdue(missing, name, gap) && gap > source.usual_us()
+        };
+        let mut silent: Vec<(i64, &String)> =
+            self.sources.iter().filter(is_missing).map(|(name, source)| (source.last_us, name)).collect();
+        silent.sort_unstable();
+        let first =
+            silent.iter().find(|(_, name)| self.sources.get(*name).is_some_and(|source| !source.told_together))?.0;
+        let near = |at: i64| (at - first).abs() <= micros(TOGETHER);
+        let names: Vec<String> = silent.iter().filter(|(at, _)| near(*at)).map(|(_, name)| (*name).clone()).collect();
+        let is_dc = |name: &String| self.sources.get(name).is_some_and(|source| source.kind == Kind::Dc);
+        let enough = if names.iter().any(is_dc) { TOGETHER_WITH_DC } else { TOGETHER_LEAST };
+        if names.len() < enough {
+            return None;
+        }
+        let finding = self.together(missing, &names, now)?;
+        for name in &names {
+            if let Some(source) = self.sources.get_mut(name) {
+                source.told_together = true;
+            }
+        }
+        Some(finding)
+    }
+
+    fn together(&self, missing: Missing<'_>, names: &[String], now: DateTime<Utc>) -> Option<Finding> {
+        let sources: Vec<(&String, &Source)> =
+            names.iter().filter_map(|name| Some((name, self.sources.get(name)?))).collect();
+        let from = sources.iter().map(|(_, source)| from_us(source.last_us)).min()?;
+        let calendar = missing.context.calendar();
+        let plans = sources.iter().map(|(name, source)| calendar.planned_stop(name, from_us(source.last_us), now));
+        let plans: Vec<_> = plans.collect();
+        let reason = plans
+            .iter()
+            .flatten()
+            .next()
+            .map_or("計画停止の登録はありません", |plan| plan.reason.as_str());
+        let shown: Vec<&str> = sources.iter().map(|(name, _)| shown_name(missing, name)).collect();
+        let row = missing.slots.row(&[
+            ("absence.name", shown.join("、")),
+            ("absence.planned", plans.iter().all(Option::is_some).to_string()),
+            ("absence.span", span_text(now - from)),
+            ("absence.reason", reason.to_owned()),
+        ]);
+        let evidence = sources.iter().map(|(_, source)| source.last_event).collect();
+        Some(spoken_finding(missing, &row, (from, now), &shown.join("、"), evidence))
+    }
+
     pub(crate) fn take(&mut self) -> Vec<Silence> {
         std::mem::take(&mut self.changed)
     }
@@ -154,9 +217,46 @@ impl Silences {
         if self.sources.len() >= SOURCES_MAX {
             return;
         }
-        let source =
-            Source { last_us: now_us, last_event: event.id, kind: Kind::of(event), open: false, gaps: BTreeMap::new() };
+        let source = Source {
+            last_us: now_us,
+            last_event: event.id,
+            kind: Kind::of(event),
+            open: false,
+            told_together: false,
+            gaps: BTreeMap::new(),
+        };
         self.sources.insert(name.to_owned(), source);
+    }
+}
+
+/// A source as the hospital calls it.
+fn shown_name<'a>(missing: Missing<'a>, name: &'a str) -> &'a str {
+    let noted = missing.context.calendar().source(name).map(|note| note.name.as_str());
+    noted.filter(|shown| !shown.is_empty()).unwrap_or_else(|| bare(name))
+}
+
+fn spoken_finding(
+    missing: Missing<'_>,
+    row: &Values,
+    (first, last): (DateTime<Utc>, DateTime<Utc>),
+    subject: &str,
+    evidence: Vec<EventId>,
+) -> Finding {
+    let (voice, count) = (missing.voice, evidence.len() as u64);
+    let spoken = Spoken { subject, object: "", count, first, last, distinct: count };
+    Finding {
+        id: Finding::make_id(&voice.rule_id, subject, "", first, 0),
+        rule_id: voice.rule_id.clone(),
+        rule_title: voice.title.clone(),
+        rule_version: voice.version.clone(),
+        severity: voice.severity(row, &[], count),
+        subject: subject.to_owned(),
+        object: String::new(),
+        first,
+        last,
+        count,
+        summary: voice.summary(missing.slots, row, &spoken),
+        evidence,
     }
 }
 
@@ -171,10 +271,8 @@ impl Source {
 
     fn finding(&self, missing: Missing<'_>, name: &str, now_us: i64) -> Finding {
         let (from, now) = (from_us(self.last_us), from_us(now_us));
-        let calendar = missing.context.calendar();
-        let plan = calendar.planned_stop(name, from, now);
-        let shown =
-            calendar.source(name).map(|note| note.name.as_str()).filter(|shown| !shown.is_empty()).unwrap_or(name);
+        let plan = missing.context.calendar().planned_stop(name, from, now);
+        let shown = shown_name(missing, name);
         let row = missing.slots.row(&[
             ("monban.source", name.to_owned()),
             ("absence.name", shown.to_owned()),
@@ -183,22 +281,7 @@ impl Source {
             ("absence.span", span_text(now - from)),
             ("absence.reason", plan.map_or("計画停止の登録はありません", |plan| plan.reason.as_str()).to_owned()),
         ]);
-        let voice = missing.voice;
-        let spoken = Spoken { subject: name, object: "", count: 1, first: from, last: now, distinct: 0 };
-        Finding {
-            id: Finding::make_id(&voice.rule_id, name, "", from, 0),
-            rule_id: voice.rule_id.clone(),
-            rule_title: voice.title.clone(),
-            rule_version: voice.version.clone(),
-            severity: voice.severity(&row, &[], 1),
-            subject: name.to_owned(),
-            object: String::new(),
-            first: from,
-            last: now,
-            count: 1,
-            summary: voice.summary(missing.slots, &row, &spoken),
-            evidence: vec![self.last_event],
-        }
+        spoken_finding(missing, &row, (from, now), name, vec![self.last_event])
     }
 
     fn hear(&mut self, event: &Event, now_us: i64) {
@@ -209,7 +292,17 @@ impl Source {
             self.gaps.pop_first();
         }
         self.kind = self.kind.max(Kind::of(event));
-        (self.last_us, self.last_event, self.open) = (self.last_us.max(now_us), event.id, false);
+        (self.last_us, self.last_event) = (self.last_us.max(now_us), event.id);
+        (self.open, self.told_together) = (false, false);
+    }
+
+    /// The longest gap but for one odd day, µs, to within a fifth: what is switched off every night, or over every weekend,
+    /// is not missed then.
+    fn usual_us(&self) -> i64 {
+        let longest = |gaps: &BTreeMap<u8, u32>| gaps.last_key_value().map_or(0, |(&bucket, _)| upper_end_us(bucket));
+        let mut days: Vec<i64> = self.gaps.values().map(longest).collect();
+        days.sort_unstable_by_key(|&gap| std::cmp::Reverse(gap));
+        days.get(1).copied().unwrap_or(0)
     }
 
     /// The gap that 99 of 100 stay under, µs, to within a fifth; 0 before the first.

@@ -148,6 +148,14 @@ impl Detector {
             let id = voice.rule_id.to_string();
             let found = match absence.of {
                 AbsenceOf::Sources => self.state.silences.entry(id).or_default().tick(missing, now),
+                // By the sources that another rule watches one by one.
+                AbsenceOf::SourcesTogether => self
+                    .state
+                    .silences
+                    .values_mut()
+                    .find_map(|silences| silences.tick_together(missing, now))
+                    .into_iter()
+                    .collect(),
                 AbsenceOf::Accounts => {
                     self.state.unused.entry(id).or_default().tick(missing, now).into_iter().collect()
                 }
@@ -203,6 +211,7 @@ impl Detector {
                         self.state.gather.put(finding);
                     }
                 }
+                AbsenceOf::SourcesTogether => {}
                 AbsenceOf::Accounts => entry(&mut self.state.unused, id).observe(event),
             }
         }
