@@ -27,6 +27,8 @@ pub(super) struct Upkeep {
     merging: Option<Merging>,
     /// Took events since the last [`Partitions::queue_closed`].
     touched: BTreeSet<PartitionName>,
+    /// Could not be merged at the last try.
+    failed: BTreeSet<PartitionName>,
 }
 
 struct Merging {
@@ -153,11 +155,22 @@ impl Partitions {
             open.tantivy.garbage_collect_files().wait()?;
             Ok(())
         });
-        if let Err(source) = cleared {
-            warn_unmerged(name, &PartitionError::Merge { name: name.to_string(), source });
-        }
+        self.note_end(name, cleared);
         if unused && let Some(done) = self.writers.remove(&name) {
             done.retire();
+        }
+    }
+
+    /// A merge of the writer's own may have taken the segments meanwhile: the next try finds what there is then. Only what
+    /// fails twice is told.
+    fn note_end(&mut self, name: PartitionName, end: tantivy::Result<()>) {
+        match end {
+            Ok(()) => drop(self.upkeep.failed.remove(&name)),
+            Err(source) if self.upkeep.failed.insert(name) => {
+                tracing::debug!(partition = %name, error = %source, "merging an index partition is tried again");
+                self.upkeep.queue(name);
+            }
+            Err(source) => warn_unmerged(name, &PartitionError::Merge { name: name.to_string(), source }),
         }
     }
 
@@ -219,7 +232,8 @@ impl Partitions {
 }
 
 fn warn_unmerged(name: PartitionName, error: &PartitionError) {
-    tracing::warn!(partition = %name, %error, "an index partition could not be merged; searches of it stay slower");
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(partition = %name, %error, cause, "an index partition could not be merged; searches of it stay slower");
 }
 
 /// Segments of a partition, without opening it; none where that cannot be told.
