@@ -2,7 +2,6 @@
 //! detector knows. A [`Slots`] table lists all that a set of rules needs; a [`Values`] is one event's row in it.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use monban_event::time::jst_date;
 use monban_event::{Event, Field};
@@ -163,7 +162,7 @@ impl<'a> Facts<'a> {
         let (context, event) = (self.context, self.event);
         match fact {
             Fact::Device => event.device().or(event.source_id.as_deref()).map(Cow::Borrowed),
-            Fact::Network => Some(Cow::Owned(network_text(event.source_ip?))),
+            Fact::Network => Some(Cow::Owned(network(event.source_ip?))),
             Fact::Recalled => self.recalled.get(name).map(|value| Cow::Owned(value.into_text())),
             Fact::AllowExpired => {
                 let days = context.days_since_allowed(event.source_ip?, event.time())?;
@@ -178,11 +177,6 @@ impl<'a> Facts<'a> {
             Fact::Native => event.native.get(name).map(Cow::Borrowed),
         }
     }
-}
-
-fn network_text(ip: IpAddr) -> String {
-    let network = network(ip);
-    format!("{network}/{}", if network.is_ipv4() { 24 } else { 48 })
 }
 
 /// The first of several slots that holds a value.

@@ -8,7 +8,7 @@ use monban_event::{Event, Login, LoginKind};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::seen::{LastSeen, Seen, Senders};
+use crate::seen::{LastSeen, Seen, Senders, network};
 use crate::session::Sessions;
 
 /// A value rules can ask for.
@@ -148,9 +148,4 @@ fn sender(event: &Event) -> Option<&str> {
 fn logged_on_at(event: &Event) -> Option<&str> {
     let is_machine = matches!(event.login_kind, Some(LoginKind::Windows | LoginKind::Host));
     event.device().filter(|_| is_machine)
-}
-
-/// First address of the /24, or of the /48 of IPv6: what one line or one site has.
-fn network(ip: IpAddr) -> String {
-    crate::seen::network(ip).to_string()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike, Utc};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use monban_event::time::finding_day;
 use serde::{Deserialize, Serialize};
 
@@ -165,12 +165,13 @@ fn day(time: DateTime<Utc>) -> i32 {
     finding_day(time).num_days_from_ce()
 }
 
-/// First address of the /24, or of the /48 of IPv6: what one line or one site has.
-pub(crate) fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(Ipv4Net::new_assert(ip, 24).network()),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Net::new_assert(ip, 48).network()),
-    }
+/// The /24 of an address, or the /48 of IPv6: what one line or one site has.
+pub(crate) fn network(ip: IpAddr) -> String {
+    let network: IpNet = match ip.to_canonical() {
+        IpAddr::V4(ip) => Ipv4Net::new_assert(ip, 24).trunc().into(),
+        IpAddr::V6(ip) => Ipv6Net::new_assert(ip, 48).trunc().into(),
+    };
+    network.to_string()
 }
 
 #[cfg(test)]
@@ -200,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_network_is_what_one_line_has() {
-        assert_eq!(network(IpAddr::from([203, 0, 113, 77])), IpAddr::from([203, 0, 113, 0]));
-        assert_eq!(network("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::".parse::<IpAddr>().unwrap());
+        assert_eq!(network(IpAddr::from([203, 0, 113, 77])), "203.0.113.0/24");
+        assert_eq!(network("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::/48");
     }
 
     #[test]
