@@ -146,6 +146,9 @@ fn read_time(text: &str) -> Option<(HeaderTime, &str)> {
     if let Some((stamp, rest)) = stamp::read(unmarked).or_else(|| stamp::read_netscaler(unmarked)) {
         return Some((HeaderTime::Stamp(stamp), rest));
     }
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
     let (token, _) = split_token(text);
     let (whole, fraction) = token.split_once('.')?;
     if whole.len() != 10 || fraction.is_empty() {
@@ -434,9 +437,15 @@ fn is_number(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Longest `RP/0/RP0/CPU0` looked for; the longest that are known have 16 bytes.
+const PROCESSOR_BYTES_MAX: usize = 24;
+
 fn skip_processor(text: &str) -> &str {
-    let Some((processor, rest)) = text.split_once(':') else { return text };
-    let is_processor = processor.len() < 24 && processor.contains("/CPU") && !processor.contains(' ');
+    let end = text.bytes().take(PROCESSOR_BYTES_MAX).position(|byte| byte == b':');
+    let Some((processor, rest)) = end.and_then(|end| Some((text.get(..end)?, text.get(end + 1..)?))) else {
+        return text;
+    };
+    let is_processor = processor.contains("/CPU") && !processor.contains(' ');
     if is_processor { rest } else { text }
 }
 
@@ -512,11 +521,16 @@ fn starts_with_tag(text: &str) -> bool {
     MARKS.iter().any(|mark| text.starts_with(mark)) || tag(text).is_some()
 }
 
+/// What stands in texts and in no program's name.
+fn is_no_program(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b',' | b'|' | b'%' | b'<' | b'{')
+}
+
 /// `prog[pid]: text` or `prog: text`: program, pid, text.
 fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let length = text.bytes().take(TAG_BYTES_MAX + 1).position(|byte| matches!(byte, b':' | b'[' | b' ' | b'='))?;
     let (app, rest) = (text.get(..length)?, text.get(length..)?);
-    if app.is_empty() || matches!(app, "CEF" | "LEEF") || app.contains(['"', '\'', ',', '|', '%', '<', '{']) {
+    if app.is_empty() || matches!(app, "CEF" | "LEEF") || app.bytes().any(is_no_program) {
         return None;
     }
     if let Some(behind) = rest.strip_prefix(':') {
@@ -531,10 +545,9 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
 
 /// The text up to the first blank, and what follows the blanks.
 fn split_token(text: &str) -> (&str, &str) {
-    match text.split_once([' ', '\t']) {
-        Some((token, rest)) => (token, rest.trim_start_matches([' ', '\t'])),
-        None => (text, ""),
-    }
+    let end = memchr::memchr2(b' ', b'\t', text.as_bytes()).unwrap_or(text.len());
+    let (token, rest) = (text.get(..end).unwrap_or(text), text.get(end..).unwrap_or(""));
+    (token, rest.trim_start_matches([' ', '\t']))
 }
 
 fn is_nil(token: &str) -> bool {

@@ -114,8 +114,15 @@ fn fraction_nanos(digits: &str) -> Option<i64> {
     })
 }
 
+/// Japan's offset, in seconds east.
+const JAPAN_SECONDS: i32 = 9 * 3600;
+
 /// `+09:00`: how an offset stands on the event, however the device wrote it.
 pub fn offset_text(seconds: i32) -> String {
+    // What nearly every device of ours says.
+    if seconds == JAPAN_SECONDS {
+        return "+09:00".to_owned();
+    }
     let sign = if seconds < 0 { '-' } else { '+' };
     let minutes = seconds.abs() / 60;
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)

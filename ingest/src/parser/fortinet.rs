@@ -22,7 +22,8 @@ use super::kv;
 use super::scan::{behind, between, known};
 use crate::header::Header;
 
-/// The rarest keys of two products, looked for in every line that has pairs.
+/// The rarest key of each product, looked for in every line that has pairs.
+static DEVICE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("device_id="));
 static TYPE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" typeid="));
 static EVENT_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" evecode="));
 
@@ -44,7 +45,7 @@ fn has(line: &str, key: &str) -> bool {
 fn mail(header: &Header<'_>, draft: &mut Draft<'_>) -> bool {
     let line = header.body;
     let begins = line.starts_with("date=") || line.starts_with("time=");
-    let is_ours = || ["device_id=", "log_id=", "pri="].iter().all(|key| has(line, key));
+    let is_ours = || DEVICE_ID.find(line.as_bytes()).is_some() && ["log_id=", "pri="].iter().all(|key| has(line, key));
     if !begins || !is_ours() || has(line, " vd=") || has(line, ",vd=") {
         return false;
     }

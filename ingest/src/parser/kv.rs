@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// Keys and values, borrowed. Separators are blanks, or commas in the CSV form, which shows behind the first value.
 pub(super) fn pairs(text: &str) -> Pairs<'_> {
-    let first_end = text.find([',', ' ']).and_then(|at| text.as_bytes().get(at..at + 2));
+    let first_end = memchr::memchr2(b',', b' ', text.as_bytes()).and_then(|at| text.as_bytes().get(at..at + 2));
     let is_csv = matches!(first_end, Some([b',', next]) if next.is_ascii_alphabetic());
     separated(text, if is_csv { b',' } else { b' ' })
 }
@@ -96,6 +96,19 @@ fn quoted(inner: &str, separator: u8) -> Cut<'_> {
     (inner, "", 0..0)
 }
 
+/// What a key is made of, by byte: six comparisons at every byte of every line are seen in the whole.
+const KEY_BYTES: [bool; 256] = {
+    let mut is_key_byte = [false; 256];
+    let mut byte = 0_usize;
+    while byte < 128 {
+        // Below 128 the cast is exact.
+        let character = byte as u8;
+        is_key_byte[byte] = character.is_ascii_alphanumeric() || matches!(character, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    is_key_byte
+};
+
 /// Where `key` stands, counted from `at`, if `key=` follows the separator at `at`, perhaps behind a few blanks; empty if
 /// nothing follows. Both are bounded: this is asked at every separator, and a line of a million blanks must not be read
 /// a million times.
@@ -105,7 +118,7 @@ fn key_behind(text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes().get(at + 1..).unwrap_or_default();
     let blanks = bytes.iter().take(BLANKS_MAX).take_while(|byte| matches!(byte, b' ' | b',')).count();
     let bytes = bytes.get(blanks..).unwrap_or_default();
-    let is_key_byte = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+    let is_key_byte = |byte: &&u8| KEY_BYTES.get(usize::from(**byte)) == Some(&true);
     let length = bytes.iter().take(KEY_BYTES_MAX).take_while(is_key_byte).count();
     let start = 1 + blanks;
     (bytes.is_empty() || length > 0 && bytes.get(length) == Some(&b'=')).then_some(start..start + length)

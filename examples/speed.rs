@@ -1,10 +1,14 @@
-//! Lines per second of one core, per format: `cargo run --release -p monban-ingest --example speed`.
+//! Lines per second of one core, per format: `cargo run --release --example speed`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use monban_event::{Format, Origin, Record, RecordId, Transport};
 use monban_ingest::{TextSettings, parse_syslog};
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Long enough that the clock's grain and the first, cold lines do not show.
 const RUN: Duration = Duration::from_secs(2);
