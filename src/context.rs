@@ -76,6 +76,11 @@ impl Known {
         }
     }
 
+    /// The context of these texts, about which everything has been told before.
+    pub(crate) fn quietly(&self) -> Context {
+        Context::read(&self.texts).0
+    }
+
     /// The context of these texts. What a text says that cannot be meant is told to the operator.
     pub(crate) fn read(&self) -> Arc<Context> {
         let (context, complaints) = Context::read(&self.texts);

@@ -16,6 +16,7 @@ use monban_event::{FileHints, SystemClock, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{CONTROL_SOCKET, Node, NodeError, Opening};
+use crate::redetect::{self, RedetectError};
 use crate::verbs;
 
 /// Longest request taken, in bytes: an import of a thousand named files.
@@ -129,6 +130,8 @@ pub(crate) enum ControlError {
     CutOff { path: PathBuf },
     #[error(transparent)]
     Node(#[from] NodeError),
+    #[error("judge days again after an import")]
+    Redetect(#[from] RedetectError),
 }
 
 /// Carries out `request` on the directory and gives its exit status. `create`: make the directory where it is missing.
@@ -145,6 +148,10 @@ pub(crate) fn ask(
     let clock = Arc::new(SystemClock);
     let node = Node::open(&Opening { dir, create, config: None, clock, stays: false })?;
     let status = verbs::handle(&node, request, hear);
+    if matches!(request, Request::Import { .. }) {
+        // Whoever imports without a server asks right after it what was found.
+        redetect::settle(&node)?;
+    }
     node.close();
     Ok(status)
 }

@@ -14,6 +14,7 @@ mod node;
 mod pipeline;
 mod progress;
 mod rebuild;
+mod redetect;
 mod rulebook;
 mod search;
 mod serve;

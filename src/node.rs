@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use monban_detect::RuleSet;
 use monban_event::act::{ContextName, Deed};
@@ -85,6 +86,8 @@ pub(crate) struct Node {
     pub(crate) journal: Arc<Journal>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) store: Arc<TantivyStore>,
+    /// The same events as they were parsed, whatever is known of them by now, and without a bound of time.
+    pub(crate) history: TantivyStore,
     pub(crate) rules: Arc<RuleSet>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
@@ -111,13 +114,15 @@ impl Node {
         let partitions = open_partitions(&dir.join(INDEX), recovery.last)?;
         let night = opening.stays.then(|| Night::new(&dir, config.retention));
         let views = Views { journal: Arc::clone(&journal), ledger: Arc::clone(&ledger), partitions };
-        let Running { store, rules, progress, thread } = start_pipeline(views, &config, &opening.clock, night)?;
+        let Running { store, history, rules, progress, thread } =
+            start_pipeline(views, &config, &opening.clock, night)?;
         let node = Arc::new(Self {
             dir,
             config,
             journal,
             ledger,
             store,
+            history,
             rules,
             clock: Arc::clone(&opening.clock),
             progress,
@@ -196,6 +201,7 @@ pub(crate) struct Views {
 /// A pipeline at work.
 pub(crate) struct Running {
     store: Arc<TantivyStore>,
+    history: TantivyStore,
     rules: Arc<RuleSet>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) thread: JoinHandle<()>,
@@ -212,7 +218,8 @@ pub(crate) fn start_pipeline(
     let parser = Arc::new(Parsers { settings: config.text_settings() });
     let context = SharedContext::default();
     let enrich = enrichment(&context);
-    let store = Arc::new(TantivyStore::new(partitions.reader(), journal.clone(), parser.clone(), enrich));
+    let store = |enrich| TantivyStore::new(partitions.reader(), journal.clone(), parser.clone(), enrich);
+    let (store, history) = (Arc::new(store(enrich)), store(Arc::new(|_: &mut Event| {})).with_budget(Duration::MAX));
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(Parts {
         journal,
@@ -230,7 +237,7 @@ pub(crate) fn start_pipeline(
         .name("pipeline".to_owned())
         .spawn(move || pipeline.run())
         .map_err(NodeError::Thread)?;
-    Ok(Running { store, rules, progress, thread })
+    Ok(Running { store, history, rules, progress, thread })
 }
 
 /// Acts that nobody reads back at once: those that change nothing but the trail, bookmarks, and what a start brings. They are on

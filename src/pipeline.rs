@@ -22,6 +22,7 @@ use crate::context::{ContextError, Known, SharedContext};
 use crate::duplicate;
 use crate::night::{House, Night};
 use crate::progress::Progress;
+use crate::redetect;
 use crate::tally::{SourceNames, Tallies};
 
 /// Records of one step: large enough that a transaction costs little per record, small enough that an alarm does not
@@ -318,8 +319,12 @@ impl Pipeline {
                         batch.apply_act(id, &act)?;
                     }
                     if self.known.take(&act.deed) {
+                        let before = self.context.get();
                         self.context.set(self.known.read());
                         self.detector.set_context(self.context.get());
+                        if fresh {
+                            redetect::mark_told(batch, (id, &act), &before, &self.context.get())?;
+                        }
                     }
                 }
                 TailItem::Gap(from, to) => {

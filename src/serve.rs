@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::control::ControlServer;
 use crate::night::{Due, FULL_PERCENT, Growth, Room};
 use crate::node::{Node, Opening};
+use crate::redetect;
 use crate::upload::Uploads;
 use crate::watch::{Troubles, Watch};
 
@@ -80,9 +81,13 @@ fn tell_recovery(recovery: &Recovery) {
 /// Serves an open node. The demo hospital ends here too.
 pub(crate) fn run_until_stopped(node: &Arc<Node>, config: &Config) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let judging = redetect::start(node).context("過ぎた日を判定し直す処理を始められません")?;
     let result = runtime.block_on(serve(node, config));
     runtime.shutdown_timeout(Duration::from_secs(5));
     node.close();
+    if judging.join().is_err() {
+        tracing::error!("judging days again ended with a panic; the next start begins it anew");
+    }
     result.map(|()| ExitCode::SUCCESS)
 }
 

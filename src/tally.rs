@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{Days, NaiveDate};
+use monban_event::time::finding_day;
 use monban_event::{Event, Login, Origin, ParseStatus, Record, RecordId};
 use monban_index::ledger::{AccountTally, LedgerBatch, LedgerError, SourceTally};
+
+use crate::redetect::{self, DAYS_BACK_MAX};
 
 /// What the configuration calls sources, by the id they are counted under.
 pub(crate) type SourceNames = BTreeMap<String, String>;
@@ -26,6 +30,8 @@ pub(crate) struct Tallies {
     sources: BTreeMap<String, SourceTally>,
     accounts: BTreeMap<String, AccountTally>,
     imports: BTreeMap<RecordId, ImportTally>,
+    /// Days that were over when something of them came: the first and the last record of each, and whether that was an import.
+    late: BTreeMap<NaiveDate, (RecordId, RecordId, Origin)>,
 }
 
 impl Tallies {
@@ -43,6 +49,15 @@ impl Tallies {
             count_source(tally, record, event);
         }
         self.count_account(event);
+        self.note_day(record, event);
+    }
+
+    fn note_day(&mut self, record: &Record, event: &Event) {
+        let (day, oldest) = (finding_day(event.time()), finding_day(record.received_at) - Days::new(DAYS_BACK_MAX));
+        if day >= oldest && redetect::is_over(day, record.received_at) {
+            let id = event.id.record;
+            self.late.entry(day).and_modify(|(_, last, _)| *last = id).or_insert((id, id, record.origin));
+        }
     }
 
     pub(crate) fn record(&mut self, record: &Record, accepted: usize, duplicate: usize, damage: Vec<String>) {
@@ -83,6 +98,11 @@ impl Tallies {
         for (&import, tally) in &self.imports {
             batch.count_import(import, tally.next_index, tally.accepted, tally.duplicate)?;
             batch.note_damage(import, &tally.damage)?;
+        }
+        for (&day, &(first, last, origin)) in &self.late {
+            let cause = if origin == Origin::Import { "取り込んだ記録" } else { "遅れて届いた記録" };
+            batch.mark_day(day, first, cause)?;
+            batch.mark_day(day, last, cause)?;
         }
         Ok(())
     }

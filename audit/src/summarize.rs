@@ -245,7 +245,7 @@ fn status_figure(findings: &[FindingLine], carry: CarryOver) -> Figure {
     let definition = "未処理（未確認・要対応）で次月に繰り越した検知。前月繰越＋発生−完了＝次月繰越。内訳は N24 の検知の、作成日時での状態";
     let mut figure = plain("N27", "次月繰越", carry.carried_out, "件", definition);
     let of = |status: FindingStatus| findings.iter().filter(|line| line.status == status).count() as u64;
-    figure.parts = FindingStatus::ALL.into_iter().map(|status| part(status.japanese(), of(status), "件")).collect();
+    figure.parts = FindingStatus::decided().map(|status| part(status.japanese(), of(status), "件")).collect();
     figure
 }
 

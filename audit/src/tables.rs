@@ -7,7 +7,9 @@ use monban_event::act::Deed;
 use monban_event::event::Field;
 use monban_event::time::{Month, jst_date};
 use monban_event::{FindingStatus, TimeRange, VpnSession};
-use monban_index::ledger::{FindingDetail, FindingFilter, LedgerReader, ReviewRow, SilenceRow, SourceHour, SourceRow};
+use monban_index::ledger::{
+    FindingDetail, FindingFilter, FindingRow, LedgerReader, ReviewRow, SilenceRow, SourceHour, SourceRow,
+};
 
 use crate::figures::{AFTER_HOURS, ALL, Counter, FAILURE, SUCCESS, UNPARSED};
 use crate::model::{
@@ -234,7 +236,8 @@ pub(crate) fn findings(
     let filter = FindingFilter { range: TimeRange { from: None, to: Some(span.end) }, ..FindingFilter::default() };
     let mut lines = Vec::new();
     let mut carry = CarryOver::default();
-    for row in reader.findings(&filter)? {
+    let is_one = |row: &FindingRow| row.status != FindingStatus::Withdrawn;
+    for row in reader.findings(&filter)?.into_iter().filter(is_one) {
         let Some(detail) = reader.finding(&row.id)? else { continue };
         count_carry(&mut carry, &detail, span, now);
         if row.first >= span.start {

@@ -157,7 +157,7 @@ impl Gather {
 }
 
 /// Both halves name different events, so numbers add.
-fn join(pending: &mut Finding, more: Finding) {
+pub(crate) fn join(pending: &mut Finding, more: Finding) {
     pending.severity = pending.severity.max(more.severity);
     pending.first = pending.first.min(more.first);
     pending.last = pending.last.max(more.last);

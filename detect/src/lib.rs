@@ -2,6 +2,7 @@
 //! the rule folders it is told to load. Start reading at [`detector`].
 
 mod absence;
+pub mod again;
 pub mod context;
 mod correlate;
 pub mod detector;
@@ -19,6 +20,7 @@ mod session;
 pub mod sigma;
 
 pub use absence::Silence;
+pub use again::{Again, Changes, Knowledge};
 pub use context::{Complaint, Context, ContextTexts};
 pub use detector::{Detector, Observation, RuleHit, SnapshotError};
 pub use enrich::enrich;

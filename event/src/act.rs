@@ -2,10 +2,10 @@
 //! replay knows everything the live run knew. Written as JSON with a tag; unknown members are an error on reading,
 //! because an act that is half understood is worse than a clear refusal.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::finding::FindingStatus;
+use crate::finding::{Finding, FindingStatus};
 use crate::id::{FindingId, RecordId};
 use crate::record::FileHints;
 use crate::time::TimeRange;
@@ -144,6 +144,19 @@ pub enum Deed {
     HoldReleased {
         name: String,
         reason: String,
+    },
+    /// Days were judged again, because something about them came to be known later. What that changed is on record
+    /// whole: a replay need not judge them again, and an inspector sees when a finding was made or taken back, and why.
+    Redetected {
+        /// First and last of the days, noon to noon.
+        days: (NaiveDate, NaiveDate),
+        /// What had come to be known, in Japanese.
+        cause: String,
+        /// Everything up to this number was taken into account. Absent where the act that follows tells the rest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_to: Option<RecordId>,
+        findings: Vec<Finding>,
+        withdrawn: Vec<FindingId>,
     },
     /// Index and tables were made anew from the journal, and how many findings that brought and took.
     Reindexed {

@@ -59,10 +59,12 @@ pub enum FindingStatus {
     ActionNeeded,
     Resolved,
     Confirmed,
+    /// What came to be known later shows that it was none. Only the program says so, and only of what nobody had judged.
+    Withdrawn,
 }
 
 impl FindingStatus {
-    pub const ALL: [Self; 4] = [Self::Open, Self::ActionNeeded, Self::Resolved, Self::Confirmed];
+    pub const ALL: [Self; 5] = [Self::Open, Self::ActionNeeded, Self::Resolved, Self::Confirmed, Self::Withdrawn];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -70,6 +72,7 @@ impl FindingStatus {
             Self::ActionNeeded => "action_needed",
             Self::Resolved => "resolved",
             Self::Confirmed => "confirmed",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -79,11 +82,17 @@ impl FindingStatus {
             Self::ActionNeeded => "要対応",
             Self::Resolved => "対応済",
             Self::Confirmed => "確認済",
+            Self::Withdrawn => "取下げ",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == text || status.japanese() == text)
+    }
+
+    /// What a person may decide, in the order of a form.
+    pub fn decided() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|status| *status != Self::Withdrawn)
     }
 
     /// Closed findings are out of the queue; what recurs after closing is a new finding.
@@ -92,7 +101,8 @@ impl FindingStatus {
     }
 
     pub fn may_become(self, next: Self) -> bool {
-        self != next && !matches!((self, next), (Self::Resolved, Self::Confirmed) | (Self::Confirmed, Self::Resolved))
+        let swaps = matches!((self, next), (Self::Resolved, Self::Confirmed) | (Self::Confirmed, Self::Resolved));
+        self != next && !swaps && next != Self::Withdrawn
     }
 }
 

@@ -1,6 +1,6 @@
 //! Times: Japan's zone, the audit's periods, and how an event's time was arrived at.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Japan standard time has had no daylight saving since 1951, so a fixed offset is the zone.
@@ -162,6 +162,13 @@ pub fn finding_day(time: DateTime<Utc>) -> NaiveDate {
     jst_date(time - TimeDelta::hours(12))
 }
 
+/// When a finding day begins and when it ends, in UTC.
+pub fn finding_day_range(day: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
+    // Noon in Japan is three o'clock of the same day in UTC.
+    let start = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(3);
+    (start, start.checked_add_signed(TimeDelta::days(1)).unwrap_or(start))
+}
+
 /// RFC 3339 in UTC with microseconds: the form of every time in our JSON.
 pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
@@ -194,6 +201,8 @@ mod tests {
     fn a_night_is_one_finding_day() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
         assert_eq!(finding_day(at("2026-10-25T01:00:00+09:00")), finding_day(at("2026-10-24T23:00:00+09:00")));
+        let (start, end) = finding_day_range(finding_day(at("2026-10-25T01:00:00+09:00")));
+        assert_eq!((start, end), (at("2026-10-24T12:00:00+09:00"), at("2026-10-25T12:00:00+09:00")));
         assert_ne!(finding_day(at("2026-10-25T13:00:00+09:00")), finding_day(at("2026-10-25T11:00:00+09:00")));
     }
 }

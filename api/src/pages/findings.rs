@@ -109,7 +109,7 @@ fn queue(visit: &Visit, asked: &Asked) -> Result<FindingsPage, Problem> {
     })
 }
 
-fn tabs(counts: [u64; 4], chosen: &str) -> Vec<Tab> {
+fn tabs(counts: [u64; FindingStatus::ALL.len()], chosen: &str) -> Vec<Tab> {
     let tab = |(status, count): (FindingStatus, u64)| Tab {
         href: format!("/findings?status={}", status.as_str()),
         label: format!("{} {}", status_name(status), wording::count(count)),
@@ -167,7 +167,7 @@ fn status_class(status: FindingStatus, severity: Severity) -> &'static str {
     match status {
         FindingStatus::Open => words::severity_class(severity),
         FindingStatus::ActionNeeded => "mid",
-        FindingStatus::Resolved | FindingStatus::Confirmed => "ok",
+        FindingStatus::Resolved | FindingStatus::Confirmed | FindingStatus::Withdrawn => "ok",
     }
 }
 

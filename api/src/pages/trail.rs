@@ -101,6 +101,10 @@ fn words(deed: &Deed) -> (&'static str, String) {
         }
         Deed::HoldAdded { name, reason, period } => ("保全の開始", format!("{name}　{}　{reason}", span(*period))),
         Deed::HoldReleased { name, reason } => ("保全の解除", format!("{name}　{reason}")),
+        Deed::Redetected { days, cause, findings, withdrawn, .. } => {
+            let (made, taken) = (findings.len(), withdrawn.len());
+            ("過ぎた日の再判定", format!("{} 〜 {}　{cause}　検知 追加・変更 {made}、取下げ {taken}", days.0, days.1))
+        }
         Deed::Reindexed { records, findings_added, findings_gone } => {
             let records = wording::count(*records);
             ("索引の作り直し", format!("{records} 件から　検知 +{findings_added} −{findings_gone}"))

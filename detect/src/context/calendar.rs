@@ -228,6 +228,10 @@ impl Calendar {
         self.duty.extend(duties);
     }
 
+    pub(super) fn duties(&self) -> Vec<(NaiveDate, String)> {
+        self.duty.iter().cloned().collect()
+    }
+
     pub(super) fn machines(&self) -> &[Machine] {
         &self.machines
     }

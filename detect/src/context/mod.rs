@@ -4,6 +4,7 @@
 
 mod allow;
 mod calendar;
+mod changes;
 mod date;
 mod duty;
 pub mod holiday;
@@ -26,6 +27,7 @@ use monban_event::time::jst_date;
 pub use allow::AllowEntry;
 pub(crate) use calendar::duration;
 pub use calendar::{Calendar, PlannedStop, SourceNote};
+pub use changes::Days;
 pub use machines::{Machine, MachineRole};
 pub(crate) use net::plain;
 pub use roster::{AccountClass, AccountState, Person};

@@ -13,6 +13,7 @@ mod plan;
 mod state;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub(crate) use plan::{Draft, Plan, WindowTest};
 pub(crate) use state::{Completion, Correlator, Hit};

@@ -1,6 +1,5 @@
 //! The windows: per correlation and key the hits in their order, and which of them complete the condition.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -8,12 +7,13 @@ use monban_event::{EventId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Input, Kind, Node, Plan, WindowTest};
+use super::window::{Hits, Key, Place};
 use super::{KEY_HITS_MAX, LATENESS_US, NODE_HITS_MAX};
 use crate::fields::{Values, first};
 use crate::pairs;
 
-/// Place of a hit in its window: event time (µs), event id, and which of the correlation's rules it is of.
-type Place = (i64, EventId, usize);
+/// Looking through all correlations costs as much as taking an event.
+const FORGET_ALL_EVERY_US: i64 = 60 * 1_000_000;
 
 /// An event that some correlation holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,9 +29,7 @@ pub(crate) struct Hit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "KeptWindow")]
 struct Window {
-    /// True where the hit completes the condition.
-    #[serde(with = "pairs")]
-    hits: BTreeMap<Place, bool>,
+    hits: Hits,
     /// Those of the hits that complete it.
     #[serde(skip_serializing)]
     complete: BTreeSet<Place>,
@@ -42,14 +40,13 @@ struct Window {
 /// What a snapshot keeps of a [`Window`].
 #[derive(Deserialize)]
 struct KeptWindow {
-    #[serde(with = "pairs")]
-    hits: BTreeMap<Place, bool>,
+    hits: Hits,
     touched_us: i64,
 }
 
 impl From<KeptWindow> for Window {
     fn from(kept: KeptWindow) -> Self {
-        let complete = kept.hits.iter().filter(|(_, complete)| **complete).map(|(&place, _)| place).collect();
+        let complete = kept.hits.completed().collect();
         Self { hits: kept.hits, complete, touched_us: kept.touched_us }
     }
 }
@@ -58,9 +55,10 @@ impl From<KeptWindow> for Window {
 #[serde(from = "KeptNode")]
 struct NodeState {
     #[serde(with = "pairs")]
-    windows: BTreeMap<Vec<String>, Window>,
-    /// Windows by when they were last touched, the longest ago first.
-    touched: BTreeSet<(i64, Vec<String>)>,
+    windows: BTreeMap<Key, Window>,
+    /// Every window once, by a time at which it was touched; it may have been touched since, which is looked up when its
+    /// turn comes.
+    touched: BTreeSet<(i64, Key)>,
     hits: usize,
     /// Hits of all windows that complete the condition.
     #[serde(skip_serializing)]
@@ -71,8 +69,8 @@ struct NodeState {
 #[derive(Deserialize)]
 struct KeptNode {
     #[serde(with = "pairs")]
-    windows: BTreeMap<Vec<String>, Window>,
-    touched: BTreeSet<(i64, Vec<String>)>,
+    windows: BTreeMap<Key, Window>,
+    touched: BTreeSet<(i64, Key)>,
     hits: usize,
 }
 
@@ -83,6 +81,18 @@ impl From<KeptNode> for NodeState {
     }
 }
 
+impl NodeState {
+    /// The window of a key, made where there is none.
+    fn window(&mut self, key: &str, arrival_us: i64) -> &mut Window {
+        if !self.windows.contains_key(key) {
+            let key = Key::from(key.to_owned());
+            self.touched.insert((arrival_us, key.clone()));
+            self.windows.insert(key, Window { touched_us: arrival_us, ..Window::default() });
+        }
+        self.windows.get_mut(key).expect("it was put there a line above")
+    }
+}
+
 /// The state of all correlations of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Correlator {
@@ -90,6 +100,7 @@ pub(crate) struct Correlator {
     nodes: BTreeMap<String, NodeState>,
     #[serde(with = "pairs")]
     hits: BTreeMap<EventId, Hit>,
+    forget_all_at_us: i64,
 }
 
 /// An event completed a correlation, or joined the window of one that was complete.
@@ -141,8 +152,13 @@ impl Correlator {
             return completions;
         }
         self.hits.insert(id, hit);
+        self.forget_all(plan, arrival);
         // Inner nodes stand before outer ones, so one pass in node order sees all inputs of each.
         for (index, node) in plan.nodes.iter().enumerate() {
+            if !feeds.iter().any(|feed| node.steps().any(|step| node.takes(step, feed.input))) {
+                continue;
+            }
+            self.forget(node, arrival);
             let news = self.feed(node, &feeds);
             if plan.takes(Input::Node(index)) {
                 let feed = |again| move |&event: &EventId| Feed { input: Input::Node(index), event, again };
@@ -162,6 +178,9 @@ impl Correlator {
     /// Puts what feeds the node into its windows.
     fn feed(&mut self, node: &Node, feeds: &[Feed]) -> News {
         let mut news = News::default();
+        if !self.nodes.contains_key(&node.name) {
+            self.nodes.insert(node.name.clone(), NodeState::default());
+        }
         for step in node.steps() {
             let again = feeds.iter().filter(|feed| feed.again && node.takes(step, feed.input));
             self.tell_again(node, step, &again.map(|feed| feed.event).collect::<Vec<_>>(), &mut news);
@@ -198,34 +217,31 @@ impl Correlator {
         let Some(hit) = self.hits.get_mut(&event) else { return };
         let Some(key) = key(node, step, &hit.values) else { return };
         let place = (hit.time_us, event, step);
-        let state = self.nodes.entry(node.name.clone()).or_default();
-        let window = state.windows.entry(key.clone()).or_default();
-        let Entry::Vacant(vacant) = window.hits.entry(place) else { return };
-        vacant.insert(false);
-        hit.holders += 1;
-        state.hits += 1;
-        if hit.arrival_us > window.touched_us || window.hits.len() == 1 {
-            state.touched.remove(&(window.touched_us, key.clone()));
-            window.touched_us = window.touched_us.max(hit.arrival_us);
-            state.touched.insert((window.touched_us, key.clone()));
+        let Some(state) = self.nodes.get_mut(&node.name) else { return };
+        let window = state.window(key.as_str(), hit.arrival_us);
+        if !window.hits.insert(place) {
+            return;
         }
+        hit.holders += 1;
+        window.touched_us = window.touched_us.max(hit.arrival_us);
         let until = last_place(node, place);
         let late_for: BTreeSet<EventId> = window.complete.range(place..=until).map(|at| at.1).collect();
         if !late_for.is_empty() {
             news.joined.insert((event, step), late_for);
         }
         let may_complete = may_complete(node, &window.hits, &self.hits, place);
-        let incomplete = window.hits.range(place..=until).filter(|(_, complete)| may_complete && !**complete);
+        let incomplete = window.hits.range(place, until).iter().filter(|(_, complete)| may_complete && !*complete);
         let complete: Vec<Place> = incomplete
-            .map(|(&candidate, _)| candidate)
+            .map(|&(candidate, _)| candidate)
             .filter(|&candidate| is_complete(node, &window.hits, &self.hits, candidate))
             .collect();
-        state.complete += complete.len();
-        for candidate in complete {
-            window.hits.insert(candidate, true);
+        for &candidate in &complete {
+            window.hits.complete(candidate);
             window.complete.insert(candidate);
             news.complete.insert(candidate.1);
         }
+        state.hits += 1;
+        state.complete += complete.len();
         self.bound_key(node, &key);
     }
 
@@ -238,36 +254,44 @@ impl Correlator {
             .filter_map(|&event| self.hits.get(&event).map(|hit| (hit.time_us, event, &hit.values)))
             .collect();
         hits.sort_unstable();
-        let mut told: BTreeMap<Vec<String>, Place> = BTreeMap::new();
+        let mut told: BTreeMap<Key, Place> = BTreeMap::new();
         for (time, event, values) in hits.into_iter().rev() {
             let Some(key) = key(node, step, values) else { continue };
-            let Some(window) = state.windows.get(&key) else { continue };
+            let Some(window) = state.windows.get(key.as_str()) else { continue };
             let place = (time, event, step);
             let until = last_place(node, place);
-            let end = told.get(&key).map_or(Bound::Included(until), |&told| Bound::Excluded(told.min(until)));
+            let end = told.get(key.as_str()).map_or(Bound::Included(until), |&told| Bound::Excluded(told.min(until)));
             let late_for: BTreeSet<EventId> =
                 window.complete.range((Bound::Included(place), end)).map(|at| at.1).collect();
             if !late_for.is_empty() {
                 news.joined.insert((event, step), late_for);
             }
-            told.insert(key, place);
+            told.insert(key.into(), place);
         }
     }
 
     /// In a flood the hits of a key that came first go first, a quarter at a time so that it costs little per event.
-    fn bound_key(&mut self, node: &Node, key: &[String]) {
+    fn bound_key(&mut self, node: &Node, key: &str) {
         let Some(state) = self.nodes.get_mut(&node.name) else { return };
         let Some(window) = state.windows.get_mut(key) else { return };
         if window.hits.len() <= KEY_HITS_MAX {
             return;
         }
-        let mut by_arrival: Vec<(EventId, Place)> = window.hits.keys().map(|&place| (place.1, place)).collect();
+        let mut by_arrival: Vec<(EventId, Place)> = window.hits.places().map(|place| (place.1, place)).collect();
         by_arrival.sort_unstable();
         for (event, place) in by_arrival.into_iter().take(KEY_HITS_MAX / 4) {
-            window.hits.remove(&place);
+            window.hits.remove(place);
             state.complete -= usize::from(window.complete.remove(&place));
             state.hits -= 1;
             self.hits.release(event);
+        }
+    }
+
+    /// Correlations that nothing feeds any more let go too, once a minute of our clock.
+    fn forget_all(&mut self, plan: &Plan, now_us: i64) {
+        if now_us >= self.forget_all_at_us {
+            self.forget_all_at_us = now_us.saturating_add(FORGET_ALL_EVERY_US);
+            plan.nodes.iter().for_each(|node| self.forget(node, now_us));
         }
     }
 
@@ -278,11 +302,16 @@ impl Correlator {
         while let Some((touched, _)) = state.touched.first()
             && (*touched < horizon || state.hits > NODE_HITS_MAX)
         {
-            let Some((_, key)) = state.touched.pop_first() else { return };
+            let Some((told, key)) = state.touched.pop_first() else { return };
+            let Some(window) = state.windows.get(&key) else { continue };
+            if window.touched_us > told {
+                state.touched.insert((window.touched_us, key));
+                continue;
+            }
             let Some(window) = state.windows.remove(&key) else { continue };
             state.hits -= window.hits.len();
             state.complete -= window.complete.len();
-            window.hits.keys().for_each(|place| self.hits.release(place.1));
+            window.hits.places().for_each(|place| self.hits.release(place.1));
         }
     }
 
@@ -336,8 +365,8 @@ impl Correlator {
     ) {
         let (Some(hit), Some((_, window))) = (self.hits.get(&at), self.window(node, at)) else { return };
         let start = (hit.time_us.saturating_sub(node.span_us), EventId::default(), 0);
-        let places = window.hits.range(start..=(hit.time_us, at, usize::MAX)).rev();
-        for (&(time, event, step), &done) in places {
+        let places = window.hits.range(start, (hit.time_us, at, usize::MAX)).iter().rev();
+        for &((time, event, step), done) in places {
             if done && event != at && told_before(event) {
                 break;
             }
@@ -361,8 +390,7 @@ impl Correlator {
         if start >= end {
             return;
         }
-        let places: Vec<Place> = window.hits.range(start..=end).map(|(&place, _)| place).collect();
-        for (time, event, step) in places {
+        for &((time, event, step), _) in window.hits.range(start, end) {
             if step < inner_node.inputs.len() && evidence.events.insert((time, event)) {
                 self.add(plan, inner_node, step, (time, event), evidence);
             }
@@ -370,12 +398,12 @@ impl Correlator {
     }
 
     /// The window of the node that holds the event.
-    fn window(&self, node: &Node, event: EventId) -> Option<(Vec<String>, &Window)> {
+    fn window(&self, node: &Node, event: EventId) -> Option<(Key, &Window)> {
         let (hit, state) = (self.hits.get(&event)?, self.nodes.get(&node.name)?);
         (0..node.inputs.len()).find_map(|step| {
             let key = key(node, step, &hit.values)?;
-            let window = state.windows.get(&key)?;
-            window.hits.contains_key(&(hit.time_us, event, step)).then_some((key, window))
+            let (key, window) = state.windows.get_key_value(key.as_str())?;
+            window.hits.contains((hit.time_us, event, step)).then(|| (key.clone(), window))
         })
     }
 
@@ -394,7 +422,7 @@ impl Correlator {
 struct Evidence {
     events: BTreeSet<(i64, EventId)>,
     /// Per inner correlation and key the place down to which its window was taken.
-    taken: BTreeMap<(usize, Vec<String>), Place>,
+    taken: BTreeMap<(usize, Key), Place>,
 }
 
 impl Hit {
@@ -431,21 +459,21 @@ fn last_place(node: &Node, place: Place) -> Place {
 }
 
 /// `None` where a field of the key has no value: such events cannot be told apart and are left out.
-fn key(node: &Node, step: usize, values: &Values) -> Option<Vec<String>> {
-    node.key_slots(step).iter().map(|&slot| values.get(slot).map(str::to_owned)).collect()
+fn key(node: &Node, step: usize, values: &Values) -> Option<String> {
+    Key::text(node.key_slots(step).iter().map(|&slot| values.get(slot)))
 }
 
 /// The places of the window that ends with the event `end`, latest first.
 fn in_window<'a>(
     node: &Node,
-    hits: &'a BTreeMap<Place, bool>,
+    hits: &'a Hits,
     end: (i64, EventId),
 ) -> impl Iterator<Item = &'a Place> + Clone + use<'a> {
     let start = (end.0.saturating_sub(node.span_us), EventId::default(), 0);
-    hits.range(start..=(end.0, end.1, usize::MAX)).rev().map(|(place, _)| place)
+    hits.range(start, (end.0, end.1, usize::MAX)).iter().rev().map(|(place, _)| place)
 }
 
-fn is_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
+fn is_complete(node: &Node, hits: &Hits, table: &BTreeMap<EventId, Hit>, end: Place) -> bool {
     if end.2 >= node.inputs.len() {
         return false;
     }
@@ -458,7 +486,7 @@ fn is_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<Event
     enough && passes_tests(node, &in_window(node, hits, (end.0, end.1)), table) && passes_ratio(node, hits, end)
 }
 
-fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+fn enough_events(node: &Node, hits: &Hits, end: Place) -> bool {
     let mut seen = None;
     let mut count = 0;
     for &(_, event, step) in in_window(node, hits, (end.0, end.1)) {
@@ -474,9 +502,9 @@ fn enough_events(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool 
 
 /// Whether a window that holds the place can be complete at all: what all of them together lack, each of them lacks. So a
 /// late event does not have each of a flood's windows counted for nothing.
-fn may_complete(node: &Node, hits: &BTreeMap<Place, bool>, table: &BTreeMap<EventId, Hit>, place: Place) -> bool {
+fn may_complete(node: &Node, hits: &Hits, table: &BTreeMap<EventId, Hit>, place: Place) -> bool {
     let earliest = (place.0.saturating_sub(node.span_us), EventId::default(), 0);
-    let all = hits.range(earliest..=last_place(node, place)).map(|(place, _)| place);
+    let all = hits.range(earliest, last_place(node, place)).iter().map(|(place, _)| place);
     (node.kind != Kind::ValueCount || enough_values(node, all.clone(), table)) && passes_tests(node, &all, table)
 }
 
@@ -494,7 +522,7 @@ fn enough_values<'a>(node: &Node, places: impl Iterator<Item = &'a Place>, table
     false
 }
 
-fn every_step(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+fn every_step(node: &Node, hits: &Hits, end: Place) -> bool {
     let mut missing: BTreeSet<usize> = (0..node.inputs.len()).collect();
     in_window(node, hits, (end.0, end.1)).any(|place| {
         missing.remove(&place.2);
@@ -503,7 +531,7 @@ fn every_step(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
 }
 
 /// Walks back from the end, taking the latest hit of each earlier step: if any chain fits the window, this one does.
-fn steps_in_order(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+fn steps_in_order(node: &Node, hits: &Hits, end: Place) -> bool {
     if end.2 != node.last_step() {
         return false;
     }
@@ -545,7 +573,7 @@ fn passes_tests<'a>(
 
 /// The one condition that may turn false again: successes that come later than the failures lower the share. It is
 /// judged on what had come; a finding that was given out is not taken back.
-fn passes_ratio(node: &Node, hits: &BTreeMap<Place, bool>, end: Place) -> bool {
+fn passes_ratio(node: &Node, hits: &Hits, end: Place) -> bool {
     let Some(ratio) = &node.ratio else { return true };
     let (mut counted, mut all) = (0.0_f64, 0.0_f64);
     for place in in_window(node, hits, (end.0, end.1)) {

@@ -23,7 +23,7 @@ use crate::ruleset::RuleSet;
 use crate::session::Sessions;
 
 /// Form of a snapshot, which is its first line. One of another form is refused, and the caller replays instead.
-const SNAPSHOT_VERSION: u32 = 2;
+const SNAPSHOT_VERSION: u32 = 3;
 /// A longer first line is no version.
 const VERSION_BYTES_MAX: u64 = 16;
 
@@ -137,6 +137,11 @@ impl Detector {
         if !spoken.is_empty() {
             self.observe_matches(&rules, (event, &recalled), &spoken, hits);
         }
+        self.state.memory.note(event);
+    }
+
+    /// Remembers an event without judging it: what an account's habits were before the days that are judged.
+    pub(crate) fn remember(&mut self, event: &Event) {
         self.state.memory.note(event);
     }
 

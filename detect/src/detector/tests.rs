@@ -469,6 +469,6 @@ fn a_snapshot_of_another_form_is_refused() {
     let mut restore = |bytes: &[u8]| detector.restore(&mut &*bytes);
     assert!(matches!(restore(b"99\n{}"), Err(SnapshotError::Version { found }) if found == "99"));
     assert!(matches!(restore(b"{\"version\":1,\"state\":{}}"), Err(SnapshotError::Version { .. })));
-    assert!(matches!(restore(b"2\n{\"slots\":[]}"), Err(SnapshotError::Form(_))));
+    assert!(matches!(restore(b"3\n{\"slots\":[]}"), Err(SnapshotError::Form(_))));
     assert!(matches!(restore(b"\xff"), Err(SnapshotError::Version { .. })));
 }

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::VpnSession;
 use serde::{Deserialize, Serialize};
 
+use crate::pairs;
+
 /// Sessions kept open. The largest VPN box of a hospital licenses a few thousand users; above the bound those heard of
 /// longest ago are let go, their end unknown.
 const OPEN_SESSIONS_MAX: usize = 10_000;
@@ -21,6 +23,14 @@ pub(super) struct Open {
     pub(super) session: VpnSession,
     /// The device's own id: a number, or the interface (`PP[ANONYMOUS01]`) of a router.
     pub(super) vendor_id: Option<String>,
+    /// Its number in the [`Book`], which gives it.
+    pub(super) number: u64,
+}
+
+impl Open {
+    pub(super) fn new(session: VpnSession, vendor_id: Option<String>) -> Self {
+        Self { session, vendor_id, number: 0 }
+    }
 }
 
 /// What a session may be looked up by, on one device.
@@ -34,21 +44,25 @@ pub(super) enum By {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Kept")]
 pub(super) struct Book {
-    open: BTreeMap<String, Open>,
-    /// Users and keys of the sessions a device's term names. Made anew from the sessions at a start.
+    #[serde(with = "pairs")]
+    open: BTreeMap<u64, Open>,
+    next: u64,
+    /// Users and numbers of the sessions a device's term names. Made anew from the sessions at a start.
     #[serde(skip_serializing)]
-    index: BTreeMap<(String, By), BTreeSet<(String, String)>>,
+    index: BTreeMap<(String, By), BTreeSet<(String, u64)>>,
 }
 
 /// What a snapshot keeps of a [`Book`].
 #[derive(Deserialize)]
 struct Kept {
-    open: BTreeMap<String, Open>,
+    #[serde(with = "pairs")]
+    open: BTreeMap<u64, Open>,
+    next: u64,
 }
 
 impl From<Kept> for Book {
     fn from(kept: Kept) -> Self {
-        let mut book = Self::default();
+        let mut book = Self { next: kept.next, ..Self::default() };
         for open in kept.open.into_values() {
             book.add(open);
         }
@@ -57,44 +71,44 @@ impl From<Kept> for Book {
 }
 
 impl Book {
-    /// Open sessions of a device, of one user where one is named, in order of user and key.
+    /// Open sessions of a device, of one user where one is named, in order of user and start.
     pub(super) fn of<'a>(&'a self, observer: &str, by: By, user: Option<&'a str>) -> impl Iterator<Item = &'a Open> {
         let entries = self.index.get(&(observer.to_owned(), by));
-        let from = (user.unwrap_or_default().to_owned(), String::new());
+        let from = (user.unwrap_or_default().to_owned(), 0);
         let entries = entries.into_iter().flat_map(move |entries| entries.range(from.clone()..));
         let of_user = entries.take_while(move |(known, _)| user.is_none_or(|user| user == known));
-        of_user.filter_map(|(_, key)| self.open.get(key))
+        of_user.filter_map(|(_, number)| self.open.get(number))
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Open> {
-        self.open.get(key)
+    pub(super) fn get(&self, number: u64) -> Option<&Open> {
+        self.open.get(&number)
     }
 
     pub(super) fn insert(&mut self, open: Open) {
         self.make_room(open.session.started);
-        self.add(open);
+        self.next += 1;
+        self.add(Open { number: self.next, ..open });
     }
 
     fn add(&mut self, open: Open) {
         self.enter(&open);
-        self.open.insert(open.session.key.clone(), open);
+        self.open.insert(open.number, open);
     }
 
     /// Changes a session in its place, and answers it as it is then.
-    pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut Open)) -> Option<&Open> {
-        let open = self.open.get_mut(key)?;
-        let before = open.clone();
-        change(open);
+    pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut Open)) -> Option<&Open> {
+        let mut open = self.open.get(&number)?.clone();
+        change(&mut open);
+        let before = self.open.insert(number, open.clone())?;
         if before.vendor_id != open.vendor_id || before.session.assigned_ip != open.session.assigned_ip {
-            let after = open.clone();
             self.leave(&before);
-            self.enter(&after);
+            self.enter(&open);
         }
-        self.open.get(key)
+        self.open.get(&number)
     }
 
-    pub(super) fn remove(&mut self, key: &str) -> Option<Open> {
-        let open = self.open.remove(key)?;
+    pub(super) fn remove(&mut self, number: u64) -> Option<Open> {
+        let open = self.open.remove(&number)?;
         self.leave(&open);
         Some(open)
     }
@@ -131,14 +145,14 @@ impl Book {
         let crowded = seen.get(OPEN_SESSIONS_MAX / 20).copied().unwrap_or(now);
         let horizon = crowded.max(now - OPEN_FOR_MAX);
         let gone = self.open.values().filter(|open| open.session.last_seen <= horizon);
-        for key in gone.map(|open| open.session.key.clone()).collect::<Vec<_>>() {
-            self.remove(&key);
+        for number in gone.map(|open| open.number).collect::<Vec<_>>() {
+            self.remove(number);
         }
     }
 }
 
-fn entry(open: &Open) -> (String, String) {
-    (open.session.user.clone(), open.session.key.clone())
+fn entry(open: &Open) -> (String, u64) {
+    (open.session.user.clone(), open.number)
 }
 
 fn terms(open: &Open) -> impl Iterator<Item = (String, By)> {

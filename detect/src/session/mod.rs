@@ -5,6 +5,7 @@
 mod book;
 mod connection;
 mod dial;
+mod ended;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use book::{ANYWHERE, Book, By, Open};
 use connection::Connections;
 use dial::Dials;
+use ended::Ended;
 
 /// A second start line of one connection (a `FortiGate` reports web login, then tunnel) comes within seconds.
 const SECOND_START_WITHIN: TimeDelta = TimeDelta::seconds(120);
@@ -28,8 +30,6 @@ const AMOUNTS_WITHIN: TimeDelta = TimeDelta::seconds(60);
 const HEARD_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// Among so many of the last ended sessions is the one that the present line has ended.
 const JUST_ENDED: usize = 4;
-/// Ended sessions remembered for that.
-const ENDED_MAX: usize = 256;
 /// Failed logins remembered of one user: servers deliver their logs by the hour, one after the other.
 const USER_FAILURES_MAX: usize = 64;
 /// Users whose failures are remembered; a guesser of names must not grow memory.
@@ -40,9 +40,8 @@ pub(crate) struct Sessions {
     open: Book,
     dials: Dials,
     connections: Connections,
-    /// Just ended, oldest first.
     #[serde(default)]
-    ended: VecDeque<Open>,
+    ended: Ended,
     /// Failed logins by user, oldest first.
     failures: BTreeMap<String, VecDeque<Failure>>,
     /// Sessions that changed since they were last taken, by key.
@@ -95,7 +94,7 @@ impl Sessions {
     /// The session that an address was assigned to, at that time. Servers may deliver their logs after it has ended.
     pub(crate) fn assigned(&self, ip: IpAddr, time: DateTime<Utc>) -> Option<&VpnSession> {
         let open = self.open.of(ANYWHERE, By::Assigned(ip), None).map(|open| &open.session);
-        let ended = self.ended.iter().map(|open| &open.session).filter(|session| session.assigned_ip == Some(ip));
+        let ended = self.ended.assigned(ip).map(|open| &open.session);
         let holds = |session: &&VpnSession| session.started <= time && session.ended.is_none_or(|end| time <= end);
         open.chain(ended).filter(holds).max_by_key(|session| (session.started, session.first_event))
     }
@@ -120,19 +119,19 @@ impl Sessions {
     /// Where the event's session came from and when it began, also where this event has ended it.
     fn told_by(&self, event: &Event, user: &str) -> Option<(IpAddr, DateTime<Utc>)> {
         let facts = |session: &VpnSession| Some((session.source_ip?, session.started));
-        if let Some(open) = self.find(event).and_then(|key| self.open.get(&key)) {
+        if let Some(open) = self.find(event).and_then(|number| self.open.get(number)) {
             return facts(&open.session);
         }
-        let ended = self.ended.iter().rev().map(|open| &open.session);
+        let ended = self.ended.latest().map(|open| &open.session);
         let is_this = |session: &&VpnSession| session.user == user && session.ended == Some(event.time());
         ended.take(JUST_ENDED).find(is_this).and_then(facts)
     }
 
     fn start(&mut self, event: &mut Event) {
         let Some(user) = event.user_name.clone() else { return };
-        if let Some(key) = self.second_start(event) {
+        if let Some(number) = self.second_start(event) {
             event.login = Some(Login::Repeat);
-            return self.update(&key, event, |_| {});
+            return self.update(number, event, |_| {});
         }
         let observer = observer(event);
         let name =
@@ -156,14 +155,14 @@ impl Sessions {
         let vendor_id = event.vpn_session_id.clone();
         // Interfaces are used again: whoever had this one before is gone, even if nobody said so.
         let before = vendor_id.iter().flat_map(|id| self.open.of(&session.observer, By::VendorId(id.clone()), None));
-        for key in before.map(|open| open.session.key.clone()).collect::<Vec<_>>() {
-            self.open.remove(&key);
+        for number in before.map(|open| open.number).collect::<Vec<_>>() {
+            self.open.remove(number);
         }
-        self.open.insert(Open { session, vendor_id });
+        self.open.insert(Open::new(session, vendor_id));
     }
 
     /// The open session this start line belongs to, if it reports one that is there already.
-    fn second_start(&self, event: &Event) -> Option<String> {
+    fn second_start(&self, event: &Event) -> Option<u64> {
         let observer = observer(event);
         let user = event.user_name.as_deref()?;
         let same = |open: &&Open| {
@@ -175,18 +174,18 @@ impl Sessions {
             near && same_source && (same_id || no_contradiction || moved_to_tunnel)
         };
         let mut of_user = self.open.of(&observer, By::User(user.to_owned()), Some(user));
-        of_user.find(same).map(|open| open.session.key.clone())
+        of_user.find(same).map(|open| open.number)
     }
 
     fn assign(&mut self, event: &Event) {
-        if let Some(key) = self.find(event) {
-            self.update(&key, event, |session| session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip));
+        if let Some(number) = self.find(event) {
+            self.update(number, event, |session| session.assigned_ip = session.assigned_ip.or(event.vpn_assigned_ip));
         }
     }
 
     fn touch(&mut self, event: &Event) {
         match self.find(event) {
-            Some(key) => self.update(&key, event, |_| {}),
+            Some(number) => self.update(number, event, |_| {}),
             None => self.amounts_of_ended(event),
         }
     }
@@ -201,7 +200,7 @@ impl Sessions {
             let just_ended = (event.time() - open.session.last_seen).abs() <= AMOUNTS_WITHIN;
             just_ended && open.session.observer == observer && open.vendor_id == event.vpn_session_id
         };
-        if let Some(open) = self.ended.iter_mut().rev().find(is_this) {
+        if let Some(open) = self.ended.latest_mut().find(is_this) {
             note_amounts(&mut open.session, event);
             self.changed.insert(open.session.key.clone(), open.session.clone());
         }
@@ -217,19 +216,19 @@ impl Sessions {
         }
         let observer = observer(event);
         let mut of_user = self.open.of(&observer, By::User(user.to_owned()), Some(user));
-        let key = of_user.find(|open| open.session.source_ip == Some(source)).map(|open| open.session.key.clone());
+        let number = of_user.find(|open| open.session.source_ip == Some(source)).map(|open| open.number);
         drop(of_user);
-        if let Some(key) = key {
-            self.update(&key, event, |session| session.ended = Some(event.time()));
+        if let Some(number) = number {
+            self.update(number, event, |session| session.ended = Some(event.time()));
         }
     }
 
     fn end(&mut self, event: &Event) {
-        let Some(key) = self.find(event) else { return };
-        self.update(&key, event, |session| session.ended = Some(event.time()));
+        let Some(number) = self.find(event) else { return };
+        self.update(number, event, |session| session.ended = Some(event.time()));
     }
 
-    fn update(&mut self, key: &str, event: &Event, change: impl FnOnce(&mut VpnSession)) {
+    fn update(&mut self, number: u64, event: &Event, change: impl FnOnce(&mut VpnSession)) {
         let take = |open: &mut Open| {
             let session = &mut open.session;
             session.last_seen = session.last_seen.max(event.time());
@@ -239,30 +238,29 @@ impl Sessions {
             change(session);
             open.vendor_id = open.vendor_id.take().or_else(|| event.vpn_session_id.clone());
         };
-        let Some(open) = self.open.change(key, take) else { return };
+        let Some(open) = self.open.change(number, take) else { return };
         let is_ended = open.session.ended.is_some();
-        self.changed.insert(key.to_owned(), open.session.clone());
+        self.changed.insert(open.session.key.clone(), open.session.clone());
         if is_ended {
-            self.keep_ended(key);
+            self.keep_ended(number);
         }
     }
 
-    fn keep_ended(&mut self, key: &str) {
-        if self.ended.len() >= ENDED_MAX {
-            self.ended.pop_front();
+    fn keep_ended(&mut self, number: u64) {
+        if let Some(open) = self.open.remove(number) {
+            self.ended.push(open);
         }
-        self.ended.extend(self.open.remove(key));
     }
 
     /// The open session an event belongs to: by the device's session id and user, else by user and assigned address,
     /// else the user's only session on that device. The latest start wins.
-    fn find(&self, event: &Event) -> Option<String> {
+    fn find(&self, event: &Event) -> Option<u64> {
         let observer = observer(event);
         let user = event.user_name.as_deref();
         let latest = |by: By| {
             let found = self.open.of(&observer, by, user);
             let latest = found.max_by_key(|open| (open.session.started, open.session.first_event));
-            latest.map(|open| open.session.key.clone())
+            latest.map(|open| open.number)
         };
         let by_id = event.vpn_session_id.clone().and_then(|id| latest(By::VendorId(id)));
         let by_address = || event.vpn_assigned_ip.and_then(|ip| latest(By::Assigned(ip)));
@@ -271,7 +269,7 @@ impl Sessions {
     }
 
     /// By user alone, where nothing contradicts: the ids must not both be given and differ.
-    fn only_of(&self, observer: &str, user: &str, event: &Event) -> Option<String> {
+    fn only_of(&self, observer: &str, user: &str, event: &Event) -> Option<u64> {
         let fits = |open: &&Open| {
             (open.vendor_id.is_none() || event.vpn_session_id.is_none())
                 && (open.session.source_ip.is_none()
@@ -280,7 +278,7 @@ impl Sessions {
         };
         let mut found = self.open.of(observer, By::User(user.to_owned()), Some(user)).filter(fits);
         let first = found.next()?;
-        found.next().is_none().then(|| first.session.key.clone())
+        found.next().is_none().then_some(first.number)
     }
 
     fn mark_repeat(&mut self, event: &mut Event) {

@@ -5,6 +5,7 @@
 
 mod own;
 mod read;
+mod redetect;
 mod rows;
 mod write;
 
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 
 pub use own::DiskDay;
 pub use read::{FindingFilter, LedgerReader};
+pub use redetect::DirtyDay;
 pub use rows::{
     AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
     Totals, TrailRow, UserRow,
@@ -27,7 +29,7 @@ pub use write::{AccountTally, LedgerBatch, SourceTally};
 use crate::fail;
 
 /// Rises whenever the tables change in a way an older program cannot read.
-const FORMAT_VERSION: i64 = 2;
+const FORMAT_VERSION: i64 = 3;
 
 /// Read connections kept for reuse; pages ask a few short questions at a time.
 const IDLE_READERS_MAX: usize = 8;

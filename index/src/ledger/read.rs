@@ -51,7 +51,7 @@ impl<'a> LedgerReader<'a> {
         self.connection.as_ref().expect("a reader holds its connection until it is dropped")
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &self,
         operation: &'static str,
         statement: &str,
@@ -170,7 +170,7 @@ impl<'a> LedgerReader<'a> {
     }
 
     /// How many findings there are of each status, in the order of [`FindingStatus::ALL`].
-    pub fn finding_counts(&self) -> Result<[u64; 4], LedgerError> {
+    pub fn finding_counts(&self) -> Result<[u64; FindingStatus::ALL.len()], LedgerError> {
         let rows = self.list("count findings", "SELECT status, count(*) FROM findings GROUP BY status", [], |row| {
             Ok((row.get::<_, String>(0)?, number(row, 1)?))
         })?;
@@ -321,6 +321,17 @@ impl<'a> LedgerReader<'a> {
                  AND json_extract(deed, '$.name') = ?2 ORDER BY record DESC LIMIT 1",
             params![position.0.cast_signed(), name.as_str()],
             |row| row.get(0),
+        )
+    }
+
+    /// Where a context file came into force behind `from`, up to `to`.
+    pub fn context_changes(&self, from: RecordId, to: RecordId) -> Result<Vec<RecordId>, LedgerError> {
+        self.list(
+            "list changes of context files",
+            "SELECT record FROM trail WHERE record > ?1 AND record <= ?2 AND json_extract(deed, '$.kind') = 'context'
+                 ORDER BY record",
+            [from.0.cast_signed(), to.0.cast_signed()],
+            |row| Ok(RecordId(row.get::<_, i64>(0)?.cast_unsigned())),
         )
     }
 

@@ -1,4 +1,4 @@
--- The ledger, version 2: what the journal says, as tables. Times are microseconds since 1970 UTC. All of it can be
+-- The ledger, version 3: what the journal says, as tables. Times are microseconds since 1970 UTC. All of it can be
 -- rebuilt from the journal; what cannot is in own.sql.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
@@ -57,6 +57,11 @@ CREATE TABLE imports (
     closed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX imports_sha256 ON imports (sha256);
+-- Noon-to-noon days, as days since 1970, about which something came to be known after they were judged: from the record
+-- that first said something new of them, to the last.
+CREATE TABLE dirty_days (
+    day INTEGER PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL, cause TEXT NOT NULL
+);
 -- 16 bytes of SHA-256 over computer, channel, record id, time and bytes; the event that came first.
 CREATE TABLE seen_events (key BLOB PRIMARY KEY, record INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
 

@@ -237,7 +237,8 @@ impl<'a> LedgerBatch<'a> {
         self.transaction
             .prepare_cached(
                 "UPDATE findings SET severity = max(severity, ?2), first = min(first, ?3), last = max(last, ?4),
-                     count = count + ?5, summary = ?6 WHERE number = ?1",
+                     count = count + ?5, summary = ?6,
+                     status = CASE status WHEN 'withdrawn' THEN 'open' ELSE status END WHERE number = ?1",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
@@ -253,7 +254,7 @@ impl<'a> LedgerBatch<'a> {
         Ok(())
     }
 
-    fn number_of(&self, id: &FindingId) -> Result<Option<i64>, LedgerError> {
+    pub(super) fn number_of(&self, id: &FindingId) -> Result<Option<i64>, LedgerError> {
         self.transaction
             .prepare_cached("SELECT number FROM findings WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
@@ -335,7 +336,7 @@ impl<'a> LedgerBatch<'a> {
         Ok(if fresh == 0 { 0 } else { finding.count.saturating_sub(known) })
     }
 
-    fn add_evidence(&mut self, number: i64, evidence: &[EventId]) -> Result<u64, LedgerError> {
+    pub(super) fn add_evidence(&mut self, number: i64, evidence: &[EventId]) -> Result<u64, LedgerError> {
         let room = EVIDENCE_MAX.saturating_sub(self.evidence_count(number)?);
         let mut fresh = 0;
         for event in evidence.iter().take(room) {
@@ -444,6 +445,9 @@ impl<'a> LedgerBatch<'a> {
                 self.execute("close an import", "UPDATE imports SET closed = 1 WHERE id = ?1", [import.0.cast_signed()])
             }
             Deed::Review { .. } => self.apply_review(id, act),
+            Deed::Redetected { days, known_to, findings, withdrawn, .. } => {
+                self.apply_redetection(id, (*days, *known_to), findings, withdrawn)
+            }
             Deed::SourceNamed { source, name } => self.execute(
                 "name a source",
                 "UPDATE sources SET name = ?2, listed = 1 WHERE id = ?1",
@@ -543,7 +547,17 @@ impl<'a> LedgerBatch<'a> {
         )
     }
 
-    fn execute(
+    pub(super) fn ask(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<bool, LedgerError> {
+        let mut prepared = self.transaction.prepare_cached(statement).naming(operation)?;
+        prepared.query_row(values, |row| row.get(0)).naming(operation)
+    }
+
+    pub(super) fn execute(
         &mut self,
         operation: &'static str,
         statement: &str,

@@ -16,7 +16,7 @@ use monban_event::{Event, EventId, EventStore, Field, Record, RecordId, RecordPa
 use super::collect::{self, BARS_MAX, Counts, Grid, Hit, Key, PageRequest, Question, Rank};
 use super::schema::{Column, column_of, cut_value};
 use super::set::PartitionSet;
-use super::verify::{EventReader, Scan, overlay};
+use super::verify::{EventReader, Scan};
 use crate::query::plan::{Plan, plan};
 
 /// How long one search may take. A person waits this long before trying again; what was not searched is said.
@@ -120,11 +120,11 @@ impl TantivyStore {
             budget: Some(self.budget),
         };
         let page = collect::page(&self.set, plan.search.as_ref(), &asked).map_err(|source| engine("page", source))?;
-        let mut reader = self.reader();
-        let mut events = Vec::with_capacity(page.hits.len());
-        for (key, hit) in &page.hits {
-            events.push(if request.whole { whole(&mut reader, *key, hit)? } else { columns(hit)? });
-        }
+        let events = if request.whole {
+            self.scan(plan, &Query::All, request.range).whole(&page.hits)?
+        } else {
+            page.hits.iter().map(|(_, hit)| columns(hit)).collect::<Result<_, _>>()?
+        };
         let last = page.hits.last().filter(|_| page.more).map(|(key, _)| cursor_of(*key));
         Ok(SearchPage {
             events,
@@ -264,20 +264,8 @@ fn drawn(grid: Grid, length: usize, counts: &[u64]) -> Vec<Bucket> {
     starts.zip(counts).take(length).map(|(start, count)| Bucket { start, count }).collect()
 }
 
-fn columns(hit: &Hit) -> Result<Event, StoreError> {
+pub(crate) fn columns(hit: &Hit) -> Result<Event, StoreError> {
     hit.event().map_err(|source| engine("columns", source))
-}
-
-/// The whole event; what the columns know of it where its record is gone.
-fn whole(reader: &mut EventReader<'_>, key: Key, hit: &Hit) -> Result<Event, StoreError> {
-    let known = columns(hit)?;
-    Ok(match reader.read(key.id)? {
-        Some((mut event, _)) => {
-            overlay(&mut event, &known);
-            event
-        }
-        None => known,
-    })
 }
 
 /// A value as a column would have kept it, so that both ways of counting agree.

@@ -15,7 +15,7 @@ use monban_event::{Event, EventId, Field, Format, Record, RecordId, RecordParser
 use tantivy::query::Query as Search;
 
 use super::collect::{Hit, Key, Page, PageRequest, Rank, page, threads};
-use super::search::{Enrich, ReadRecordError, RecordSource, engine};
+use super::search::{Enrich, ReadRecordError, RecordSource, columns, engine};
 use super::set::PartitionSet;
 use crate::query::{Matcher, Needles};
 
@@ -161,6 +161,13 @@ impl Scan<'_> {
         }
     }
 
+    /// The whole event of each hit, in their order; what the columns know of it where its record is gone.
+    pub(crate) fn whole(&self, hits: &[(Key, Hit)]) -> Result<Vec<Event>, StoreError> {
+        let sieve = Sieve { matcher: Matcher::new(&Query::All), needles: Needles::of(&Query::All) };
+        let found = self.sift(&sieve, hits)?;
+        hits.iter().zip(found).map(|((_, hit), event)| event.map_or_else(|| columns(hit), Ok)).collect()
+    }
+
     fn candidates(&self, after: Option<Rank>, limit: usize) -> Result<Page, StoreError> {
         let request = PageRequest {
             range: self.range,
@@ -262,7 +269,7 @@ impl Scan<'_> {
             let Some(event) = parsed.events.iter().find(|event| event.id == key.id) else { continue };
             let mut event = event.clone();
             (self.enrich)(&mut event);
-            overlay(&mut event, &hit.event().map_err(|source| engine("columns", source))?);
+            overlay(&mut event, &columns(hit)?);
             if sieve.matcher.matches(&event, parsed.raw.as_deref()) {
                 matches.push((place, event));
             }

@@ -5,6 +5,7 @@
 //! unescaped quotes; a CSV export doubles them; the last quote may be cut off.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Keys and values, borrowed. Separators are blanks, or commas in the CSV form, which shows behind the first value.
 pub(super) fn pairs(text: &str) -> Pairs<'_> {
@@ -97,17 +98,10 @@ fn quoted(inner: &str, separator: u8) -> Cut<'_> {
 }
 
 /// What a key is made of, by byte: six comparisons at every byte of every line are seen in the whole.
-const KEY_BYTES: [bool; 256] = {
-    let mut is_key_byte = [false; 256];
-    let mut byte = 0_usize;
-    while byte < 128 {
-        // Below 128 the cast is exact.
-        let character = byte as u8;
-        is_key_byte[byte] = character.is_ascii_alphanumeric() || matches!(character, b'_' | b'-' | b'.');
-        byte += 1;
-    }
-    is_key_byte
-};
+static KEY_BYTES: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    let is_key_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(is_key_byte))
+});
 
 /// Where `key` stands, counted from `at`, if `key=` follows the separator at `at`, perhaps behind a few blanks; empty if
 /// nothing follows. Both are bounded: this is asked at every separator, and a line of a million blanks must not be read
@@ -118,7 +112,8 @@ fn key_behind(text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes().get(at + 1..).unwrap_or_default();
     let blanks = bytes.iter().take(BLANKS_MAX).take_while(|byte| matches!(byte, b' ' | b',')).count();
     let bytes = bytes.get(blanks..).unwrap_or_default();
-    let is_key_byte = |byte: &&u8| KEY_BYTES.get(usize::from(**byte)) == Some(&true);
+    let key_bytes = &*KEY_BYTES;
+    let is_key_byte = |byte: &&u8| key_bytes.get(usize::from(**byte)) == Some(&true);
     let length = bytes.iter().take(KEY_BYTES_MAX).take_while(is_key_byte).count();
     let start = 1 + blanks;
     (bytes.is_empty() || length > 0 && bytes.get(length) == Some(&b'=')).then_some(start..start + length)
