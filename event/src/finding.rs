@@ -45,6 +45,16 @@ impl Severity {
         Self::ALL.into_iter().find(|severity| severity.as_str() == text || severity.japanese() == text)
     }
 
+    /// One level lower; what is lowest stays.
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::Informational | Self::Low => Self::Informational,
+            Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+            Self::Critical => Self::High,
+        }
+    }
+
     /// Whether a person has to judge it; 低 and 情報 may be closed in bulk.
     pub fn needs_person(self) -> bool {
         self >= Self::Medium

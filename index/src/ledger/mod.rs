@@ -3,6 +3,7 @@
 //!
 //! One connection writes, under a mutex, in batches; readers have their own (WAL) and never wait for it.
 
+mod exceptions;
 mod own;
 mod read;
 mod rows;
@@ -19,15 +20,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 pub use own::DiskDay;
 pub use read::{FindingFilter, LedgerReader};
 pub use rows::{
-    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
-    Totals, TrailRow, UserRow,
+    AccountRow, DisasterRow, Ended, ExceptionRow, FindingDetail, FindingRow, HoldRow, ImportRow, PreviousVerdict,
+    ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow, Totals, TrailRow, UserRow,
 };
 pub use write::{AccountTally, LedgerBatch, SourceTally};
 
 use crate::fail;
 
 /// Rises whenever the tables change in a way an older program cannot read.
-const FORMAT_VERSION: i64 = 2;
+const FORMAT_VERSION: i64 = 3;
 
 /// Read connections kept for reuse; pages ask a few short questions at a time.
 const IDLE_READERS_MAX: usize = 8;

@@ -1,4 +1,4 @@
--- The ledger, version 2: what the journal says, as tables. Times are microseconds since 1970 UTC. All of it can be
+-- The ledger, version 3: what the journal says, as tables. Times are microseconds since 1970 UTC. All of it can be
 -- rebuilt from the journal; what cannot is in own.sql.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
@@ -31,12 +31,14 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_started ON sessions (started);
 
 -- `base` is the id without recurrence, where that differs: a finding that recurs after it was closed is a new row of the
--- same base. Its evidence names it by its number, which is a tenth of the id.
+-- same base. Its evidence names it by its number, which is a tenth of the id. `classified` is the exception that covers
+-- all of it.
 CREATE TABLE findings (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, base TEXT, recurrence INTEGER NOT NULL, rule_id TEXT NOT NULL,
     rule_title TEXT NOT NULL, rule_version TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL,
     object TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, summary TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL
+    status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL,
+    classified TEXT
 );
 CREATE INDEX findings_base ON findings (base) WHERE base IS NOT NULL;
 CREATE INDEX findings_first ON findings (first);
@@ -49,6 +51,18 @@ CREATE TABLE reviews (
     reason TEXT NOT NULL, note TEXT NOT NULL
 );
 CREATE INDEX reviews_finding ON reviews (finding);
+
+-- Who declared what to be in order; `subject` and `object` are patterns. `record` is the granting act.
+CREATE TABLE exceptions (
+    id TEXT PRIMARY KEY, record INTEGER NOT NULL, rule_id TEXT NOT NULL, subject TEXT NOT NULL, object TEXT NOT NULL,
+    reason TEXT NOT NULL, owner TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
+    by TEXT NOT NULL, ended INTEGER, ended_by TEXT, ended_reason TEXT
+) WITHOUT ROWID;
+CREATE INDEX exceptions_rule ON exceptions (rule_id);
+CREATE TABLE disasters (
+    id TEXT PRIMARY KEY, record INTEGER NOT NULL, reason TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL,
+    at INTEGER NOT NULL, by TEXT NOT NULL, ended INTEGER, ended_by TEXT, ended_reason TEXT
+) WITHOUT ROWID;
 
 -- `next_index` is the file's bookmark: records with a lower index are in the journal.
 CREATE TABLE imports (
