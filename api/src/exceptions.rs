@@ -4,7 +4,7 @@
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use monban_event::act::Deed;
 use monban_event::exception::{DISASTER_MAX, EXCEPTION_MONTHS_MAX, PREVIEW};
-use monban_event::time::{JST, jst_date};
+use monban_event::time::jst_date;
 use monban_event::{RuleId, Scope, TimeRange};
 use monban_index::ledger::{DisasterRow, ExceptionRow, FindingFilter, FindingRow};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ pub(crate) struct Wanted {
     pub(crate) rule: String,
     pub(crate) subject: String,
     pub(crate) object: String,
+    pub(crate) network: String,
     pub(crate) reason: String,
     pub(crate) owner: String,
     /// Now, where it is empty.
@@ -49,7 +50,12 @@ pub(crate) struct Declared {
 impl Wanted {
     pub(crate) fn scope(&self, visit: &Visit) -> Result<Scope, Problem> {
         let text = |text: &str| text.trim().to_owned();
-        let scope = Scope { rule: RuleId(text(&self.rule)), subject: text(&self.subject), object: text(&self.object) };
+        let scope = Scope {
+            rule: RuleId(text(&self.rule)),
+            subject: text(&self.subject),
+            object: text(&self.object),
+            network: text(&self.network),
+        };
         if !is_known(visit, &scope.rule)? {
             return Err(Problem::bad_request(format!("「{}」というルールはありません。", scope.rule)));
         }
@@ -57,6 +63,12 @@ impl Wanted {
             return Err(Problem::bad_request(
                 "対象を書いてください。ルール全体を例外にすることはできません（* だけの対象は使えません）。",
             ));
+        }
+        if !scope.names_a_network() {
+            return Err(Problem::bad_request(format!(
+                "接続元「{}」はアドレスか網として読めません。例: 203.0.113.7 または 203.0.113.0/29",
+                scope.network
+            )));
         }
         if [&scope.subject, &scope.object].iter().any(|part| part.len() > SCOPE_BYTES_MAX) {
             return Err(Problem::bad_request("対象が長すぎます。"));
@@ -236,9 +248,4 @@ fn new_id(prefix: &str) -> String {
     let mut bytes = [0; ID_BYTES];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes from its first minute on");
     format!("{prefix}-{}", monban_event::id::hex(&bytes))
-}
-
-/// The last day an exception lasts, as a date field wants it.
-pub(crate) fn last_day(until: DateTime<Utc>) -> String {
-    (until - TimeDelta::microseconds(1)).with_timezone(&JST).format("%Y-%m-%d").to_string()
 }

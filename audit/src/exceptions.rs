@@ -39,12 +39,12 @@ impl ExceptionLine {
     }
 
     pub fn span_text(&self) -> String {
-        format!("{} 〜 {}", wording::minute_stamp(self.from), wording::minute_stamp(self.until))
+        wording::span(self.from, self.until)
     }
 
     pub fn state_text(&self) -> String {
         match (self.ended, self.expires_soon) {
-            (Some(ended), _) => format!("{} に取り消し", wording::minute_stamp(ended)),
+            (Some(ended), _) => format!("{} に取り消し", wording::day_stamp(ended)),
             (None, true) => "期限まで 30 日以内".to_owned(),
             (None, false) => "有効".to_owned(),
         }
@@ -55,10 +55,11 @@ impl ExceptionLine {
     }
 }
 
-/// `VP-09　tanaka → DC01`.
+/// `VP-09　tanaka → DC01（203.0.113.0/29 から）`.
 pub fn scope_text(scope: &Scope) -> String {
     let object = if scope.object.is_empty() { String::new() } else { format!(" → {}", scope.object) };
-    format!("{}　{}{object}", scope.rule, scope.subject)
+    let network = if scope.network.is_empty() { String::new() } else { format!("（{} から）", scope.network) };
+    format!("{}　{}{object}{network}", scope.rule, scope.subject)
 }
 
 /// A disaster that touched the month.
@@ -74,11 +75,11 @@ pub struct DisasterLine {
 
 impl DisasterLine {
     pub fn span_text(&self) -> String {
-        format!("{} 〜 {}", wording::minute_stamp(self.from), wording::minute_stamp(self.until))
+        wording::span(self.from, self.until)
     }
 
     pub fn declared_text(&self) -> String {
-        wording::minute_stamp(self.declared)
+        wording::day_stamp(self.declared)
     }
 }
 

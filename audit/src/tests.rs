@@ -87,6 +87,7 @@ impl Hospital {
             count: 1,
             summary: "<b>要約</b>".to_owned(),
             evidence: vec![EventId::new(RecordId(1), 0)],
+            sources: std::collections::BTreeSet::new(),
         };
         let position = self.next();
         self.ledger.apply(position, |batch| batch.add_finding(position, &finding)).unwrap();

@@ -2,9 +2,10 @@
 //! an event counts once per finding.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use monban_event::finding::EVIDENCE_MAX;
+use monban_event::finding::{EVIDENCE_MAX, SOURCES_MAX};
 use monban_event::{Disaster, EventId, Finding, FindingId, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,12 @@ impl Found<'_> {
         }
     }
 
+    fn sources(&self) -> BTreeSet<IpAddr> {
+        let values = std::iter::once(self.values).chain(self.evidence_values.iter().copied());
+        let sources = values.filter_map(|values| self.voice.source(values)).filter_map(|text| text.parse().ok());
+        sources.take(SOURCES_MAX).collect()
+    }
+
     fn severity(&self, count: u64) -> Severity {
         let severity = self.voice.severity(self.values, &self.evidence_values, count);
         if self.season.newness.is_some() { severity.lowered() } else { severity }
@@ -139,6 +146,7 @@ impl Gather {
             count: fresh.len() as u64,
             summary: found.summary(slots, &spoken),
             evidence: fresh.into_iter().map(|(_, event)| event).collect(),
+            sources: found.sources(),
             subject,
             object,
         };
@@ -211,4 +219,6 @@ fn join(pending: &mut Finding, more: Finding) {
     pending.summary = more.summary;
     let room = EVIDENCE_MAX.saturating_sub(pending.evidence.len());
     pending.evidence.extend(more.evidence.into_iter().take(room));
+    let room = SOURCES_MAX.saturating_sub(pending.sources.len());
+    pending.sources.extend(more.sources.into_iter().take(room));
 }

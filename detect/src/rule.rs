@@ -228,6 +228,7 @@ pub(crate) struct Voice {
     severity: Severity,
     subject: Vec<usize>,
     object: Vec<usize>,
+    source: usize,
     levels: Vec<Level>,
     summary: String,
     pub(crate) first_seen: bool,
@@ -299,6 +300,7 @@ impl Extras {
             severity: head.level,
             subject: slot_list(written.subject.as_ref(), &SUBJECT, slots),
             object: slot_list(written.object.as_ref(), &[], slots),
+            source: slots.slot("source.ip"),
             levels: levels(&written.levels, slots)?,
             summary: written.summary.clone().unwrap_or_else(|| SUMMARY.to_owned()),
             first_seen: written.first_seen,
@@ -424,6 +426,11 @@ impl Voice {
 
     pub(crate) fn object<'a>(&self, values: &'a Values) -> &'a str {
         first(values, &self.object).unwrap_or("")
+    }
+
+    /// The address an event came from.
+    pub(crate) fn source<'a>(&self, values: &'a Values) -> Option<&'a str> {
+        values.get(self.source)
     }
 
     /// The first level that holds, else the rule's own. `any` are the values of other events of the evidence.

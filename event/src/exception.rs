@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::account::fold;
+use crate::finding::SOURCES_MAX;
 use crate::id::RuleId;
 
 /// Longest time an exception is granted for: whoever renews it looks at it once a year.
@@ -21,7 +22,8 @@ pub const PREVIEW: TimeDelta = TimeDelta::days(90);
 pub const DISASTER_MAX: TimeDelta = TimeDelta::days(31);
 
 /// What an exception is about. Subject and object are the text itself, a text with `*` for any characters, or a network
-/// (`203.0.113.0/29`) in which the address lies. An empty object is any.
+/// (`203.0.113.0/29`) in which the address lies. An empty object is any. `network` is where all of it must have come
+/// from; empty is anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     #[serde(rename = "rule.id", alias = "rule")]
@@ -29,17 +31,39 @@ pub struct Scope {
     pub subject: String,
     #[serde(default)]
     pub object: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub network: String,
 }
 
 impl Scope {
-    pub fn covers(&self, rule: &RuleId, subject: &str, object: &str) -> bool {
-        self.rule == *rule && fits(&self.subject, subject) && (self.object.is_empty() || fits(&self.object, object))
+    /// Whether it covers a finding of that rule about that, all of whose source addresses are `sources`.
+    pub fn covers(&self, rule: &RuleId, subject: &str, object: &str, sources: &[IpAddr]) -> bool {
+        self.rule == *rule
+            && fits(&self.subject, subject)
+            && (self.object.is_empty() || fits(&self.object, object))
+            && self.holds(sources)
+    }
+
+    /// What names no address may come from anywhere, and of what names too many not all are known.
+    fn holds(&self, sources: &[IpAddr]) -> bool {
+        let Some(network) = network(&self.network) else { return self.network.is_empty() };
+        (1..SOURCES_MAX).contains(&sources.len())
+            && sources.iter().all(|source| network.contains(&source.to_canonical()))
+    }
+
+    /// Whether the network is one, or none is given.
+    pub fn names_a_network(&self) -> bool {
+        self.network.is_empty() || network(&self.network).is_some()
     }
 
     /// A subject of nothing but `*` would be the whole rule.
     pub fn names_somebody(&self) -> bool {
         self.subject.chars().any(|letter| letter != '*' && !letter.is_whitespace())
     }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn fits(pattern: &str, text: &str) -> bool {
@@ -89,10 +113,13 @@ impl Disaster {
 mod tests {
     use super::*;
 
+    fn scope(subject: &str, object: &str, network: &str) -> Scope {
+        let text = |text: &str| text.to_owned();
+        Scope { rule: RuleId::new("VP-09"), subject: text(subject), object: text(object), network: text(network) }
+    }
+
     fn covers(subject: &str, object: &str, found: (&str, &str)) -> bool {
-        let rule = RuleId::new("VP-09");
-        let scope = Scope { rule: rule.clone(), subject: subject.to_owned(), object: object.to_owned() };
-        scope.covers(&rule, found.0, found.1)
+        scope(subject, object, "").covers(&RuleId::new("VP-09"), found.0, found.1, &[])
     }
 
     #[test]
@@ -106,19 +133,29 @@ mod tests {
         assert!(!covers("a*a", "", ("a", "")) && !covers("a*b*b", "", ("ab", "")));
         assert!(covers("203.0.113.0/29", "", ("203.0.113.7", "")));
         assert!(!covers("203.0.113.0/29", "", ("203.0.113.8", "")) && !covers("203.0.113.0/29", "", ("tanaka", "")));
-        let other = RuleId::new("VP-08");
-        let scope = Scope { rule: RuleId::new("VP-09"), subject: "a".to_owned(), object: String::new() };
-        assert!(!scope.covers(&other, "a", ""));
+        assert!(!scope("a", "", "").covers(&RuleId::new("VP-08"), "a", "", &[]));
+    }
+
+    #[test]
+    fn all_of_a_finding_has_to_come_from_the_network() {
+        let rule = RuleId::new("VP-09");
+        let covers = |network: &str, sources: &[&str]| {
+            let sources: Vec<IpAddr> = sources.iter().map(|source| source.parse().expect("an address")).collect();
+            scope("a", "", network).covers(&rule, "a", "", &sources)
+        };
+        assert!(covers("203.0.113.0/29", &["203.0.113.1", "::ffff:203.0.113.2"]) && covers("", &["192.0.2.1"]));
+        assert!(covers("203.0.113.1", &["203.0.113.1"]));
+        assert!(!covers("203.0.113.0/29", &["203.0.113.1", "192.0.2.1"]) && !covers("203.0.113.0/29", &[]));
+        assert!(!covers("somewhere", &["203.0.113.1"]) && !scope("a", "", "somewhere").names_a_network());
+        assert!(!covers("203.0.113.0/29", &["203.0.113.1"; SOURCES_MAX]), "there may be others");
     }
 
     #[test]
     fn a_whole_rule_is_no_scope() {
-        let scope =
-            |subject: &str| Scope { rule: RuleId::new("VP-09"), subject: subject.to_owned(), object: String::new() };
         for nobody in ["", "*", " * ", "**", "　"] {
-            assert!(!scope(nobody).names_somebody(), "{nobody}");
+            assert!(!scope(nobody, "", "").names_somebody(), "{nobody}");
         }
-        assert!(scope("a*").names_somebody());
+        assert!(scope("a*", "", "").names_somebody());
     }
 
     #[test]

@@ -25,9 +25,13 @@ fn cleared(node: &Node, minute: u32) {
 
 /// Somebody dials in at night.
 fn dialled(node: &Node, user: &str, time: &str) {
+    dialled_from(node, user, "198.51.100.31", time);
+}
+
+fn dialled_from(node: &Node, user: &str, from: &str, time: &str) {
     let (date, clock) = time.split_once('T').unwrap();
     let line = format!(
-        "<190>date={date} time={clock} devname=\"FGT-HONKAN\" devid=\"FGT60FTK00000001\" tz=\"+0900\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" action=\"tunnel-up\" tunneltype=\"ssl-tunnel\" tunnelid=307687117 remip=198.51.100.31 user=\"{user}\" msg=\"SSL tunnel established\""
+        "<190>date={date} time={clock} devname=\"FGT-HONKAN\" devid=\"FGT60FTK00000001\" tz=\"+0900\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" action=\"tunnel-up\" tunneltype=\"ssl-tunnel\" tunnelid=307687117 remip={from} user=\"{user}\" msg=\"SSL tunnel established\""
     );
     receive(node, line, &format!("{time}+09:00"));
 }
@@ -106,7 +110,12 @@ fn at(text: &str) -> DateTime<Utc> {
 fn granted(id: &str, subject: &str) -> Deed {
     Deed::ExceptionGranted {
         id: id.to_owned(),
-        scope: Scope { rule: RuleId::new("VP-09"), subject: subject.to_owned(), object: String::new() },
+        scope: Scope {
+            rule: RuleId::new("VP-09"),
+            subject: subject.to_owned(),
+            object: String::new(),
+            network: "198.51.100.0/24".to_owned(),
+        },
         reason: "夜間の監視の当番".to_owned(),
         owner: "山田".to_owned(),
         from: at("2026-10-20T00:00:00+09:00"),
@@ -130,6 +139,7 @@ fn exceptions_and_disasters_are_the_same_in_a_replay() {
     node.record("佐藤", granted("EX-1", "tan*")).unwrap();
     dialled(&node, "tanaka", "2026-10-20T02:10:00");
     dialled(&node, "tanaka", "2026-10-21T02:00:00");
+    dialled_from(&node, "tanabe", "203.0.113.9", "2026-10-21T02:00:30");
     dialled(&node, "suzuki", "2026-10-21T02:01:00");
     node.record("佐藤", Deed::ExceptionEnded { id: "EX-1".to_owned(), reason: "当番の終わり".to_owned() }).unwrap();
     dialled(&node, "tanaka", "2026-10-22T02:00:00");
@@ -155,6 +165,7 @@ fn exceptions_and_disasters_are_the_same_in_a_replay() {
         [
             row("tanaka", 2, None),
             row("tanaka", 1, Some("EX-1")),
+            row("tanabe", 1, None),
             row("suzuki", 1, None),
             row("tanaka", 1, None),
             row("tanaka", 1, None),
@@ -170,7 +181,7 @@ fn exceptions_and_disasters_are_the_same_in_a_replay() {
     assert_eq!(views(&node), live);
     dialled(&node, "tanaka", "2026-10-27T23:00:00");
     let live = views(&node);
-    assert_eq!(nights(&live.0)[5].1, 3);
+    assert_eq!(nights(&live.0)[6].1, 3);
     node.close();
     drop(node);
     assert_eq!(replayed(dir.path()), live);

@@ -14,7 +14,7 @@ use super::frame::{Frame, Page};
 use super::html;
 use crate::app::{Answer, Visit};
 use crate::auth::role::Scope;
-use crate::exceptions::{self, Declared, Ending, Wanted, last_day};
+use crate::exceptions::{self, Declared, Ending, Wanted};
 use crate::limits::PREVIEW_SHOWN;
 use crate::problem::Problem;
 use crate::view::{link, words};
@@ -36,8 +36,8 @@ struct Line {
     id: String,
     rule: String,
     title: String,
-    subject: String,
-    object: String,
+    /// About whom, against what, from where.
+    about: String,
     reason: String,
     owner: String,
     by: String,
@@ -117,21 +117,25 @@ fn line(visit: &Visit, row: &ExceptionRow, now: DateTime<Utc>) -> Line {
         id: row.id.clone(),
         rule: row.scope.rule.to_string(),
         title: visit.app.services.rules.title(&row.scope.rule).unwrap_or_default(),
-        subject: row.scope.subject.clone(),
-        object: row.scope.object.clone(),
+        about: about(&row.scope),
         reason: row.reason.clone(),
         owner: row.owner.clone(),
-        by: format!("{} {}", row.by, wording::minute_stamp(row.granted)),
-        span: format!("{} 〜 {}", wording::minute_stamp(row.from), wording::minute_stamp(row.until)),
+        by: format!("{} {}", row.by, wording::day_stamp(row.granted)),
+        span: wording::span(row.from, row.until),
         state,
         class,
         findings_href: link::with("/findings", &[("status", "all"), ("exception", &row.id)]),
     }
 }
 
+fn about(scope: &monban_event::Scope) -> String {
+    let text = monban_audit::scope_text(scope);
+    text.split_once('　').map_or_else(|| text.clone(), |(_, about)| about.to_owned())
+}
+
 fn state(row: &ExceptionRow, now: DateTime<Utc>) -> (String, &'static str) {
     if let Some(ended) = &row.ended {
-        let text = format!("{} に {} が取り消し（{}）", wording::minute_stamp(ended.at), ended.by, ended.reason);
+        let text = format!("{} に {} が取り消し（{}）", wording::day_stamp(ended.at), ended.by, ended.reason);
         return (text, "low");
     }
     if row.until <= now {
@@ -152,8 +156,8 @@ fn disaster_line(row: &DisasterRow, now: DateTime<Utc>) -> DisasterLine {
     DisasterLine {
         id: row.id.clone(),
         reason: row.reason.clone(),
-        span: format!("{} 〜 {}", wording::minute_stamp(row.from), wording::minute_stamp(row.until)),
-        by: format!("{} {}", row.by, wording::minute_stamp(row.declared)),
+        span: wording::span(row.from, row.until),
+        by: format!("{} {}", row.by, wording::day_stamp(row.declared)),
         state: if under_way { "災害モード中" } else { "終了" },
         class: if under_way { "mid" } else { "low" },
         under_way,
@@ -276,12 +280,12 @@ fn done(visit: &Visit, result: Result<(), Problem>) -> Answer {
     }
 }
 
-/// `例外 EX-… により自動分類（2027/3/31 まで、責任者 佐藤）`.
+/// What a covered finding says of its exception.
 pub(crate) fn classified_text(row: &ExceptionRow) -> String {
     format!(
         "例外 {} により自動分類しています（期限 {}、責任者 {}、理由 {}）",
         row.id,
-        last_day(row.until),
+        wording::until_stamp(row.until),
         row.owner,
         row.reason
     )

@@ -181,11 +181,21 @@ fn card(visit: &Visit, detail: &FindingDetail) -> Card {
         history: history(&detail.reviews),
         previous: detail.previous.as_ref().map(|previous| previous_verdict(row, previous)),
         exception: detail.exception.as_ref().map(classified_text),
-        except_href: link::with(
-            "/exceptions/new",
-            &[("rule", row.rule_id.as_str()), ("subject", &row.subject), ("object", &row.object)],
-        ),
+        except_href: except_href(detail),
     }
+}
+
+/// The narrowest exception that covers the finding: where all of it came from one address, only from there.
+fn except_href(detail: &FindingDetail) -> String {
+    let row = &detail.finding;
+    let network = match detail.sources.as_slice() {
+        [source] => source.to_string(),
+        _ => String::new(),
+    };
+    let network = if network == row.subject { "" } else { &network };
+    let pairs =
+        [("rule", row.rule_id.as_str()), ("subject", &row.subject), ("object", &row.object), ("network", network)];
+    link::with("/exceptions/new", &pairs)
 }
 
 fn previous_verdict(row: &FindingRow, previous: &PreviousVerdict) -> (String, String) {

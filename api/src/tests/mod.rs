@@ -354,6 +354,7 @@ fn fill(ledger: &Ledger) -> FindingId {
         count: 1,
         summary: format!("{HOSTILE} が接続しました。"),
         evidence: vec![EventId::new(RecordId(1), 0)],
+        sources: std::collections::BTreeSet::new(),
     };
     let tally = SourceTally {
         host: Some(HOSTILE.to_owned()),

@@ -488,7 +488,7 @@ fn a_disaster_makes_one_case_of_work_outside_hours() {
         ("10-20T23:00:00", "yamada"),
         ("10-21T02:00:00", "tanaka"),
         ("10-22T03:00:00", "yamada"),
-        ("10-22T03:01:00", "yamada"),
+        ("10-22T04:00:00", "yamada"),
     ] {
         world.send(at(time), vpn(user, BRANCH, true));
     }
@@ -503,7 +503,7 @@ fn a_disaster_makes_one_case_of_work_outside_hours() {
     let finding = world.findings.values().find(|finding| finding.subject == case).unwrap();
     assert_eq!(
         finding.summary,
-        "災害モード「停電」の間の「時間外のVPN」を一つにまとめています（4 件、10/20 23:00〜10/22 03:01）。"
+        "災害モード「停電」の間の「時間外のVPN」を一つにまとめています（4 件、10/20 23:00〜10/22 04:00）。"
     );
 }
 

@@ -1,17 +1,19 @@
 //! Exceptions and declared disasters: what is in force, which findings an exception classifies, and which it would.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use monban_event::act::Deed;
-use monban_event::{Act, Disaster, RecordId, RuleId, Scope, TimeRange};
-use rusqlite::{OptionalExtension, Row, params};
+use monban_event::finding::SOURCES_MAX;
+use monban_event::{Act, Disaster, Finding, FindingId, RecordId, RuleId, Scope, TimeRange};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{FindingFilter, LedgerReader, bounds, number, optional_time, time};
 use super::rows::{DisasterRow, Ended, ExceptionRow, FindingRow};
 use super::write::LedgerBatch;
 use super::{LedgerError, Naming};
 
-const EXCEPTION_COLUMNS: &str =
-    "id, rule_id, subject, object, reason, owner, \"from\", until, at, by, ended, ended_by, ended_reason, record";
+const EXCEPTION_COLUMNS: &str = "id, rule_id, subject, object, reason, owner, \"from\", until, at, by, ended, ended_by, ended_reason, record, network";
 
 /// An exception as classifying asks for it.
 type Candidate = (String, Scope);
@@ -37,7 +39,8 @@ impl LedgerBatch<'_> {
         let ((rule, subject, object), (first, last, found_at)) = found;
         let rule = RuleId(rule);
         let in_force = self.candidates(&rule, first, last, found_at)?;
-        let covering = in_force.into_iter().find(|(_, scope)| scope.covers(&rule, &subject, &object));
+        let sources = if in_force.is_empty() { Vec::new() } else { sources(self.transaction, number)? };
+        let covering = in_force.into_iter().find(|(_, scope)| scope.covers(&rule, &subject, &object, &sources));
         self.transaction
             .prepare_cached("UPDATE findings SET classified = ?2 WHERE number = ?1 AND classified IS NOT ?2")
             .and_then(|mut statement| statement.execute(params![number, covering.map(|(id, _)| id)]))
@@ -45,16 +48,32 @@ impl LedgerBatch<'_> {
         Ok(())
     }
 
+    /// Up to as many as are kept.
+    pub(super) fn add_sources(&mut self, number: i64, finding: &Finding) -> Result<(), LedgerError> {
+        let most = i64::try_from(SOURCES_MAX).unwrap_or(i64::MAX);
+        for source in &finding.sources {
+            self.transaction
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO finding_sources SELECT ?1, ?2
+                     WHERE (SELECT count(*) FROM finding_sources WHERE finding = ?1) < ?3",
+                )
+                .and_then(|mut statement| statement.execute(params![number, source.to_string(), most]))
+                .naming("keep a source of a finding")?;
+        }
+        Ok(())
+    }
+
     /// The oldest first.
     fn candidates(&self, rule: &RuleId, first: i64, last: i64, found_at: i64) -> Result<Vec<Candidate>, LedgerError> {
         self.transaction
             .prepare_cached(
-                "SELECT id, subject, object FROM exceptions WHERE rule_id = ?1 AND ended IS NULL AND record <= ?4
+                "SELECT id, subject, object, network FROM exceptions WHERE rule_id = ?1 AND ended IS NULL AND record <= ?4
                      AND \"from\" <= ?2 AND until > ?3 ORDER BY record",
             )
             .and_then(|mut statement| {
                 let candidate = |row: &Row<'_>| {
-                    let scope = Scope { rule: rule.clone(), subject: row.get(1)?, object: row.get(2)? };
+                    let (subject, object, network) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                    let scope = Scope { rule: rule.clone(), subject, object, network };
                     Ok((row.get(0)?, scope))
                 };
                 statement.query_map(params![rule.as_str(), first, last, found_at], candidate)?.collect()
@@ -68,8 +87,8 @@ impl LedgerBatch<'_> {
         match &act.deed {
             Deed::ExceptionGranted { id, scope, reason, owner, from, until } => self.execute(
                 "keep an exception",
-                "INSERT OR IGNORE INTO exceptions (id, record, rule_id, subject, object, reason, owner, \"from\", until, at, by)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT OR IGNORE INTO exceptions (id, record, rule_id, subject, object, reason, owner, \"from\", until, at, by, network)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![
                     id,
                     record,
@@ -81,7 +100,8 @@ impl LedgerBatch<'_> {
                     from.timestamp_micros(),
                     until.timestamp_micros(),
                     at,
-                    act.by
+                    act.by,
+                    scope.network
                 ],
             ),
             Deed::ExceptionEnded { id, reason } => self.execute(
@@ -160,9 +180,21 @@ impl LedgerReader<'_> {
     /// The findings of a time that an exception of that scope would have classified, worst first.
     pub fn findings_covered(&self, scope: &Scope, range: TimeRange) -> Result<Vec<FindingRow>, LedgerError> {
         let filter = FindingFilter { range, rule: Some(scope.rule.0.clone()), ..FindingFilter::default() };
-        let mut rows = self.findings(&filter)?;
-        rows.retain(|row| scope.covers(&row.rule_id, &row.subject, &row.object));
-        Ok(rows)
+        let mut covered = Vec::new();
+        for row in self.findings(&filter)? {
+            let sources = if scope.network.is_empty() { Vec::new() } else { self.sources_of(&row.id)? };
+            if scope.covers(&row.rule_id, &row.subject, &row.object, &sources) {
+                covered.push(row);
+            }
+        }
+        Ok(covered)
+    }
+
+    /// The addresses that a finding's events came from.
+    pub(super) fn sources_of(&self, id: &FindingId) -> Result<Vec<IpAddr>, LedgerError> {
+        let number =
+            self.one("find a finding", "SELECT number FROM findings WHERE id = ?1", [id.as_str()], |row| row.get(0))?;
+        number.map_or_else(|| Ok(Vec::new()), |number| sources(self.connection(), number))
     }
 
     /// How many findings first seen in the period each exception classifies, by its id.
@@ -188,10 +220,19 @@ impl LedgerReader<'_> {
     }
 }
 
+/// By their text; a row that this program wrote always parses.
+fn sources(connection: &Connection, number: i64) -> Result<Vec<IpAddr>, LedgerError> {
+    let texts: Vec<String> = connection
+        .prepare_cached("SELECT address FROM finding_sources WHERE finding = ?1 ORDER BY address")
+        .and_then(|mut statement| statement.query_map([number], |row| row.get(0))?.collect())
+        .naming("list the sources of a finding")?;
+    Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
+}
+
 fn exception_row(row: &Row<'_>) -> rusqlite::Result<ExceptionRow> {
     Ok(ExceptionRow {
         id: row.get(0)?,
-        scope: Scope { rule: RuleId(row.get(1)?), subject: row.get(2)?, object: row.get(3)? },
+        scope: Scope { rule: RuleId(row.get(1)?), subject: row.get(2)?, object: row.get(3)?, network: row.get(14)? },
         reason: row.get(4)?,
         owner: row.get(5)?,
         from: time(row, 6)?,

@@ -212,7 +212,8 @@ impl<'a> LedgerReader<'a> {
             Some(exception) => self.exception(exception)?,
             None => None,
         };
-        Ok(Some(FindingDetail { previous: self.previous_verdict(id)?, finding, evidence, reviews, exception }))
+        let (previous, sources) = (self.previous_verdict(id)?, self.sources_of(id)?);
+        Ok(Some(FindingDetail { finding, evidence, sources, reviews, previous, exception }))
     }
 
     /// The last verdict on the same thing: on what this one recurs of, or on an earlier day.

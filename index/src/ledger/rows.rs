@@ -116,6 +116,9 @@ pub struct FindingDetail {
     pub finding: FindingRow,
     /// In journal order.
     pub evidence: Vec<EventId>,
+    /// Where its events came from.
+    #[serde(rename = "source.ip")]
+    pub sources: Vec<IpAddr>,
     /// Oldest first.
     pub reviews: Vec<ReviewRow>,
     /// The last verdict on the same thing before it recurred.

@@ -46,16 +46,20 @@ CREATE TABLE finding_evidence (
     finding INTEGER NOT NULL, record INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (finding, record, position)
 ) WITHOUT ROWID;
 CREATE INDEX evidence_record ON finding_evidence (record, position);
+CREATE TABLE finding_sources (
+    finding INTEGER NOT NULL, address TEXT NOT NULL, PRIMARY KEY (finding, address)
+) WITHOUT ROWID;
 CREATE TABLE reviews (
     record INTEGER PRIMARY KEY, finding TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL, status TEXT NOT NULL,
     reason TEXT NOT NULL, note TEXT NOT NULL
 );
 CREATE INDEX reviews_finding ON reviews (finding);
 
--- Who declared what to be in order; `subject` and `object` are patterns. `record` is the granting act.
+-- Who declared what to be in order; `subject` and `object` are patterns, an empty
+-- `network` is any. `record` is the granting act.
 CREATE TABLE exceptions (
     id TEXT PRIMARY KEY, record INTEGER NOT NULL, rule_id TEXT NOT NULL, subject TEXT NOT NULL, object TEXT NOT NULL,
-    reason TEXT NOT NULL, owner TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
+    network TEXT NOT NULL, reason TEXT NOT NULL, owner TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
     by TEXT NOT NULL, ended INTEGER, ended_by TEXT, ended_reason TEXT
 ) WITHOUT ROWID;
 CREATE INDEX exceptions_rule ON exceptions (rule_id);

@@ -31,6 +31,7 @@ fn finding(evidence: &[u64]) -> Finding {
         count: evidence.len() as u64,
         summary: "要約".to_owned(),
         evidence: evidence.iter().map(|&record| EventId::new(RecordId(record), 0)).collect(),
+        sources: std::collections::BTreeSet::new(),
     }
 }
 
@@ -171,7 +172,12 @@ fn act(deed: Deed) -> Act {
 fn exception(id: &str, subject: &str, days: i64) -> Act {
     act(Deed::ExceptionGranted {
         id: id.to_owned(),
-        scope: Scope { rule: RuleId::new("VP-01"), subject: subject.to_owned(), object: String::new() },
+        scope: Scope {
+            rule: RuleId::new("VP-01"),
+            subject: subject.to_owned(),
+            object: String::new(),
+            network: String::new(),
+        },
         reason: "健診の当番".to_owned(),
         owner: "佐藤".to_owned(),
         from: noon() - TimeDelta::hours(1),
@@ -237,6 +243,29 @@ fn a_finding_that_outgrows_its_exception_needs_a_person() {
 }
 
 #[test]
+fn an_exception_for_a_network_covers_nothing_that_came_from_elsewhere() {
+    let (_dir, ledger) = ledger();
+    let Deed::ExceptionGranted { id, scope, reason, owner, from, until } = exception("EX-1", "yamada", 9).deed else {
+        unreachable!()
+    };
+    let scope = Scope { network: "203.0.113.0/29".to_owned(), ..scope };
+    decide(&ledger, 1, &act(Deed::ExceptionGranted { id, scope: scope.clone(), reason, owner, from, until }));
+    let came_from = |day, record, sources: &[&str]| {
+        let sources = sources.iter().map(|source| source.parse().unwrap()).collect();
+        put(&ledger, 2, &Finding { sources, ..on_day(day, &[record]) });
+    };
+    came_from(0, 1, &["203.0.113.1", "203.0.113.2"]);
+    came_from(1, 2, &["198.51.100.1"]);
+    came_from(2, 3, &[]);
+    came_from(3, 4, &["203.0.113.3"]);
+    let covered = || Some("EX-1".to_owned());
+    assert_eq!(classified(&ledger), [covered(), None, None, covered()]);
+    assert_eq!(ledger.read().unwrap().findings_covered(&scope, TimeRange::default()).unwrap().len(), 2);
+    came_from(3, 5, &["198.51.100.1"]);
+    assert_eq!(classified(&ledger), [covered(), None, None, None]);
+}
+
+#[test]
 fn it_makes_no_difference_how_additions_were_joined() {
     let additions = [(0, 0, 2), (2, 3, 3), (1, 5, 4)];
     let one_by_one = |ledger: &Ledger| {
@@ -274,7 +303,12 @@ fn a_preview_counts_what_is_then_classified() {
         }
     };
     send(1);
-    let scope = Scope { rule: RuleId::new("VP-01"), subject: "yamada*".to_owned(), object: String::new() };
+    let scope = Scope {
+        rule: RuleId::new("VP-01"),
+        subject: "yamada*".to_owned(),
+        object: String::new(),
+        network: String::new(),
+    };
     let expected = ledger.read().unwrap().findings_covered(&scope, TimeRange::default()).unwrap().len();
     let rows = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
     for (position, row) in (20..).zip(&rows) {

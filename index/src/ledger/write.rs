@@ -250,6 +250,7 @@ impl<'a> LedgerBatch<'a> {
                 ])
             })
             .naming("add to a finding")?;
+        self.add_sources(number, finding)?;
         self.classify(number)
     }
 
