@@ -94,7 +94,7 @@ pub(crate) fn exceptions(reader: &LedgerReader<'_>, span: Span) -> Result<Vec<Ex
 
 fn touches(row: &ExceptionRow, span: Span) -> bool {
     let end = row.ended.as_ref().map_or(row.until, |ended| ended.at.min(row.until));
-    row.from.max(row.granted) < span.end && end > span.start
+    row.from.max(row.granted) <= span.end && end > span.start
 }
 
 fn line(row: ExceptionRow, span: Span, counts: &BTreeMap<String, u64>) -> ExceptionLine {
@@ -117,7 +117,7 @@ fn line(row: ExceptionRow, span: Span, counts: &BTreeMap<String, u64>) -> Except
 
 /// Those whose time touches the span, the oldest first.
 pub(crate) fn disasters(reader: &LedgerReader<'_>, span: Span) -> Result<Vec<DisasterLine>, AuditError> {
-    let touches = |row: &DisasterRow| row.declared < span.end && row.from < span.end && row.until > span.start;
+    let touches = |row: &DisasterRow| row.declared <= span.end && row.until > span.start;
     let line = |row: DisasterRow| DisasterLine {
         id: row.id,
         reason: row.reason,

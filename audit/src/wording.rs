@@ -55,6 +55,11 @@ pub fn span(from: DateTime<Utc>, until: DateTime<Utc>) -> String {
     format!("{} 〜 {}", day_stamp(from), until_stamp(until))
 }
 
+/// `20 日` until something ends, or its length where that is less than one.
+pub fn left(duration: TimeDelta) -> String {
+    if duration < TimeDelta::days(1) { length(duration) } else { format!("{} 日", duration.num_days()) }
+}
+
 /// For `<time datetime>`: JST with its offset.
 pub fn iso(time: DateTime<Utc>) -> String {
     time.with_timezone(&JST).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)

@@ -169,7 +169,7 @@ fn exception_tasks(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Vec<
     let task = |row: &ExceptionRow| Task {
         tag: "例外",
         class: "low",
-        text: format!("例外 {} の期限まで {} です", row.id, wording::length(row.until - now)),
+        text: format!("例外 {} の期限まで {} です", row.id, wording::left(row.until - now)),
         detail: format!("{}　責任者 {}", monban_audit::scope_text(&row.scope), row.owner),
         href: "/exceptions".to_owned(),
         act: "見直す",

@@ -146,7 +146,7 @@ fn state(row: &ExceptionRow, now: DateTime<Utc>) -> (String, &'static str) {
     }
     let left = row.until - now;
     if left <= EXPIRY_NOTICE {
-        return (format!("期限まで {}", wording::length(left)), "mid");
+        return (format!("期限まで {}", wording::left(left)), "mid");
     }
     ("有効".to_owned(), "ok")
 }
