@@ -161,6 +161,7 @@ pub(crate) fn check(visit: &Visit, wanted: &Wanted) -> Result<Deed, Problem> {
             "有効な例外が {EXCEPTIONS_MAX} 件あります。要らなくなったものを取り消してから登録してください。"
         )));
     }
+    let scope = Box::new(scope);
     Ok(Deed::ExceptionGranted { id: new_id("EX"), scope, reason, owner: owner.to_owned(), from, until })
 }
 

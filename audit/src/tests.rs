@@ -7,7 +7,7 @@ use monban_event::store::EventStore;
 use monban_event::time::Month;
 use monban_event::{
     Act, Action, Event, EventId, Finding, FindingId, FindingStatus, Login, LoginKind, ParseStatus, RecordId, RuleId,
-    Severity, VpnSession,
+    Scope, Severity, VpnSession,
 };
 use monban_index::journal::{Heads, Receipt};
 use monban_index::ledger::{Ledger, SourceTally};
@@ -326,12 +326,12 @@ fn a_month_is_compared_only_with_one_that_has_records() {
 fn granted(id: &str, subject: &str, until: &str) -> Deed {
     Deed::ExceptionGranted {
         id: id.to_owned(),
-        scope: Scope {
+        scope: Box::new(Scope {
             rule: RuleId::new("VP-01"),
             subject: subject.to_owned(),
             object: String::new(),
             network: "203.0.113.0/29".to_owned(),
-        },
+        }),
         reason: "<i>健診の当番</i>".to_owned(),
         owner: "佐藤".to_owned(),
         from: at("2026-10-01T00:00:00+09:00"),

@@ -70,7 +70,7 @@ pub enum Deed {
     /// Findings of that scope and time need no person from here on. They are made and listed as ever.
     ExceptionGranted {
         id: String,
-        scope: Scope,
+        scope: Box<Scope>,
         reason: String,
         /// Who answers for it.
         owner: String,

@@ -49,6 +49,7 @@ impl Severity {
     }
 
     /// One level lower; what is lowest stays.
+    #[must_use]
     pub fn lowered(self) -> Self {
         match self {
             Self::Informational | Self::Low => Self::Informational,

@@ -110,12 +110,12 @@ fn at(text: &str) -> DateTime<Utc> {
 fn granted(id: &str, subject: &str) -> Deed {
     Deed::ExceptionGranted {
         id: id.to_owned(),
-        scope: Scope {
+        scope: Box::new(Scope {
             rule: RuleId::new("VP-09"),
             subject: subject.to_owned(),
             object: String::new(),
             network: "198.51.100.0/24".to_owned(),
-        },
+        }),
         reason: "夜間の監視の当番".to_owned(),
         owner: "山田".to_owned(),
         from: at("2026-10-20T00:00:00+09:00"),

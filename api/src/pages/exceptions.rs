@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query as Params};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use monban_audit::wording;
 use monban_event::exception::{EXCEPTION_MONTHS_MAX, EXPIRY_NOTICE, PREVIEW};
@@ -204,13 +204,13 @@ fn refused(visit: &Visit, wanted: Wanted, problem: Problem) -> Answer {
         return Err(problem);
     }
     let preview = preview(visit, &wanted).ok();
-    worded(html(&new_page(visit, wanted, preview, Some(problem.detail.clone()))?)?, &problem)
+    Ok(worded(html(&new_page(visit, wanted, preview, Some(problem.detail.clone()))?)?, &problem))
 }
 
-fn worded(mut response: axum::response::Response, problem: &Problem) -> Answer {
+fn worded(mut response: Response, problem: &Problem) -> Response {
     *response.status_mut() = problem.status;
     response.extensions_mut().insert(crate::routes::Worded);
-    Ok(response)
+    response
 }
 
 fn new_page(
@@ -274,7 +274,7 @@ fn done(visit: &Visit, result: Result<(), Problem>) -> Answer {
     match result {
         Ok(()) => Ok(Redirect::to("/exceptions").into_response()),
         Err(problem) if problem.status.is_client_error() => {
-            worded(html(&page(visit, Some(problem.detail.clone()))?)?, &problem)
+            Ok(worded(html(&page(visit, Some(problem.detail.clone()))?)?, &problem))
         }
         Err(problem) => Err(problem),
     }

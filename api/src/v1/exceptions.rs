@@ -5,6 +5,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use monban_event::exception::PREVIEW;
+use monban_index::ledger::ExceptionRow;
+use serde::Serialize;
 use serde_json::json;
 
 use super::json;
@@ -14,18 +16,21 @@ use crate::exceptions::{Declared, Ending, Wanted, declare, end, end_disaster, gr
 use crate::limits::PREVIEW_SHOWN;
 use crate::problem::Problem;
 
+/// An exception and whether it holds just now.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    row: &'a ExceptionRow,
+    in_force: bool,
+}
+
 pub(crate) async fn list(visit: Visit) -> Answer {
     visit
         .run(|visit| {
             let now = visit.app.now();
             let rows = visit.app.ledger()?.exceptions()?;
-            let item = |row: &_| -> Result<serde_json::Value, Problem> {
-                let row: &monban_index::ledger::ExceptionRow = row;
-                let mut item = serde_json::to_value(row)?;
-                item["in_force"] = row.is_in_force(now).into();
-                Ok(item)
-            };
-            let items: Vec<_> = rows.iter().map(item).collect::<Result<_, _>>()?;
+            let items: Vec<Listed<'_>> =
+                rows.iter().map(|row| Listed { row, in_force: row.is_in_force(now) }).collect();
             json(&json!({ "items": items, "next_cursor": null, "total": { "value": rows.len(), "relation": "eq" } }))
         })
         .await
@@ -37,7 +42,7 @@ fn demand(visit: &Visit) -> Result<(), Problem> {
     if visit.who.may(wanted) { Ok(()) } else { Err(Problem::forbidden(wanted.as_str())) }
 }
 
-fn created(body: &impl serde::Serialize) -> Response {
+fn created(body: &impl Serialize) -> Response {
     (StatusCode::CREATED, Json(body)).into_response()
 }
 

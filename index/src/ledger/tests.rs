@@ -172,12 +172,12 @@ fn act(deed: Deed) -> Act {
 fn exception(id: &str, subject: &str, days: i64) -> Act {
     act(Deed::ExceptionGranted {
         id: id.to_owned(),
-        scope: Scope {
+        scope: Box::new(Scope {
             rule: RuleId::new("VP-01"),
             subject: subject.to_owned(),
             object: String::new(),
             network: String::new(),
-        },
+        }),
         reason: "健診の当番".to_owned(),
         owner: "佐藤".to_owned(),
         from: noon() - TimeDelta::hours(1),
@@ -248,7 +248,7 @@ fn an_exception_for_a_network_covers_nothing_that_came_from_elsewhere() {
     let Deed::ExceptionGranted { id, scope, reason, owner, from, until } = exception("EX-1", "yamada", 9).deed else {
         unreachable!()
     };
-    let scope = Scope { network: "203.0.113.0/29".to_owned(), ..scope };
+    let scope = Box::new(Scope { network: "203.0.113.0/29".to_owned(), ..*scope });
     decide(&ledger, 1, &act(Deed::ExceptionGranted { id, scope: scope.clone(), reason, owner, from, until }));
     let came_from = |day, record, sources: &[&str]| {
         let sources = sources.iter().map(|source| source.parse().unwrap()).collect();
