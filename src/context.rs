@@ -71,8 +71,9 @@ impl Known {
                 self.seasons.disasters.push(Disaster::new(id, reason, *from, *until));
             }
             Deed::DisasterEnded { id, until, .. } => {
-                let ended = self.seasons.disasters.iter_mut().find(|disaster| disaster.id == *id);
-                ended.into_iter().for_each(|disaster| disaster.until = disaster.until.min(*until));
+                if let Some(disaster) = self.seasons.disasters.iter_mut().find(|disaster| disaster.id == *id) {
+                    disaster.until = disaster.until.min(*until);
+                }
             }
             _ => {}
         }
