@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use monban_audit::{AuditSettings, Edition};
+use monban_detect::{LEARNING_DAYS, LEARNING_DAYS_RANGE};
 use monban_index::journal::Receipt;
 use monban_ingest::TextSettings;
 use monban_ingest::sources::SourceTable;
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) context: ContextPaths,
     /// Folders of Sigma rules that run beside the built-in ones.
     pub(crate) sigma: Vec<PathBuf>,
+    /// From the first record received live; rules about what is new run one level lower in them.
+    pub(crate) learning_days: u32,
     /// What is said of single senders.
     pub(crate) sources: Vec<Source>,
     pub(crate) watch: Vec<WatchFolder>,
@@ -92,6 +95,7 @@ impl Default for Config {
             zone: DEFAULT_ZONE,
             context: ContextPaths::default(),
             sigma: Vec::new(),
+            learning_days: LEARNING_DAYS,
             sources: Vec::new(),
             watch: Vec::new(),
             retention: Retention::default(),
@@ -162,7 +166,7 @@ impl Reader<'_> {
         self.refuse_open_pages(config.pages);
         self.syslog(&mut root, base, &mut config);
         config.context = self.context(&mut root, base);
-        config.sigma = self.sigma(&mut root, base);
+        self.rules(&mut root, base, &mut config);
         config.sources = self.sources(&mut root);
         config.watch = self.watch(&mut root, base);
         self.retention(&mut root, &mut config);
@@ -199,14 +203,31 @@ impl Reader<'_> {
         ContextPaths { roster, allow, vendors, calendar, tickets, duty }
     }
 
-    fn sigma(&mut self, root: &mut Table, base: &Path) -> Vec<PathBuf> {
+    fn rules(&mut self, root: &mut Table, base: &Path, config: &mut Config) {
         let mut table = self.table(root, "", "rules");
+        config.sigma = self.sigma(&mut table, base);
+        config.learning_days = self.learning_days(&mut table).unwrap_or(config.learning_days);
+        self.leftovers("rules", &table, &["sigma", "learning_days"]);
+    }
+
+    fn learning_days(&mut self, table: &mut Table) -> Option<u32> {
+        let value = table.remove("learning_days")?;
+        let days = value.as_integer().and_then(|days| u32::try_from(days).ok());
+        let days = days.filter(|days| LEARNING_DAYS_RANGE.contains(days));
+        if days.is_none() {
+            let (least, most) = (LEARNING_DAYS_RANGE.start(), LEARNING_DAYS_RANGE.end());
+            let told = format!("は {least} から {most} までの日数で書いてください。");
+            self.complain("rules.learning_days", &value.to_string(), &told);
+        }
+        days
+    }
+
+    fn sigma(&mut self, table: &mut Table, base: &Path) -> Vec<PathBuf> {
         let folders = match table.remove("sigma") {
             None => Vec::new(),
             Some(Value::Array(items)) => items,
             Some(other) => vec![other],
         };
-        self.leftovers("rules", &table, &["sigma"]);
         let mut paths = Vec::new();
         for folder in folders {
             match folder {
@@ -393,6 +414,7 @@ mod tests {
             "tickets",
             "duty",
             "sigma",
+            "learning_days",
             "address",
             "host",
             "certificate",
@@ -421,7 +443,7 @@ mod tests {
         let config = read(
             "data_dir = \"data\"\nzone = \"UTC\"\n[site]\nname = \"みなと\"\nchecklist = \"R7\"\n[pages]\nlisten = \"off\"\n\
              [syslog.udp]\nlisten = \"0.0.0.0:514\"\n[syslog.tcp]\nlisten = \"off\"\n[context]\nroster = \"roster.csv\"\n\
-             [rules]\nsigma = [\"/opt/sigma\", \"more\"]\n[[watch]]\nfolder = \"drop\"\n[[watch]]\nfolder = \"/srv/logs\"\n\
+             [rules]\nsigma = [\"/opt/sigma\", \"more\"]\nlearning_days = 30\n[[watch]]\nfolder = \"drop\"\n[[watch]]\nfolder = \"/srv/logs\"\n\
              settle_seconds = 60\nhost = \"gw01\"\n",
         )
         .unwrap();
@@ -434,7 +456,19 @@ mod tests {
         assert_eq!(config.syslog_udp, "0.0.0.0:514".parse().ok());
         assert_eq!(config.context.roster.as_deref(), Some(Path::new("/etc/monban/roster.csv")));
         assert_eq!(config.sigma, [Path::new("/opt/sigma"), Path::new("/etc/monban/more")]);
-        assert_eq!(config.zone, Tz::UTC);
+        assert_eq!((config.zone, config.learning_days), (Tz::UTC, 30));
+    }
+
+    #[test]
+    fn days_of_learning_have_bounds() {
+        for days in ["91", "-1", "\"14\""] {
+            let complaints = read(&format!("[rules]\nlearning_days = {days}")).unwrap_err();
+            assert!(
+                complaints[0].contains("rules.learning_days") && complaints[0].contains("0 から 90"),
+                "{complaints:?}"
+            );
+        }
+        assert_eq!(read("[rules]\nlearning_days = 0").unwrap().learning_days, 0);
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use monban_detect::{Complaint, Context, ContextTexts};
-use monban_event::RecordId;
+use monban_detect::{Complaint, Context, ContextTexts, Seasons};
 use monban_event::act::{ContextName, Deed};
 use monban_event::id::hex;
+use monban_event::{Disaster, RecordId};
 use monban_index::ledger::{Ledger, LedgerError};
 use sha2::{Digest, Sha256};
 
-use crate::config::ContextPaths;
+use crate::config::{Config, ContextPaths};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContextError {
@@ -36,10 +36,11 @@ impl SharedContext {
     }
 }
 
-/// The texts in force, and what they say.
+/// The texts and decisions in force, and what they say.
 #[derive(Clone, Default)]
 pub(crate) struct Known {
     texts: ContextTexts,
+    seasons: Seasons,
 }
 
 impl Known {
@@ -52,14 +53,31 @@ impl Known {
                 known.put(name, text);
             }
         }
+        reader.disaster_acts(position)?.iter().for_each(|deed| {
+            known.take(deed);
+        });
         Ok(known)
     }
 
     /// Takes an act in; `false` when it changes nothing here.
     pub(crate) fn take(&mut self, deed: &Deed) -> bool {
-        let Deed::Context { name, text, .. } = deed else { return false };
-        self.put(*name, text.clone());
-        *name != ContextName::Config
+        let before = self.seasons.clone();
+        match deed {
+            Deed::Context { name, text, .. } => {
+                self.put(*name, text.clone());
+                return *name != ContextName::Config || self.seasons != before;
+            }
+            Deed::DisasterDeclared { id, reason, from, until } => {
+                self.seasons.disasters.push(Disaster::new(id, reason, *from, *until));
+            }
+            Deed::DisasterEnded { id, until, .. } => {
+                if let Some(disaster) = self.seasons.disasters.iter_mut().find(|disaster| disaster.id == *id) {
+                    disaster.until = disaster.until.min(*until);
+                }
+            }
+            _ => {}
+        }
+        self.seasons != before
     }
 
     fn put(&mut self, name: ContextName, text: String) {
@@ -72,13 +90,13 @@ impl Known {
             ContextName::Calendar => self.texts.calendar = bytes,
             ContextName::Tickets => self.texts.tickets = bytes,
             ContextName::Duty => self.texts.duty = bytes,
-            ContextName::Config => {}
+            ContextName::Config => self.seasons.learning_days = learning_days(bytes.as_deref().unwrap_or_default()),
         }
     }
 
     /// The context of these texts, about which everything has been told before.
     pub(crate) fn quietly(&self) -> Context {
-        Context::read(&self.texts).0
+        Context::read(&self.texts).0.in_seasons(self.seasons.clone())
     }
 
     /// The context of these texts. What a text says that cannot be meant is told to the operator.
@@ -87,8 +105,14 @@ impl Known {
         for Complaint { file, line, column, message } in complaints {
             tracing::warn!(file, line, column, message, "a context file has a line that cannot be used as written");
         }
-        Arc::new(context)
+        Arc::new(context.in_seasons(self.seasons.clone()))
     }
+}
+
+/// What a configuration says of the days of learning. It was accepted once; what can no longer be read says nothing.
+fn learning_days(config: &[u8]) -> u32 {
+    let config = Config::read("", &String::from_utf8_lossy(config), Path::new("")).unwrap_or_default();
+    config.learning_days
 }
 
 /// The acts that bring the journal up to the files as they stand: one for each that differs from what is in force.

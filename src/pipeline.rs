@@ -306,17 +306,25 @@ impl Pipeline {
         let (mut events, mut records) = (parsed.events.into_iter(), parsed.records.into_iter());
         for item in items {
             match item {
-                TailItem::Entry(_, Entry::Record(record)) => {
+                TailItem::Entry(id, Entry::Record(record)) => {
+                    if record.origin != Origin::Import && id > self.detector_position {
+                        self.detector.receive(record.received_at);
+                    }
                     let (count, damage) = records.next().unwrap_or_default();
                     let accepted = self.admit_record(&record, events.by_ref().take(count), batch, tallies)?;
                     tallies.record(&record, accepted, count - accepted, damage);
                 }
                 TailItem::Entry(id, Entry::Act(act)) => {
+                    // The clock found by now what did not happen, and somebody may have judged it.
+                    self.tick(act.at);
                     if fresh {
                         // Wherever a step begins: a verdict finds its finding, and a name its source.
                         self.write_down(batch, tallies, RecordId(id.0.saturating_sub(1)))?;
                         *tallies = Tallies::named(&self.names);
                         batch.apply_act(id, &act)?;
+                    }
+                    if id > self.detector_position {
+                        self.close(batch, &act.deed)?;
                     }
                     if self.known.take(&act.deed) {
                         let before = self.context.get();
@@ -334,6 +342,16 @@ impl Pipeline {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What belongs to a closed finding from here on is told by itself.
+    fn close(&mut self, batch: &LedgerBatch<'_>, deed: &Deed) -> Result<(), LedgerError> {
+        if let Deed::Review { finding, status, .. } = deed
+            && status.is_closed()
+        {
+            self.detector.close(&batch.base_of(finding)?);
         }
         Ok(())
     }

@@ -176,7 +176,7 @@ fn run_demo_list(node: &Node, say: &mut dyn FnMut(Reply)) -> Result<u8, String> 
         say(Reply::Out(format!("{:>2}日  検知済 {}  未検知 {}", incident.day, words(&found), words(&missing))));
     }
     let planted: Vec<&str> = demo.planted().iter().flat_map(|incident| incident.rules.iter().copied()).collect();
-    let person = findings.iter().filter(|row| row.severity.needs_person());
+    let person = findings.iter().filter(|row| row.needs_person());
     let (of_planted, others): (Vec<_>, Vec<_>) = person.partition(|row| is_planted(&demo, row, &planted));
     say(Reply::Out(format!(
         "人の判断が必要な検知: 仕込んだ出来事 {} 件、それ以外 {} 件",

@@ -6,6 +6,7 @@
 mod app;
 mod around;
 mod auth;
+mod exceptions;
 mod ingest;
 mod language;
 mod limits;

@@ -74,6 +74,15 @@ pub(crate) const PASSWORD_CHECKS_MAX: usize = 2;
 /// Longest note of a review, in bytes.
 pub(crate) const NOTE_BYTES_MAX: usize = 4 * 1024;
 
+/// Longest subject or object of an exception, in bytes: a path on a server, or a name of 60 Japanese characters.
+pub(crate) const SCOPE_BYTES_MAX: usize = 512;
+
+/// Exceptions in force at one time. Each finding asks those of its rule, and nobody can answer for more.
+pub(crate) const EXCEPTIONS_MAX: usize = 500;
+
+/// Findings that a preview shows; it counts all of them.
+pub(crate) const PREVIEW_SHOWN: usize = 10;
+
 /// Findings of one page for people; the tabs and filters narrow what is more.
 pub(crate) const FINDINGS_SHOWN: usize = 100;
 

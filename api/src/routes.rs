@@ -53,6 +53,12 @@ fn page_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
         ("/findings", Some(FindingsRead), get(pages::findings::list)),
         ("/findings/{id}", Some(FindingsRead), get(pages::findings::show)),
         ("/findings/{id}/review", Some(FindingsReview), post(pages::findings::review)),
+        ("/exceptions", Some(FindingsRead), get(pages::exceptions::list)),
+        ("/exceptions/new", Some(FindingsReview), get(pages::exceptions::begin).post(pages::exceptions::look_ahead)),
+        ("/exceptions/grant", Some(FindingsReview), post(pages::exceptions::grant)),
+        ("/exceptions/{id}/end", Some(FindingsReview), post(pages::exceptions::end)),
+        ("/disasters", Some(FindingsReview), post(pages::exceptions::declare)),
+        ("/disasters/{id}/end", Some(FindingsReview), post(pages::exceptions::end_disaster)),
         ("/sources", Some(InventoryRead), get(pages::sources::show)),
         ("/audits", Some(AuditsRead), get(pages::audits::list)),
         ("/audits/{month}", Some(AuditsRead), get(pages::audits::show)),
@@ -63,7 +69,7 @@ fn page_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
 }
 
 fn api_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
-    use Scope::{AuditsRead, EventsRead, FindingsRead, InventoryRead};
+    use Scope::{AuditsRead, EventsRead, FindingsRead, FindingsReview, InventoryRead};
     vec![
         ("/api/v1/events", Some(EventsRead), get(v1::events::list)),
         ("/api/v1/events/stream", Some(EventsRead), get(v1::stream::every)),
@@ -75,6 +81,11 @@ fn api_routes() -> Vec<(&'static str, Option<Scope>, Routes)> {
         ("/api/v1/search/validate", Some(EventsRead), get(v1::search::validate)),
         ("/api/v1/findings", Some(FindingsRead), get(v1::findings::list)),
         ("/api/v1/findings/{id}", Some(FindingsRead), get(v1::findings::show).patch(v1::findings::review)),
+        ("/api/v1/exceptions", Some(FindingsRead), get(v1::exceptions::list).post(v1::exceptions::add)),
+        ("/api/v1/exceptions:preview", Some(FindingsReview), post(v1::exceptions::look_ahead)),
+        ("/api/v1/exceptions/{id}/end", Some(FindingsReview), post(v1::exceptions::finish)),
+        ("/api/v1/disasters", Some(FindingsRead), get(v1::exceptions::disasters).post(v1::exceptions::add_disaster)),
+        ("/api/v1/disasters/{id}/end", Some(FindingsReview), post(v1::exceptions::finish_disaster)),
         ("/api/v1/sources", Some(InventoryRead), get(v1::inventory::sources)),
         ("/api/v1/health", Some(InventoryRead), get(v1::inventory::health)),
         ("/api/v1/sessions", Some(InventoryRead), get(v1::inventory::sessions)),

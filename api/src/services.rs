@@ -185,6 +185,9 @@ pub trait RuleTexts: Send + Sync {
     /// `None` for a rule that is no longer there or has no texts (`SigmaHQ`'s have none).
     fn text(&self, rule: &RuleId) -> Option<RuleText>;
 
+    /// What a rule in force is called.
+    fn title(&self, rule: &RuleId) -> Option<String>;
+
     /// How many rules are in force.
     fn count(&self) -> usize;
 }
@@ -195,6 +198,10 @@ impl RuleTexts for monban_detect::RuleSet {
         let texts = info.texts.clone();
         let text = RuleText { what: texts.what, why: texts.why, how: texts.how, legitimate: texts.legitimate };
         (text != RuleText::default()).then_some(text)
+    }
+
+    fn title(&self, rule: &RuleId) -> Option<String> {
+        self.rules().iter().find(|info| info.id == *rule).map(|info| info.title_ja.clone())
     }
 
     fn count(&self) -> usize {

@@ -14,6 +14,7 @@ pub(crate) fn sentences(summary: &AuditSummary) -> Vec<String> {
     list.extend(retired(summary));
     list.push(silences(summary));
     list.push(unparsed(summary));
+    list.extend(expiring(summary));
     list
 }
 
@@ -47,14 +48,32 @@ fn found(summary: &AuditSummary) -> String {
         return format!("点検した範囲（ログイン {} 件）では、検知は 0 件でした。", wording::count(logins));
     }
     let judged: Vec<_> = summary.findings.iter().filter(|line| line.needs_person).collect();
-    let open = judged.iter().filter(|line| !line.status.is_closed()).count() as u64;
+    let open = judged.iter().filter(|line| line.waits()).count() as u64;
     let tail = match (judged.len(), open) {
-        (0, _) => "いずれも人の判断を要しない重大度でした。".to_owned(),
+        (0, _) => "いずれも、人の判断を要しない重大度か、登録した例外に当たるものでした。".to_owned(),
         (_, 0) => "すべて確認を終えています。".to_owned(),
         (_, open) => format!("うち {} 件は確認または対応が終わっていません。", wording::count(open)),
     };
+    let classified = summary.findings.iter().filter(|line| line.classified.is_some()).count() as u64;
+    let excepted = match classified {
+        0 => String::new(),
+        some => format!("登録した例外により {} 件を自動分類しました（付録B）。", wording::count(some)),
+    };
     let (all, judged) = (wording::count(all), wording::count(judged.len() as u64));
-    format!("検知は {all} 件で、人の判断が必要なものは {judged} 件でした。{tail}")
+    format!("検知は {all} 件で、人の判断が必要なものは {judged} 件でした。{tail}{excepted}")
+}
+
+/// Whoever answers for an exception has to know before it ends.
+fn expiring(summary: &AuditSummary) -> Option<String> {
+    let soon: Vec<&str> =
+        summary.exceptions.iter().filter(|line| line.expires_soon).map(|line| line.id.as_str()).collect();
+    (!soon.is_empty()).then(|| {
+        format!(
+            "30 日以内に期限の切れる例外が {} 件あります（{}）。期限を過ぎると、当たる検知はまた人の判断が必要になります。",
+            wording::count(soon.len() as u64),
+            soon.join("、")
+        )
+    })
 }
 
 fn not_allowed(summary: &AuditSummary) -> Option<String> {

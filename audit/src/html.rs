@@ -106,7 +106,7 @@ impl Sheets<'_> {
     }
 
     fn open_findings(&self) -> Vec<&FindingLine> {
-        self.summary.findings.iter().filter(|line| line.needs_person && !line.status.is_closed()).collect()
+        self.summary.findings.iter().filter(|line| line.waits()).collect()
     }
 
     fn logins_total(&self) -> [String; 4] {

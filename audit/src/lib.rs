@@ -4,6 +4,7 @@
 
 pub mod checklist;
 mod conclusion;
+mod exceptions;
 mod figures;
 mod html;
 mod model;
@@ -17,6 +18,7 @@ mod testing;
 mod tests;
 
 pub use checklist::Edition;
+pub use exceptions::{DisasterLine, ExceptionLine, scope_text};
 pub use html::{Links, SHEET_CSS, percent, render_sheets, render_standalone};
 pub use model::{
     Amount, AuditSummary, CarryOver, Comparison, Figure, FindingLine, Header, LoginClassLine, LoginKindLine, Part,

@@ -7,6 +7,7 @@ use monban_index::journal::Receipt;
 use serde::Serialize;
 
 use crate::checklist::Edition;
+use crate::exceptions::{DisasterLine, ExceptionLine};
 use crate::wording;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +24,9 @@ pub struct AuditSummary {
     pub vpn_by_class: Vec<VpnClassLine>,
     pub findings: Vec<FindingLine>,
     pub carry_over: CarryOver,
+    /// In force at some time of the month.
+    pub exceptions: Vec<ExceptionLine>,
+    pub disasters: Vec<DisasterLine>,
     pub trail: Vec<TrailLine>,
     pub undetectable: Vec<Undetectable>,
 }
@@ -330,6 +334,8 @@ pub struct FindingLine {
     pub severity: String,
     pub severity_ja: &'static str,
     pub needs_person: bool,
+    /// The exception that covers it.
+    pub classified: Option<String>,
     pub subject: String,
     pub object: String,
     pub first: DateTime<Utc>,
@@ -343,6 +349,15 @@ pub struct FindingLine {
 }
 
 impl FindingLine {
+    /// Whether somebody still has to judge it or act on it.
+    pub fn waits(&self) -> bool {
+        !self.status.is_closed() && (self.needs_person || self.status == FindingStatus::ActionNeeded)
+    }
+
+    pub fn status_text(&self) -> &'static str {
+        if self.classified.is_some() && self.status == FindingStatus::Open { "自動分類" } else { self.status_ja }
+    }
+
     pub fn when_text(&self) -> String {
         wording::minute_stamp(self.first)
     }
@@ -353,9 +368,12 @@ impl FindingLine {
 
     /// The last decision, as one line of print.
     pub fn verdict_text(&self) -> String {
-        match self.reviews.last() {
-            None => "—".to_owned(),
-            Some(review) => format!("{}（{} {}）", review.reason, review.by, wording::minute_stamp(review.at)),
+        match (self.reviews.last(), &self.classified) {
+            (None, Some(exception)) => format!("例外 {exception} により自動分類"),
+            (None, None) => "—".to_owned(),
+            (Some(review), _) => {
+                format!("{}（{} {}）", review.reason, review.by, wording::minute_stamp(review.at))
+            }
         }
     }
 }

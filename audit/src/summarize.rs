@@ -11,6 +11,7 @@ use monban_index::ledger::{Ledger, LedgerError, LedgerReader};
 
 use crate::checklist::Edition;
 use crate::conclusion;
+use crate::exceptions;
 use crate::figures::{self, Counter, Known};
 use crate::model::{
     Amount, AuditSummary, CarryOver, Comparison, Figure, FindingLine, Header, Part, SourceLine, Undetectable,
@@ -78,6 +79,8 @@ pub fn summarize(
         vpn_by_class,
         findings,
         carry_over,
+        exceptions: exceptions::exceptions(&reader, span)?,
+        disasters: exceptions::disasters(&reader, span)?,
         trail: tables::trail(&reader, month.range())?,
         undetectable: undetectable(known, &sessions),
     };
@@ -176,13 +179,14 @@ fn ledger_figures(
     vpn: &[VpnClassLine],
     findings: &[FindingLine],
     carry: CarryOver,
-) -> [Figure; 6] {
+) -> [Figure; 7] {
     [
         source_figure(sources),
         coverage_figure(coverage),
         silence_figure(coverage),
         vpn_figure(vpn),
         finding_figure(findings),
+        judgement_figure(findings),
         status_figure(findings, carry),
     ]
 }
@@ -238,6 +242,17 @@ fn finding_figure(findings: &[FindingLine]) -> Figure {
     let of = |severity: Severity| findings.iter().filter(|line| line.severity == severity.as_str()).count() as u64;
     figure.parts =
         Severity::ALL.into_iter().rev().map(|severity| part(severity.japanese(), of(severity), "件")).collect();
+    figure
+}
+
+fn judgement_figure(findings: &[FindingLine]) -> Figure {
+    let definition = "N24 のうち、人の判断を要するもの（中以上の重大度で、登録した例外に当たらないもの）。自動分類は、例外に当たるものと、低・情報の重大度のもの";
+    let of = |test: fn(&FindingLine) -> bool| findings.iter().filter(|line| test(line)).count() as u64;
+    let mut figure = plain("N25", "要判断件数", of(|line| line.needs_person), "件", definition);
+    figure.parts = vec![
+        part("自動分類", of(|line| !line.needs_person), "件"),
+        part("うち例外", of(|line| line.classified.is_some()), "件"),
+    ];
     figure
 }
 

@@ -248,7 +248,12 @@ pub(crate) fn findings(
 }
 
 fn count_carry(carry: &mut CarryOver, detail: &FindingDetail, span: Span, now: DateTime<Utc>) {
-    let open_at = |time: DateTime<Utc>| !status_at(&detail.reviews, time).is_closed();
+    // What an exception covers waits for nobody until somebody takes it up.
+    let is_classified = detail.finding.classified.is_some();
+    let open_at = |time: DateTime<Utc>| match status_at(&detail.reviews, time) {
+        FindingStatus::Open => !is_classified,
+        status => !status.is_closed(),
+    };
     let carried_in = detail.finding.first < span.start && open_at(span.start);
     let carried_out = open_at(span.end);
     let closed_between = detail
@@ -273,13 +278,15 @@ fn status_at(reviews: &[ReviewRow], time: DateTime<Utc>) -> FindingStatus {
 fn finding_line(detail: FindingDetail, now: DateTime<Utc>) -> FindingLine {
     let status = status_at(&detail.reviews, now + TimeDelta::microseconds(1));
     let row = detail.finding;
+    let needs_person = row.needs_person();
     FindingLine {
         id: row.id.0,
         rule_id: row.rule_id.0,
         title: row.rule_title,
         severity: row.severity.as_str().to_owned(),
         severity_ja: row.severity.japanese(),
-        needs_person: row.severity.needs_person(),
+        needs_person,
+        classified: row.classified,
         subject: row.subject,
         object: row.object,
         first: row.first,

@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;
 use monban_event::store::EventStore;
 use monban_event::time::Month;
 use monban_event::{
     Act, Action, Event, EventId, Finding, FindingId, FindingStatus, Login, LoginKind, ParseStatus, RecordId, RuleId,
-    Severity, VpnSession,
+    Scope, Severity, VpnSession,
 };
 use monban_index::journal::{Heads, Receipt};
 use monban_index::ledger::{Ledger, SourceTally};
@@ -73,6 +76,14 @@ impl Hospital {
     }
 
     fn finding(&mut self, subject: &str, severity: Severity, first: &str) -> FindingId {
+        self.put(subject, severity, first, BTreeSet::new())
+    }
+
+    fn finding_from(&mut self, subject: &str, source: &str, first: &str) -> FindingId {
+        self.put(subject, Severity::High, first, BTreeSet::from([source.parse().unwrap()]))
+    }
+
+    fn put(&mut self, subject: &str, severity: Severity, first: &str, sources: BTreeSet<IpAddr>) -> FindingId {
         let rule_id = RuleId::new("VP-01");
         let finding = Finding {
             id: Finding::make_id(&rule_id, subject, "", at(first), 0),
@@ -87,6 +98,7 @@ impl Hospital {
             count: 1,
             summary: "<b>要約</b>".to_owned(),
             evidence: vec![EventId::new(RecordId(1), 0)],
+            sources,
         };
         let position = self.next();
         self.ledger.apply(position, |batch| batch.add_finding(position, &finding)).unwrap();
@@ -309,4 +321,81 @@ fn a_month_is_compared_only_with_one_that_has_records() {
     assert_eq!((line.current, line.previous), (Some(Amount::Whole(5)), Some(Amount::Whole(1))));
     assert_eq!(line.change_text(), "+4");
     assert!(busy().summary(october().previous(), NOW).previous.is_empty());
+}
+
+fn granted(id: &str, subject: &str, until: &str) -> Deed {
+    Deed::ExceptionGranted {
+        id: id.to_owned(),
+        scope: Box::new(Scope {
+            rule: RuleId::new("VP-01"),
+            subject: subject.to_owned(),
+            object: String::new(),
+            network: "203.0.113.0/29".to_owned(),
+        }),
+        reason: "<i>健診の当番</i>".to_owned(),
+        owner: "佐藤".to_owned(),
+        from: at("2026-10-01T00:00:00+09:00"),
+        until: at(until),
+    }
+}
+
+#[test]
+fn exceptions_in_force_are_printed_and_what_they_cover_is_counted_apart() {
+    let mut hospital = busy();
+    hospital.act("2026-10-02T09:00:00+09:00", granted("EX-1", "yama*", "2026-11-21T00:00:00+09:00"));
+    hospital.act("2026-10-02T09:00:00+09:00", granted("EX-2", "suzuki", "2027-03-01T00:00:00+09:00"));
+    let ended = Deed::ExceptionEnded { id: "EX-2".to_owned(), reason: "異動".to_owned() };
+    hospital.act("2026-10-20T09:00:00+09:00", ended);
+    hospital.finding_from("yamada", "203.0.113.1", "2026-10-05T12:00:00+09:00");
+    hospital.finding_from("yamada", "192.0.2.1", "2026-10-06T12:00:00+09:00");
+    hospital.finding("tanaka", Severity::Low, "2026-10-07T12:00:00+09:00");
+    let summary = hospital.summary(october(), NOW);
+    let judged = figure(&summary, "N25");
+    assert_eq!(judged.value, Some(Amount::Whole(1)));
+    assert_eq!(judged.parts.iter().map(|part| part.value).collect::<Vec<_>>(), [Amount::Whole(2), Amount::Whole(1)]);
+    let carry = summary.carry_over;
+    assert_eq!((carry.occurred, carry.completed, carry.carried_out), (3, 1, 2));
+    let lines: Vec<(&str, u64, bool, bool)> = summary
+        .exceptions
+        .iter()
+        .map(|line| (line.id.as_str(), line.findings, line.expires_soon, line.ended.is_some()))
+        .collect();
+    assert_eq!(lines, [("EX-1", 1, true, false), ("EX-2", 0, false, true)]);
+    assert!(
+        summary
+            .conclusion
+            .iter()
+            .any(|sentence| sentence.contains("期限の切れる例外が 1 件") && sentence.contains("EX-1"))
+    );
+    let page = render_standalone(&summary, &Links::None).unwrap();
+    for expected in ["付録B", "VP-01　yama*（203.0.113.0/29 から）", "佐藤", "2026/10/01 〜 2026/11/20", "自動分類"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("<i>"), "{page}");
+    assert_eq!(hospital.summary(october().previous(), NOW).exceptions, []);
+    let november = hospital.summary(october().next(), "2026-12-01T09:00:00+09:00");
+    assert_eq!(november.exceptions.iter().map(|line| line.id.as_str()).collect::<Vec<_>>(), ["EX-1"]);
+    assert_eq!(november.carry_over.carried_in, carry.carried_out);
+}
+
+#[test]
+fn a_disaster_is_printed_in_the_months_it_touches() {
+    let mut hospital = busy();
+    let declared = Deed::DisasterDeclared {
+        id: "DM-1".to_owned(),
+        reason: "台風による停電".to_owned(),
+        from: at("2026-10-30T18:00:00+09:00"),
+        until: None,
+    };
+    hospital.act("2026-10-30T19:00:00+09:00", declared);
+    let end = Deed::DisasterEnded {
+        id: "DM-1".to_owned(),
+        until: at("2026-11-02T06:00:00+09:00"),
+        reason: "復電".to_owned(),
+    };
+    hospital.act("2026-11-02T08:00:00+09:00", end);
+    let of = |month: Month| hospital.summary(month, "2027-01-01T09:00:00+09:00").disasters;
+    assert_eq!(of(october())[0].span_text(), "2026/10/30 18:00 〜 2026/11/02 06:00");
+    assert_eq!((of(october().next()).len(), of(october().next().next()).len()), (1, 0));
 }

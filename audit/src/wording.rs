@@ -37,6 +37,29 @@ pub fn minute_stamp(time: DateTime<Utc>) -> String {
     format!("{}/{:02} {}", local.month(), local.day(), local.format("%H:%M"))
 }
 
+/// `2026/11/20`, or `2026/11/20 08:41` within the day: where the year may be another.
+pub fn day_stamp(time: DateTime<Utc>) -> String {
+    let local = time.with_timezone(&JST);
+    let is_midnight = local.time() == chrono::NaiveTime::MIN;
+    local.format(if is_midnight { "%Y/%m/%d" } else { "%Y/%m/%d %H:%M" }).to_string()
+}
+
+/// The end of a period: what ends with a day names that day, not the midnight after it.
+pub fn until_stamp(time: DateTime<Utc>) -> String {
+    let is_midnight = time.with_timezone(&JST).time() == chrono::NaiveTime::MIN;
+    day_stamp(if is_midnight { time - TimeDelta::days(1) } else { time })
+}
+
+/// `2026/11/20 08:41 〜 2026/12/10`.
+pub fn span(from: DateTime<Utc>, until: DateTime<Utc>) -> String {
+    format!("{} 〜 {}", day_stamp(from), until_stamp(until))
+}
+
+/// `20 日` until something ends, or its length where that is less than one.
+pub fn left(duration: TimeDelta) -> String {
+    if duration < TimeDelta::days(1) { length(duration) } else { format!("{} 日", duration.num_days()) }
+}
+
 /// For `<time datetime>`: JST with its offset.
 pub fn iso(time: DateTime<Utc>) -> String {
     time.with_timezone(&JST).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)

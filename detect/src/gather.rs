@@ -2,15 +2,17 @@
 //! an event counts once per finding.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use monban_event::finding::EVIDENCE_MAX;
-use monban_event::{EventId, Finding, FindingId, Severity};
+use monban_event::finding::{EVIDENCE_MAX, SOURCES_MAX};
+use monban_event::{Disaster, EventId, Finding, FindingId, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Slots, Values};
 use crate::pairs;
 use crate::rule::{Spoken, Voice};
+use crate::season::{Newness, case_subject};
 
 /// How long by our clock an event's part in a finding is remembered: longer than any window and its lateness, after
 /// which the correlators have forgotten it too.
@@ -54,14 +56,53 @@ pub(crate) struct Found<'a> {
     pub(crate) evidence_values: Vec<&'a Values>,
     pub(crate) distinct: u64,
     pub(crate) arrival_us: i64,
+    pub(crate) season: Season<'a>,
+}
+
+/// What the time of a finding makes of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Season<'a> {
+    /// One level lower.
+    pub(crate) newness: Option<Newness>,
+    /// Part of that disaster's case.
+    pub(crate) disaster: Option<&'a Disaster>,
+}
+
+impl Found<'_> {
+    /// Subject, object, and the time whose day it is counted to.
+    fn about(&self) -> (String, String, DateTime<Utc>) {
+        match self.season.disaster {
+            Some(disaster) => (case_subject(disaster), String::new(), disaster.from),
+            None => (self.voice.subject(self.values).to_owned(), self.voice.object(self.values).to_owned(), self.at),
+        }
+    }
+
+    fn sources(&self) -> BTreeSet<IpAddr> {
+        let values = std::iter::once(self.values).chain(self.evidence_values.iter().copied());
+        let sources = values.filter_map(|values| self.voice.source(values)).filter_map(|text| text.parse().ok());
+        sources.take(SOURCES_MAX).collect()
+    }
+
+    fn severity(&self, count: u64) -> Severity {
+        let severity = self.voice.severity(self.values, &self.evidence_values, count);
+        if self.season.newness.is_some() { severity.lowered() } else { severity }
+    }
+
+    fn summary(&self, slots: &Slots, spoken: &Spoken<'_>) -> String {
+        let sentence = match self.season.disaster {
+            Some(disaster) => self.voice.case_summary(disaster, spoken),
+            None => self.voice.summary(slots, self.values, spoken),
+        };
+        sentence + self.season.newness.map_or("", Newness::sentence)
+    }
 }
 
 impl Gather {
     /// Takes what was found; events that the finding holds already are left out.
     pub(crate) fn add(&mut self, slots: &Slots, found: &Found<'_>) {
         let voice = found.voice;
-        let (subject, object) = (voice.subject(found.values).to_owned(), voice.object(found.values).to_owned());
-        let id = Finding::make_id(&voice.rule_id, &subject, &object, found.at, 0);
+        let (subject, object, day) = found.about();
+        let id = Finding::make_id(&voice.rule_id, &subject, &object, day, 0);
         let serial = self.serial(&id, found);
         let fresh: Vec<(DateTime<Utc>, EventId)> = found
             .evidence
@@ -70,10 +111,14 @@ impl Gather {
             .copied()
             .collect();
         let Some(state) = self.states.get_mut(&id) else { return };
-        let severity = voice.severity(found.values, &found.evidence_values, state.count + fresh.len() as u64);
-        // Two documents of a rule may say the same of one event, and one of them more gravely.
-        if fresh.is_empty() && severity <= state.severity {
+        let severity = found.severity(state.count + fresh.len() as u64);
+        // Two documents of a rule may say the same of one event, and one of them more gravely. Of a finding that was closed
+        // nothing is said before something new belongs to it.
+        if fresh.is_empty() && (severity <= state.severity || state.count == 0) {
             return;
+        }
+        if let Some((time, _)) = fresh.first().filter(|_| state.count == 0) {
+            (state.first, state.last) = (*time, *time);
         }
         state.count += fresh.len() as u64;
         state.touched_us = found.arrival_us;
@@ -99,8 +144,9 @@ impl Gather {
             first: fresh.iter().map(|(time, _)| *time).min().unwrap_or(found.at),
             last: fresh.iter().map(|(time, _)| *time).max().unwrap_or(found.at),
             count: fresh.len() as u64,
-            summary: voice.summary(slots, found.values, &spoken),
+            summary: found.summary(slots, &spoken),
             evidence: fresh.into_iter().map(|(_, event)| event).collect(),
+            sources: found.sources(),
             subject,
             object,
         };
@@ -112,6 +158,14 @@ impl Gather {
         match self.pending.get_mut(&finding.id) {
             Some(pending) => join(pending, finding),
             None => drop(self.pending.insert(finding.id.clone(), finding)),
+        }
+    }
+
+    /// Somebody closed the finding: what comes after it is told, and weighed, by itself. Its parts stay known.
+    pub(crate) fn close(&mut self, id: &FindingId) {
+        if let Some(state) = self.states.get_mut(id) {
+            state.count = 0;
+            state.severity = Severity::Informational;
         }
     }
 
@@ -165,4 +219,6 @@ pub(crate) fn join(pending: &mut Finding, more: Finding) {
     pending.summary = more.summary;
     let room = EVIDENCE_MAX.saturating_sub(pending.evidence.len());
     pending.evidence.extend(more.evidence.into_iter().take(room));
+    let room = SOURCES_MAX.saturating_sub(pending.sources.len());
+    pending.sources.extend(more.sources.into_iter().take(room));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::time::JST;
-use monban_event::{RuleId, Severity};
+use monban_event::{Disaster, RuleId, Severity};
 use serde::Deserialize;
 
 use crate::context::duration;
@@ -50,6 +50,10 @@ pub struct RuleInfo {
     pub needs: Vec<String>,
     pub version: String,
     pub thresholds: Vec<Threshold>,
+    /// It is about what was never seen before, and runs one level lower while much is new.
+    pub first_seen: bool,
+    /// It is about work outside hours, which is one case in a disaster.
+    pub after_hours: bool,
     pub file: String,
 }
 
@@ -69,6 +73,8 @@ pub(crate) struct AsWritten {
     window: Option<WindowAsWritten>,
     ratio: Option<RatioAsWritten>,
     absence: Option<AbsenceAsWritten>,
+    first_seen: bool,
+    after_hours: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -222,8 +228,11 @@ pub(crate) struct Voice {
     severity: Severity,
     subject: Vec<usize>,
     object: Vec<usize>,
+    source: usize,
     levels: Vec<Level>,
     summary: String,
+    pub(crate) first_seen: bool,
+    pub(crate) after_hours: bool,
 }
 
 /// What of a document is not Sigma's.
@@ -291,8 +300,11 @@ impl Extras {
             severity: head.level,
             subject: slot_list(written.subject.as_ref(), &SUBJECT, slots),
             object: slot_list(written.object.as_ref(), &[], slots),
+            source: slots.slot("source.ip"),
             levels: levels(&written.levels, slots)?,
             summary: written.summary.clone().unwrap_or_else(|| SUMMARY.to_owned()),
+            first_seen: written.first_seen,
+            after_hours: written.after_hours,
         };
         for name in placeholders(&voice.summary) {
             if !SPOKEN.contains(&name) {
@@ -332,6 +344,8 @@ fn info(head: &Head<'_>, written: &AsWritten, title: String, version: String) ->
             .iter()
             .map(|threshold| number(threshold, head.numbers))
             .collect::<Result<_, _>>()?,
+        first_seen: written.first_seen,
+        after_hours: written.after_hours,
         file: head.file.to_owned(),
     })
 }
@@ -414,6 +428,11 @@ impl Voice {
         first(values, &self.object).unwrap_or("")
     }
 
+    /// The address an event came from.
+    pub(crate) fn source<'a>(&self, values: &'a Values) -> Option<&'a str> {
+        values.get(self.source)
+    }
+
     /// The first level that holds, else the rule's own. `any` are the values of other events of the evidence.
     pub(crate) fn severity(&self, values: &Values, any: &[&Values], count: u64) -> Severity {
         let holds = |level: &&Level| {
@@ -427,6 +446,17 @@ impl Voice {
 
     pub(crate) fn speaks_of_distinct(&self) -> bool {
         self.summary.contains("{distinct}")
+    }
+
+    /// The sentence of the one case that a disaster makes of all that the rule finds in it.
+    pub(crate) fn case_summary(&self, disaster: &Disaster, spoken: &Spoken<'_>) -> String {
+        format!(
+            "災害モード「{}」の間の「{}」を一つにまとめています（{} 件、{}）。",
+            disaster.reason,
+            self.title,
+            spoken.count,
+            period(spoken.first, spoken.last)
+        )
     }
 
     /// The sentence with its values filled in. A field without a value is 不明.

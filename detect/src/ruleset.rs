@@ -297,10 +297,12 @@ fn one_an_id(infos: Vec<RuleInfo>) -> Vec<RuleInfo> {
             Some(known) => {
                 let severity = known.severity.max(info.severity);
                 let thresholds = [std::mem::take(&mut known.thresholds), info.thresholds.clone()].concat();
+                let seasons = (known.first_seen || info.first_seen, known.after_hours || info.after_hours);
                 if known.texts.what.is_empty() {
                     *known = info;
                 }
                 (known.severity, known.thresholds) = (severity, thresholds);
+                (known.first_seen, known.after_hours) = seasons;
             }
         }
     }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::exception::Scope;
 use crate::finding::{Finding, FindingStatus};
 use crate::id::{FindingId, RecordId};
 use crate::record::FileHints;
@@ -65,6 +66,34 @@ pub enum Deed {
         status: FindingStatus,
         reason: String,
         note: String,
+    },
+    /// Findings of that scope and time need no person from here on. They are made and listed as ever.
+    ExceptionGranted {
+        id: String,
+        scope: Box<Scope>,
+        reason: String,
+        /// Who answers for it.
+        owner: String,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    },
+    /// Before its time.
+    ExceptionEnded {
+        id: String,
+        reason: String,
+    },
+    /// From here on what is found of work outside hours in that time is one case.
+    DisasterDeclared {
+        id: String,
+        reason: String,
+        from: DateTime<Utc>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime<Utc>>,
+    },
+    DisasterEnded {
+        id: String,
+        until: DateTime<Utc>,
+        reason: String,
     },
     SourceNamed {
         source: String,

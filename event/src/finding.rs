@@ -1,5 +1,8 @@
 //! A finding: a rule matched. Immutable with its evidence; what people decide about it are acts beside it.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -43,6 +46,17 @@ impl Severity {
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|severity| severity.as_str() == text || severity.japanese() == text)
+    }
+
+    /// One level lower; what is lowest stays.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::Informational | Self::Low => Self::Informational,
+            Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+            Self::Critical => Self::High,
+        }
     }
 
     /// Whether a person has to judge it; 低 and 情報 may be closed in bulk.
@@ -129,7 +143,14 @@ pub struct Finding {
     /// What happened, in one Japanese sentence with the values filled in.
     pub summary: String,
     pub evidence: Vec<EventId>,
+    /// Addresses that its events came from, as far as they name one; up to [`SOURCES_MAX`].
+    #[serde(rename = "source.ip", default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sources: BTreeSet<IpAddr>,
 }
+
+/// Source addresses kept of one finding. A person comes from some places a day; what comes from more is an attack, and no
+/// exception for a network covers it.
+pub const SOURCES_MAX: usize = 64;
 
 /// Evidence ids kept of one finding. A brute force of a million tries is proven by its first thousand, and `count`
 /// with the rule's query leads to the rest.

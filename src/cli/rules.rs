@@ -99,6 +99,12 @@ fn show(id: &str) -> Answer {
     lines.extend(rule.thresholds.iter().map(|threshold| {
         format!("しきい値: {} = {}（{}〜{}）", threshold.name, threshold.value, threshold.min, threshold.max)
     }));
+    if rule.first_seen {
+        lines.push("学習期間（最初の受信から 14 日、設定で変更可）と人事異動の時期（3/25〜4/15、9/25〜10/15）は、重大度を一段下げます。".to_owned());
+    }
+    if rule.after_hours {
+        lines.push("災害モードの間の検知は、一つの案件にまとめます。".to_owned());
+    }
     let text = RuleSet::hospital_texts().iter().find(|(file, _)| *file == rule.file).map(|(_, text)| *text);
     lines.extend(text.map(|text| format!("\n■ 定義（{}）\n{text}", rule.file)));
     (lines, EXIT_OK)

@@ -71,7 +71,7 @@ fn months(visit: &Visit) -> Result<Vec<Line>, Problem> {
     let mut month = Month::of(now);
     while month >= Month::of(first) && lines.len() < MONTHS_MAX {
         let of_month: Vec<_> = findings.iter().filter(|row| month.range().contains(row.first)).collect();
-        let open = of_month.iter().filter(|row| row.severity.needs_person() && !row.status.is_closed()).count();
+        let open = of_month.iter().filter(|row| row.waits()).count();
         lines.push(Line {
             month: month.to_string(),
             name: wording::era_month(month),
@@ -101,7 +101,7 @@ pub(crate) async fn show(visit: Visit, Path(month): Path<String>, Params(form): 
                 month: month.to_string(),
                 name: wording::era_month(month),
                 sheets: render_sheets(&summary, &Links::Pages(String::new()))?,
-                open: summary.findings.iter().filter(|line| line.needs_person && !line.status.is_closed()).count(),
+                open: summary.findings.iter().filter(|line| line.waits()).count(),
             })
         })
         .await

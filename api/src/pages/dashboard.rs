@@ -6,9 +6,10 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect};
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_audit::wording;
+use monban_event::exception::EXPIRY_NOTICE;
 use monban_event::time::{JST, Month, jst_date, jst_midnight};
 use monban_event::{FindingStatus, Severity, TimeRange};
-use monban_index::ledger::{FindingFilter, FindingRow, LedgerReader, SilenceRow, SourceHour, SourceRow};
+use monban_index::ledger::{ExceptionRow, FindingFilter, FindingRow, LedgerReader, SilenceRow, SourceHour, SourceRow};
 
 use super::frame::{Frame, Page};
 use super::html;
@@ -157,14 +158,30 @@ fn tasks(
     let mut tasks = finding_tasks(ledger)?;
     tasks.extend(silence_tasks(sources, silences, now));
     tasks.extend(month_task(ledger, now)?);
+    tasks.extend(exception_tasks(ledger, now)?);
     Ok(tasks)
+}
+
+/// Exceptions that end within the month, while somebody can still look at them again.
+fn exception_tasks(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Vec<Task>, Problem> {
+    let rows = ledger.exceptions()?;
+    let soon = rows.iter().filter(|row| row.is_in_force(now) && row.until - now <= EXPIRY_NOTICE);
+    let task = |row: &ExceptionRow| Task {
+        tag: "例外",
+        class: "low",
+        text: format!("例外 {} の期限まで {} です", row.id, wording::left(row.until - now)),
+        detail: format!("{}　責任者 {}", monban_audit::scope_text(&row.scope), row.owner),
+        href: "/exceptions".to_owned(),
+        act: "見直す",
+    };
+    Ok(soon.map(task).collect())
 }
 
 fn finding_tasks(ledger: &LedgerReader<'_>) -> Result<Vec<Task>, Problem> {
     let filter = FindingFilter { status: Some(FindingStatus::Open), ..FindingFilter::default() };
     let rows = ledger.findings(&filter)?;
     let mut groups: Vec<(String, Vec<&FindingRow>)> = Vec::new();
-    for row in rows.iter().filter(|row| row.severity.needs_person()) {
+    for row in rows.iter().filter(|row| row.needs_person()) {
         match groups.iter_mut().find(|(rule, _)| *rule == row.rule_id.as_str()) {
             Some((_, group)) => group.push(row),
             None => groups.push((row.rule_id.to_string(), vec![row])),
@@ -215,8 +232,7 @@ fn silence_tasks(sources: &[SourceRow], silences: &[SilenceRow], now: DateTime<U
 fn month_task(ledger: &LedgerReader<'_>, now: DateTime<Utc>) -> Result<Option<Task>, Problem> {
     let month = Month::of(now).previous();
     let rows = ledger.findings(&FindingFilter { range: month.range(), ..FindingFilter::default() })?;
-    let waits =
-        |row: &&FindingRow| month.range().contains(row.first) && row.severity.needs_person() && !row.status.is_closed();
+    let waits = |row: &&FindingRow| month.range().contains(row.first) && row.waits();
     let open = rows.iter().filter(waits).count() as u64;
     Ok((open > 0).then(|| Task {
         tag: "月次",

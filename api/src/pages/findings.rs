@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Redirect};
 use monban_audit::wording;
 use monban_event::act::Deed;
 use monban_event::{FindingId, FindingStatus, Severity};
-use monban_index::ledger::{FindingDetail, FindingFilter, FindingRow, ReviewRow};
+use monban_index::ledger::{FindingDetail, FindingFilter, FindingRow, PreviousVerdict, ReviewRow};
 use serde::Deserialize;
 
+use super::exceptions::classified_text;
 use super::frame::{Frame, Page};
 use super::html;
 use crate::app::{Answer, Visit};
@@ -68,7 +69,12 @@ struct Card {
     text: RuleText,
     has_text: bool,
     history: Vec<String>,
-    previous: Option<String>,
+    /// Address and words of the last verdict on the same thing.
+    previous: Option<(String, String)>,
+    /// What the exception that covers it says.
+    exception: Option<String>,
+    /// The form of an exception with this finding's values.
+    except_href: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,7 +83,11 @@ pub(crate) struct Asked {
     status: String,
     rule: String,
     subject: String,
+    exception: String,
 }
+
+/// Beside the statuses: what an exception covers and nobody has touched.
+const CLASSIFIED: &str = "classified";
 
 pub(crate) async fn list(visit: Visit, Params(asked): Params<Asked>) -> Answer {
     visit.run(move |visit| html(&queue(visit, &asked)?)).await
@@ -86,11 +96,21 @@ pub(crate) async fn list(visit: Visit, Params(asked): Params<Asked>) -> Answer {
 /// Without a choice the page shows what waits for somebody.
 fn queue(visit: &Visit, asked: &Asked) -> Result<FindingsPage, Problem> {
     let chosen = if asked.status.is_empty() { "open" } else { asked.status.as_str() };
-    let status = FindingStatus::parse(chosen);
+    let (status, classified) = match chosen {
+        CLASSIFIED => (Some(FindingStatus::Open), Some(true)),
+        "open" => (Some(FindingStatus::Open), Some(false)),
+        other => (FindingStatus::parse(other), None),
+    };
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let ledger = visit.app.ledger()?;
-    let filter =
-        FindingFilter { status, rule: some(&asked.rule), subject: some(&asked.subject), ..FindingFilter::default() };
+    let filter = FindingFilter {
+        status,
+        classified,
+        rule: some(&asked.rule),
+        subject: some(&asked.subject),
+        exception: some(&asked.exception),
+        ..FindingFilter::default()
+    };
     let rows = ledger.findings(&filter)?;
     let mut cards = Vec::new();
     for row in rows.iter().take(FINDINGS_SHOWN) {
@@ -100,23 +120,30 @@ fn queue(visit: &Visit, asked: &Asked) -> Result<FindingsPage, Problem> {
     }
     Ok(FindingsPage {
         frame: Frame::of(visit, "検知", Page::Findings)?,
-        tabs: tabs(ledger.finding_counts()?, chosen),
+        tabs: tabs(ledger.finding_counts()?, ledger.classified_count()?, chosen),
         total: wording::count(rows.len() as u64),
         left_out: rows.len().saturating_sub(FINDINGS_SHOWN),
         cards,
         rules: visit.app.services.rules.count(),
-        filtered: filter.rule.is_some() || filter.subject.is_some(),
+        filtered: filter.rule.is_some() || filter.subject.is_some() || filter.exception.is_some(),
     })
 }
 
-fn tabs(counts: [u64; FindingStatus::ALL.len()], chosen: &str) -> Vec<Tab> {
+fn tabs(counts: [u64; FindingStatus::ALL.len()], classified: u64, chosen: &str) -> Vec<Tab> {
     let tab = |(status, count): (FindingStatus, u64)| Tab {
         href: format!("/findings?status={}", status.as_str()),
         label: format!("{} {}", status_name(status), wording::count(count)),
         current: chosen == status.as_str(),
     };
     let mut tabs: Vec<Tab> = FindingStatus::ALL.into_iter().zip(counts).map(tab).collect();
-    let all = wording::count(counts.iter().sum());
+    if classified > 0 || chosen == CLASSIFIED {
+        tabs.push(Tab {
+            href: format!("/findings?status={CLASSIFIED}"),
+            label: format!("例外により自動分類 {}", wording::count(classified)),
+            current: chosen == CLASSIFIED,
+        });
+    }
+    let all = wording::count(counts.iter().sum::<u64>() + classified);
     tabs.push(Tab {
         href: "/findings?status=all".to_owned(),
         label: format!("すべて {all}"),
@@ -147,15 +174,51 @@ fn card(visit: &Visit, detail: &FindingDetail) -> Card {
         when: when(row),
         count: wording::count(row.count),
         summary: row.summary.clone(),
-        status: status_name(row.status),
-        status_class: status_class(row.status, row.severity),
+        status: status_of(row),
+        status_class: if row.waits() { status_class(row.status, row.severity) } else { calm_class(row) },
         has_text: text.is_some(),
         text: text.unwrap_or_default(),
         history: history(&detail.reviews),
-        previous: detail.previous.as_ref().map(|review| {
-            format!("前回 {}：{}（{}）", wording::minute_stamp(review.at), status_name(review.status), review.reason)
-        }),
+        previous: detail.previous.as_ref().map(|previous| previous_verdict(row, previous)),
+        exception: detail.exception.as_ref().map(classified_text),
+        except_href: except_href(detail),
     }
+}
+
+/// The narrowest exception that covers the finding: where all of it came from one address, only from there.
+fn except_href(detail: &FindingDetail) -> String {
+    let row = &detail.finding;
+    let network = match detail.sources.as_slice() {
+        [source] => source.to_string(),
+        _ => String::new(),
+    };
+    let network = if network == row.subject { "" } else { &network };
+    let pairs =
+        [("rule", row.rule_id.as_str()), ("subject", &row.subject), ("object", &row.object), ("network", network)];
+    link::with("/exceptions/new", &pairs)
+}
+
+fn previous_verdict(row: &FindingRow, previous: &PreviousVerdict) -> (String, String) {
+    let review = &previous.review;
+    let what = if row.recurrence > 0 {
+        format!("再発（{} 回目）。前回 ", row.recurrence)
+    } else {
+        "前回 ".to_owned()
+    };
+    let note = if review.note.is_empty() { String::new() } else { format!("「{}」", review.note) };
+    let (stamp, status) = (wording::minute_stamp(review.at), status_name(review.status));
+    (
+        format!("/findings/{}", previous.finding),
+        format!("{what}{stamp}：{status}（{}{note}、{}）", review.reason, review.by),
+    )
+}
+
+fn status_of(row: &FindingRow) -> &'static str {
+    if row.status == FindingStatus::Open && row.classified.is_some() { "自動分類" } else { status_name(row.status) }
+}
+
+fn calm_class(row: &FindingRow) -> &'static str {
+    if row.classified.is_some() { "ok" } else { status_class(row.status, row.severity) }
 }
 
 fn when(row: &FindingRow) -> String {

@@ -13,16 +13,18 @@ pub(crate) enum Page {
     Dashboard,
     Search,
     Findings,
+    Exceptions,
     Sources,
     Audits,
     Trail,
     Health,
 }
 
-const MENU: [(Page, &str, &str, Scope); 7] = [
+const MENU: [(Page, &str, &str, Scope); 8] = [
     (Page::Dashboard, "/", "ダッシュボード", Scope::FindingsRead),
     (Page::Search, "/search", "検索", Scope::EventsRead),
     (Page::Findings, "/findings", "検知", Scope::FindingsRead),
+    (Page::Exceptions, "/exceptions", "例外と災害モード", Scope::FindingsRead),
     (Page::Sources, "/sources", "機器とログ一覧", Scope::InventoryRead),
     (Page::Audits, "/audits", "月次監査", Scope::AuditsRead),
     (Page::Trail, "/trail", "監査証跡", Scope::AuditsRead),

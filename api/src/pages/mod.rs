@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod audits;
 pub(crate) mod dashboard;
 pub(crate) mod event;
+pub(crate) mod exceptions;
 pub(crate) mod findings;
 pub(crate) mod frame;
 pub(crate) mod health;

@@ -70,6 +70,18 @@ fn words(deed: &Deed) -> (&'static str, String) {
         Deed::Review { finding, status, reason, note } => {
             ("確認", format!("検知 {finding} を{}に　{reason}　{note}", status.japanese()))
         }
+        Deed::ExceptionGranted { id, scope, reason, owner, until, .. } => {
+            let (scope, until) = (monban_audit::scope_text(scope), wording::minute_stamp(*until));
+            ("例外の登録", format!("{id}　{scope}　期限 {until}　責任者 {owner}　{reason}"))
+        }
+        Deed::ExceptionEnded { id, reason } => ("例外の取り消し", format!("{id}　{reason}")),
+        Deed::DisasterDeclared { id, reason, from, until } => {
+            let period = span(monban_event::TimeRange { from: Some(*from), to: *until });
+            ("災害モードの宣言", format!("{id}　{period}　{reason}"))
+        }
+        Deed::DisasterEnded { id, until, reason } => {
+            ("災害モードの終了", format!("{id}　{}　{reason}", wording::minute_stamp(*until)))
+        }
         Deed::BackedUp { to, last, bytes } => {
             ("バックアップ", format!("{to}（番号 {last} まで、{}）", wording::bytes(*bytes)))
         }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod elastic;
+mod exceptions;
 mod handed_in;
 mod ingest;
 mod pages;
@@ -82,6 +83,10 @@ impl RuleTexts for OneRule {
             how: "本人に電話で確かめてください。".to_owned(),
             legitimate: "パスワードの変更直後".to_owned(),
         })
+    }
+
+    fn title(&self, rule: &RuleId) -> Option<String> {
+        (rule.as_str() == "VP-01").then(|| "退職者アカウントの VPN 利用".to_owned())
     }
 
     fn count(&self) -> usize {
@@ -349,6 +354,7 @@ fn fill(ledger: &Ledger) -> FindingId {
         count: 1,
         summary: format!("{HOSTILE} が接続しました。"),
         evidence: vec![EventId::new(RecordId(1), 0)],
+        sources: std::collections::BTreeSet::new(),
     };
     let tally = SourceTally {
         host: Some(HOSTILE.to_owned()),

@@ -26,6 +26,8 @@ async fn no_page_turns_text_from_outside_into_markup_or_shows_passwords() {
         "/events/1-0".to_owned(),
         "/findings".to_owned(),
         format!("/findings/{}", site.finding),
+        "/exceptions".to_owned(),
+        format!("/exceptions/new?rule=VP-01&subject={}", percent(HOSTILE)),
         "/sources".to_owned(),
         "/audits".to_owned(),
         "/audits/2026-10".to_owned(),

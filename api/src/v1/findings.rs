@@ -23,6 +23,8 @@ pub(crate) struct FindingsAsked {
     status: String,
     rule: String,
     subject: String,
+    classified: Option<bool>,
+    exception: String,
     from: String,
     to: String,
     limit: Option<usize>,
@@ -45,7 +47,14 @@ fn answer(visit: &Visit, asked: FindingsAsked) -> Answer {
     }
     let some = |text: String| (!text.is_empty()).then_some(text);
     let range = Asked { q: String::new(), from: asked.from, to: asked.to }.range()?;
-    let filter = FindingFilter { status, range, rule: some(asked.rule), subject: some(asked.subject) };
+    let filter = FindingFilter {
+        status,
+        range,
+        rule: some(asked.rule),
+        subject: some(asked.subject),
+        classified: asked.classified,
+        exception: some(asked.exception),
+    };
     let rows = visit.app.ledger()?.findings(&filter)?;
     let items: Vec<_> = rows.iter().take(limit).collect();
     json(&json!({ "items": items, "next_cursor": null, "total": { "value": rows.len(), "relation": "eq" } }))

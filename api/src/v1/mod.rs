@@ -3,6 +3,7 @@
 pub(crate) mod audits;
 pub(crate) mod cursor;
 pub(crate) mod events;
+pub(crate) mod exceptions;
 pub(crate) mod findings;
 pub(crate) mod integrity;
 pub(crate) mod inventory;

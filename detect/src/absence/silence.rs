@@ -1,7 +1,7 @@
 //! Silent sources. Owns when each source was last heard of, what gaps are usual for it, and which silences are open.
 //! Goes by our clock alone, and by live records alone: an import says nothing about whether a device is sending now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use monban_event::time::jst_date;
@@ -257,6 +257,7 @@ fn spoken_finding(
         count,
         summary: voice.summary(missing.slots, row, &spoken),
         evidence,
+        sources: BTreeSet::new(),
     }
 }
 

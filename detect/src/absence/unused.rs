@@ -1,7 +1,7 @@
 //! Accounts that nobody uses. Owns the last success of every account, and looks once a month at what the roster calls
 //! enabled. One finding for the month, because a clerk answers one list faster than thirty letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::time::{Month, jst_date, jst_midnight};
@@ -120,6 +120,7 @@ fn finding(missing: Missing<'_>, month: Month, stale: &[Stale]) -> Finding {
         count,
         summary: voice.summary(missing.slots, &row, &spoken),
         evidence: stale.iter().filter_map(|stale| stale.last).take(monban_event::finding::EVIDENCE_MAX).collect(),
+        sources: BTreeSet::new(),
         object,
     }
 }

@@ -34,6 +34,8 @@ pub use roster::{AccountClass, AccountState, Person};
 pub use tickets::{Ticket, TicketState};
 pub use vendors::Vendor;
 
+use crate::season::Seasons;
+
 /// The bytes of the files as they were given; `None` where the hospital gave none.
 #[derive(Clone, Debug, Default)]
 pub struct ContextTexts {
@@ -96,6 +98,7 @@ pub struct Context {
     /// `None` where none are kept.
     tickets: Option<Vec<Ticket>>,
     duty_known: bool,
+    seasons: Seasons,
 }
 
 impl Context {
@@ -142,6 +145,16 @@ impl Context {
                 self.vendor_by_account.entry(account.clone()).or_insert(index);
             }
         }
+    }
+
+    /// With what people decided about times beside the files.
+    #[must_use]
+    pub fn in_seasons(self, seasons: Seasons) -> Self {
+        Self { seasons, ..self }
+    }
+
+    pub(crate) fn seasons(&self) -> &Seasons {
+        &self.seasons
     }
 
     pub fn calendar(&self) -> &Calendar {

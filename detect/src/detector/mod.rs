@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use monban_event::{Event, EventId, Finding, RuleId, VpnSession};
+use monban_event::{Event, EventId, Finding, FindingId, RuleId, VpnSession};
 use serde::{Deserialize, Serialize};
 
 use crate::absence::{Missing, Silence, Silences, Unused};
@@ -14,11 +14,11 @@ use crate::context::Context;
 use crate::correlate::{Completion, Correlator, Hit};
 use crate::enrich::enrich;
 use crate::fields::Values;
-use crate::gather::{Found, Gather};
+use crate::gather::{Found, Gather, Season};
 use crate::profile::Profiles;
 use crate::recall::{Memory, Recalled};
 use crate::repeat::Repeats;
-use crate::rule::AbsenceOf;
+use crate::rule::{AbsenceOf, Voice};
 use crate::ruleset::RuleSet;
 use crate::session::Sessions;
 
@@ -78,6 +78,9 @@ struct State {
     unused: BTreeMap<String, Unused>,
     /// Our clock as far as events told it, µs; it never runs back.
     clock_us: i64,
+    /// When the first record came in live.
+    #[serde(default)]
+    received: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +104,16 @@ impl Detector {
     /// What holds for events from here on.
     pub fn set_context(&mut self, context: Arc<Context>) {
         self.context = context;
+    }
+
+    /// A record came in live; the first one begins the time of learning.
+    pub fn receive(&mut self, at: DateTime<Utc>) {
+        self.state.received.get_or_insert(at);
+    }
+
+    /// Somebody closed a finding, named by its id without recurrence.
+    pub fn close(&mut self, finding: &FindingId) {
+        self.state.gather.close(finding);
     }
 
     pub fn context(&self) -> &Arc<Context> {
@@ -242,6 +255,7 @@ impl Detector {
                 evidence_values: Vec::new(),
                 distinct: 1,
                 arrival_us,
+                season: season(&self.context, self.state.received, voice, event.time()),
             };
             self.state.gather.add(&rules.slots, &found);
         }
@@ -277,8 +291,18 @@ impl Detector {
             evidence_values,
             distinct,
             arrival_us: self.state.clock_us,
+            season: season(&self.context, self.state.received, voice, time_of(at)),
         };
         self.state.gather.add(&rules.slots, &found);
+    }
+}
+
+/// What the time of a finding makes of it, by what its rule is about.
+fn season<'a>(context: &'a Context, received: Option<DateTime<Utc>>, voice: &Voice, time: DateTime<Utc>) -> Season<'a> {
+    let seasons = context.seasons();
+    Season {
+        newness: voice.first_seen.then(|| seasons.newness(time, received)).flatten(),
+        disaster: voice.after_hours.then(|| seasons.disaster(time)).flatten(),
     }
 }
 

@@ -5,10 +5,11 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use monban_event::{Action, Category, EventId, Outcome, RecordId, Severity};
+use monban_event::{Action, Category, Disaster, EventId, Outcome, RecordId, Severity};
 
 use super::*;
 use crate::context::ContextTexts;
+use crate::season::Seasons;
 
 const ROSTER: &str = "氏名,職種,雇用区分,採用日,退職日,休職開始,休職終了,ADアカウント,VPNアカウント,管理者区分\n\
     山田 花子,事務,常勤,2018/4/1,,,,yamada,yamada,\n\
@@ -471,4 +472,91 @@ fn a_snapshot_of_another_form_is_refused() {
     assert!(matches!(restore(b"{\"version\":1,\"state\":{}}"), Err(SnapshotError::Version { .. })));
     assert!(matches!(restore(b"3\n{\"slots\":[]}"), Err(SnapshotError::Form(_))));
     assert!(matches!(restore(b"\xff"), Err(SnapshotError::Version { .. })));
+}
+
+fn disaster(from: &str, until: &str) -> Seasons {
+    let disaster = Disaster::new("DM-1", "停電", at(from), Some(at(until)));
+    Seasons { disasters: vec![disaster], ..Seasons::default() }
+}
+
+#[test]
+fn a_disaster_makes_one_case_of_work_outside_hours() {
+    let seasons = disaster("10-20T18:00:00", "10-22T06:00:00");
+    let mut world = World::with(context("").in_seasons(seasons));
+    world.send(at("10-20T03:00:00"), vpn("yamada", BRANCH, true));
+    for (time, user) in [
+        ("10-20T23:00:00", "yamada"),
+        ("10-21T02:00:00", "tanaka"),
+        ("10-22T03:00:00", "yamada"),
+        ("10-22T04:00:00", "yamada"),
+    ] {
+        world.send(at(time), vpn(user, BRANCH, true));
+    }
+    world.send(at("10-23T03:00:00"), vpn("yamada", BRANCH, true));
+    let case = "災害モード 停電（10/20 18:00〜）";
+    let mut found = world.found();
+    found.retain(|row| row.0 == "VP-09");
+    assert_eq!(
+        found,
+        [row("VP-09", "high", "yamada", 1), row("VP-09", "high", "yamada", 1), row("VP-09", "high", case, 4)]
+    );
+    let finding = world.findings.values().find(|finding| finding.subject == case).unwrap();
+    assert_eq!(
+        finding.summary,
+        "災害モード「停電」の間の「時間外のVPN」を一つにまとめています（4 件、10/20 23:00〜10/22 04:00）。"
+    );
+}
+
+/// A person of whom much was seen, then from a network that was not.
+fn somewhere_new(month: &str, received: Option<&str>) -> Finding {
+    let calendar =
+        "[hours.staff]\nvpn_weekday = \"0:00-24:00\"\nvpn_saturday = \"0:00-24:00\"\nvpn_holiday = \"0:00-24:00\"\n";
+    let bytes = |text: &str| Some(text.as_bytes().to_vec());
+    let texts = ContextTexts { roster: bytes(ROSTER), calendar: bytes(calendar), ..ContextTexts::default() };
+    let mut world = World::with(Context::read(&texts).0);
+    for day in 1..=20 {
+        world.send(at(&format!("{month}-{day:02}T10:00:00")), vpn("yamada", BRANCH, true));
+    }
+    if let Some(time) = received {
+        world.detector.receive(at(time));
+    }
+    world.send(at(&format!("{month}-21T10:00:00")), vpn("yamada", HOME, true));
+    world.only("VP-04").clone()
+}
+
+#[test]
+fn what_is_new_weighs_less_while_much_is_new() {
+    let usual = somewhere_new("07", Some("07-01T00:00:00"));
+    assert_eq!((usual.severity, usual.summary.ends_with('。')), (Severity::Low, true));
+    let learning = somewhere_new("07", Some("07-20T00:00:00"));
+    assert_eq!(learning.severity, Severity::Informational);
+    assert!(learning.summary.contains("学習期間"), "{}", learning.summary);
+    assert_eq!(somewhere_new("07", None).severity, Severity::Low, "imported history is not learning");
+}
+
+#[test]
+fn people_who_change_places_are_new_in_many() {
+    let mut world = World::new();
+    for day in 1..=20 {
+        let event = windows(4624, "tanaka", [10, 20, 1, 5], "IJI01");
+        world.send(at("09-05T10:00:00") + TimeDelta::days(day), event);
+    }
+    world.send(at("09-28T10:00:00"), windows(4624, "tanaka", [10, 20, 9, 9], "IJI01"));
+    let finding = world.only("AU-06");
+    assert_eq!(finding.severity, Severity::Medium, "high, one level lower");
+    assert!(finding.summary.contains("人事異動の時期"), "{}", finding.summary);
+}
+
+#[test]
+fn what_comes_after_closing_is_counted_by_itself() {
+    let mut world = World::new();
+    world.send(at("10-20T23:00:00"), vpn("yamada", BRANCH, true));
+    world.send(at("10-20T23:10:00"), vpn("yamada", BRANCH, true));
+    let id = world.only("VP-09").id.clone();
+    world.detector.close(&id);
+    world.findings.clear();
+    world.send(at("10-20T23:20:00"), vpn("yamada", BRANCH, true));
+    let finding = world.only("VP-09");
+    assert_eq!((finding.count, finding.severity), (1, Severity::High));
+    assert!(finding.summary.contains("1 件、10/20 23:20"), "{}", finding.summary);
 }

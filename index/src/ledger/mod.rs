@@ -3,6 +3,7 @@
 //!
 //! One connection writes, under a mutex, in batches; readers have their own (WAL) and never wait for it.
 
+mod exceptions;
 mod own;
 mod read;
 mod redetect;
@@ -21,8 +22,8 @@ pub use own::DiskDay;
 pub use read::{FindingFilter, LedgerReader};
 pub use redetect::DirtyDay;
 pub use rows::{
-    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
-    Totals, TrailRow, UserRow,
+    AccountRow, DisasterRow, Ended, ExceptionRow, FindingDetail, FindingRow, HoldRow, ImportRow, PreviousVerdict,
+    ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow, Totals, TrailRow, UserRow,
 };
 pub use write::{AccountTally, LedgerBatch, SourceTally};
 

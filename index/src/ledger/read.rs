@@ -7,8 +7,8 @@ use monban_event::{
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::rows::{
-    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, ReviewRow, SilenceRow, SourceHour, SourceRow, TokenRow,
-    Totals, TrailRow, UserRow, address,
+    AccountRow, FindingDetail, FindingRow, HoldRow, ImportRow, PreviousVerdict, ReviewRow, SilenceRow, SourceHour,
+    SourceRow, TokenRow, Totals, TrailRow, UserRow, address,
 };
 use super::{Ledger, LedgerError, Naming};
 
@@ -37,17 +37,21 @@ pub struct FindingFilter {
     pub range: TimeRange,
     pub rule: Option<String>,
     pub subject: Option<String>,
+    /// Whether an exception covers it.
+    pub classified: Option<bool>,
+    /// Covered by this one.
+    pub exception: Option<String>,
 }
 
 const FINDING_COLUMNS: &str = "id, rule_id, rule_title, rule_version, severity, subject, object, first, last, count, \
-     summary, status, recurrence, first_verdict";
+     summary, status, recurrence, first_verdict, classified";
 
 impl<'a> LedgerReader<'a> {
     pub(super) fn new(ledger: &'a Ledger, connection: Connection) -> Self {
         Self { ledger, connection: Some(connection) }
     }
 
-    fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         self.connection.as_ref().expect("a reader holds its connection until it is dropped")
     }
 
@@ -62,7 +66,7 @@ impl<'a> LedgerReader<'a> {
         prepared.query_map(values, read).and_then(Iterator::collect).naming(operation)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         operation: &'static str,
         statement: &str,
@@ -163,17 +167,23 @@ impl<'a> LedgerReader<'a> {
         let statement = format!(
             "SELECT {FINDING_COLUMNS} FROM findings WHERE last >= ?1 AND first < ?2
                  AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR rule_id = ?4) AND (?5 IS NULL OR subject = ?5)
+                 AND (?7 IS NULL OR (classified IS NOT NULL) = ?7) AND (?8 IS NULL OR classified = ?8)
              ORDER BY severity DESC, last DESC, id LIMIT ?6"
         );
-        let values: [&dyn ToSql; 6] = [&from, &to, &status, &filter.rule, &filter.subject, &ROWS_MAX];
+        let values: [&dyn ToSql; 8] =
+            [&from, &to, &status, &filter.rule, &filter.subject, &ROWS_MAX, &filter.classified, &filter.exception];
         self.list("list findings", &statement, values, finding_row)
     }
 
-    /// How many findings there are of each status, in the order of [`FindingStatus::ALL`].
+    /// How many findings there are of each status, in the order of [`FindingStatus::ALL`]. What an exception covers and
+    /// nobody has touched waits for nobody, and counts in [`Self::classified_count`] alone.
     pub fn finding_counts(&self) -> Result<[u64; FindingStatus::ALL.len()], LedgerError> {
-        let rows = self.list("count findings", "SELECT status, count(*) FROM findings GROUP BY status", [], |row| {
-            Ok((row.get::<_, String>(0)?, number(row, 1)?))
-        })?;
+        let rows = self.list(
+            "count findings",
+            "SELECT status, count(*) FROM findings WHERE classified IS NULL OR status <> 'open' GROUP BY status",
+            [],
+            |row| Ok((row.get::<_, String>(0)?, number(row, 1)?)),
+        )?;
         let of = |status: FindingStatus| {
             rows.iter().find(|(name, _)| name == status.as_str()).map_or(0, |&(_, count)| count)
         };
@@ -198,16 +208,26 @@ impl<'a> LedgerReader<'a> {
             [id.as_str()],
             review_row,
         )?;
-        let previous = self.one(
+        let exception = match &finding.classified {
+            Some(exception) => self.exception(exception)?,
+            None => None,
+        };
+        let (previous, sources) = (self.previous_verdict(id)?, self.sources_of(id)?);
+        Ok(Some(FindingDetail { finding, evidence, sources, reviews, previous, exception }))
+    }
+
+    /// The last verdict on the same thing: on what this one recurs of, or on an earlier day.
+    fn previous_verdict(&self, id: &FindingId) -> Result<Option<PreviousVerdict>, LedgerError> {
+        self.one(
             "read the previous verdict",
-            "SELECT r.record, r.at, r.by, r.status, r.reason, r.note FROM reviews r JOIN findings f ON f.id = r.finding
-             JOIN findings g ON g.id = ?1 AND f.rule_id = g.rule_id AND f.subject = g.subject AND f.id <> g.id
-                 AND f.first <= g.first
-             ORDER BY r.record DESC LIMIT 1",
+            "SELECT r.record, r.at, r.by, r.status, r.reason, r.note, f.id FROM findings g
+             JOIN findings f ON f.rule_id = g.rule_id AND f.subject = g.subject AND f.object = g.object
+                 AND CASE WHEN coalesce(f.base, f.id) = coalesce(g.base, g.id) THEN f.recurrence < g.recurrence
+                     ELSE f.first < g.first END
+             JOIN reviews r ON r.finding = f.id WHERE g.id = ?1 AND r.status <> 'open' ORDER BY r.record DESC LIMIT 1",
             [id.as_str()],
-            review_row,
-        )?;
-        Ok(Some(FindingDetail { finding, evidence, reviews, previous }))
+            |row| Ok(PreviousVerdict { finding: FindingId(row.get(6)?), review: review_row(row)? }),
+        )
     }
 
     /// Findings that an event is evidence of.
@@ -324,12 +344,12 @@ impl<'a> LedgerReader<'a> {
         )
     }
 
-    /// Where a context file came into force behind `from`, up to `to`.
+    /// Where a context file or a disaster came into force or ended behind `from`, up to `to`.
     pub fn context_changes(&self, from: RecordId, to: RecordId) -> Result<Vec<RecordId>, LedgerError> {
         self.list(
             "list changes of context files",
-            "SELECT record FROM trail WHERE record > ?1 AND record <= ?2 AND json_extract(deed, '$.kind') = 'context'
-                 ORDER BY record",
+            "SELECT record FROM trail WHERE record > ?1 AND record <= ?2 AND json_extract(deed, '$.kind')
+                 IN ('context', 'disaster_declared', 'disaster_ended') ORDER BY record",
             [from.0.cast_signed(), to.0.cast_signed()],
             |row| Ok(RecordId(row.get::<_, i64>(0)?.cast_unsigned())),
         )
@@ -367,21 +387,21 @@ impl<'a> LedgerReader<'a> {
 }
 
 /// A half-open period as the two numbers of a statement.
-fn bounds(range: TimeRange) -> (i64, i64) {
+pub(super) fn bounds(range: TimeRange) -> (i64, i64) {
     let micros = |time: DateTime<Utc>| time.timestamp_micros();
     (range.from.map_or(i64::MIN, micros), range.to.map_or(i64::MAX, micros))
 }
 
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let micros: i64 = row.get(column)?;
     DateTime::from_timestamp_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
 }
 
-fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
+pub(super) fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
     let micros: Option<i64> = row.get(column)?;
     Ok(micros.and_then(DateTime::from_timestamp_micros))
 }
@@ -444,6 +464,7 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         status: FindingStatus::parse(&status).unwrap_or(FindingStatus::Open),
         recurrence: row.get(12)?,
         first_verdict: optional_time(row, 13)?,
+        classified: row.get(14)?,
     })
 }
 

@@ -91,8 +91,10 @@ impl LedgerBatch<'_> {
             ],
         )?;
         self.execute("replace evidence", "DELETE FROM finding_evidence WHERE finding = ?1", [number])?;
+        self.execute("replace sources", "DELETE FROM finding_sources WHERE finding = ?1", [number])?;
         self.add_evidence(number, &finding.evidence)?;
-        Ok(())
+        self.add_sources(number, finding)?;
+        self.classify(number)
     }
 
     /// Only what no judged finding of the same base names.

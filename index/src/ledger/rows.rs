@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use monban_event::{EventId, FindingId, FindingStatus, RecordId, RuleId, Severity, TimeRange};
+use monban_event::{EventId, FindingId, FindingStatus, RecordId, RuleId, Scope, Severity, TimeRange};
 use serde::Serialize;
 
 /// A thing that sends logs.
@@ -83,6 +83,20 @@ pub struct FindingRow {
     pub recurrence: u32,
     /// The first human verdict.
     pub first_verdict: Option<DateTime<Utc>>,
+    /// The exception that covers it.
+    pub classified: Option<String>,
+}
+
+impl FindingRow {
+    /// Whether a person has to judge it: not what is light, and not what somebody has declared to be in order.
+    pub fn needs_person(&self) -> bool {
+        self.severity.needs_person() && self.classified.is_none()
+    }
+
+    /// Whether it still waits for that person. What somebody took up by hand waits in any case.
+    pub fn waits(&self) -> bool {
+        !self.status.is_closed() && (self.needs_person() || self.status == FindingStatus::ActionNeeded)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,10 +116,59 @@ pub struct FindingDetail {
     pub finding: FindingRow,
     /// In journal order.
     pub evidence: Vec<EventId>,
+    /// Where its events came from.
+    #[serde(rename = "source.ip")]
+    pub sources: Vec<IpAddr>,
     /// Oldest first.
     pub reviews: Vec<ReviewRow>,
     /// The last verdict on the same thing before it recurred.
-    pub previous: Option<ReviewRow>,
+    pub previous: Option<PreviousVerdict>,
+    /// The exception that covers it, whole.
+    pub exception: Option<ExceptionRow>,
+}
+
+/// A verdict and what it was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PreviousVerdict {
+    pub finding: FindingId,
+    #[serde(flatten)]
+    pub review: ReviewRow,
+}
+
+/// An exception with everything that was said when it was granted, and when it was ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExceptionRow {
+    pub id: String,
+    #[serde(flatten)]
+    pub scope: Scope,
+    pub reason: String,
+    pub owner: String,
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub granted: DateTime<Utc>,
+    pub by: String,
+    pub ended: Option<Ended>,
+    /// The journal's number of the granting act: what was found before it is not covered.
+    pub record: RecordId,
+}
+
+/// Who ended something, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    pub at: DateTime<Utc>,
+    pub by: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DisasterRow {
+    pub id: String,
+    pub reason: String,
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub declared: DateTime<Utc>,
+    pub by: String,
+    pub ended: Option<Ended>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -31,12 +31,14 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_started ON sessions (started);
 
 -- `base` is the id without recurrence, where that differs: a finding that recurs after it was closed is a new row of the
--- same base. Its evidence names it by its number, which is a tenth of the id.
+-- same base. Its evidence names it by its number, which is a tenth of the id. `classified` is the exception that covers
+-- all of it.
 CREATE TABLE findings (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, base TEXT, recurrence INTEGER NOT NULL, rule_id TEXT NOT NULL,
     rule_title TEXT NOT NULL, rule_version TEXT NOT NULL, severity INTEGER NOT NULL, subject TEXT NOT NULL,
     object TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, summary TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL
+    status TEXT NOT NULL DEFAULT 'open', closed_at_record INTEGER, first_verdict INTEGER, found_at_record INTEGER NOT NULL,
+    classified TEXT
 );
 CREATE INDEX findings_base ON findings (base) WHERE base IS NOT NULL;
 CREATE INDEX findings_first ON findings (first);
@@ -44,11 +46,27 @@ CREATE TABLE finding_evidence (
     finding INTEGER NOT NULL, record INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (finding, record, position)
 ) WITHOUT ROWID;
 CREATE INDEX evidence_record ON finding_evidence (record, position);
+CREATE TABLE finding_sources (
+    finding INTEGER NOT NULL, address TEXT NOT NULL, PRIMARY KEY (finding, address)
+) WITHOUT ROWID;
 CREATE TABLE reviews (
     record INTEGER PRIMARY KEY, finding TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL, status TEXT NOT NULL,
     reason TEXT NOT NULL, note TEXT NOT NULL
 );
 CREATE INDEX reviews_finding ON reviews (finding);
+
+-- Who declared what to be in order; `subject` and `object` are patterns, an empty
+-- `network` is any. `record` is the granting act.
+CREATE TABLE exceptions (
+    id TEXT PRIMARY KEY, record INTEGER NOT NULL, rule_id TEXT NOT NULL, subject TEXT NOT NULL, object TEXT NOT NULL,
+    network TEXT NOT NULL, reason TEXT NOT NULL, owner TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
+    by TEXT NOT NULL, ended INTEGER, ended_by TEXT, ended_reason TEXT
+) WITHOUT ROWID;
+CREATE INDEX exceptions_rule ON exceptions (rule_id);
+CREATE TABLE disasters (
+    id TEXT PRIMARY KEY, record INTEGER NOT NULL, reason TEXT NOT NULL, "from" INTEGER NOT NULL, until INTEGER NOT NULL,
+    at INTEGER NOT NULL, by TEXT NOT NULL, ended INTEGER, ended_by TEXT, ended_reason TEXT
+) WITHOUT ROWID;
 
 -- `next_index` is the file's bookmark: records with a lower index are in the journal.
 CREATE TABLE imports (

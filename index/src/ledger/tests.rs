@@ -2,7 +2,7 @@ use std::io::Read;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use monban_event::act::Deed;
-use monban_event::{Act, EventId, Finding, FindingId, FindingStatus, RuleId, Severity, TimeRange};
+use monban_event::{Act, EventId, Finding, FindingId, FindingStatus, RuleId, Scope, Severity, TimeRange};
 
 use super::*;
 
@@ -31,6 +31,7 @@ fn finding(evidence: &[u64]) -> Finding {
         count: evidence.len() as u64,
         summary: "要約".to_owned(),
         evidence: evidence.iter().map(|&record| EventId::new(RecordId(record), 0)).collect(),
+        sources: std::collections::BTreeSet::new(),
     }
 }
 
@@ -106,7 +107,7 @@ fn what_recurs_after_closing_is_a_new_finding_and_names_the_last_verdict() {
     let again = rows.iter().find(|row| row.recurrence == 1).unwrap();
     assert_eq!(again.status, FindingStatus::Open);
     let previous = reader.finding(&again.id).unwrap().unwrap().previous.unwrap();
-    assert_eq!(previous.status, FindingStatus::Confirmed);
+    assert_eq!(previous.review.status, FindingStatus::Confirmed);
     assert_eq!(reader.finding_counts().unwrap(), [1, 0, 0, 1, 0]);
 }
 
@@ -162,4 +163,198 @@ fn web_sessions_end_by_idleness_and_by_age() {
         .use_web_session("t", noon() + TimeDelta::hours(8) - TimeDelta::minutes(1), TimeDelta::hours(9), whole)
         .unwrap();
     assert_eq!(after(TimeDelta::hours(8) + TimeDelta::minutes(1)), None);
+}
+
+fn act(deed: Deed) -> Act {
+    Act { at: noon(), by: "山田".to_owned(), deed }
+}
+
+fn exception(id: &str, subject: &str, days: i64) -> Act {
+    act(Deed::ExceptionGranted {
+        id: id.to_owned(),
+        scope: Box::new(Scope {
+            rule: RuleId::new("VP-01"),
+            subject: subject.to_owned(),
+            object: String::new(),
+            network: String::new(),
+        }),
+        reason: "健診の当番".to_owned(),
+        owner: "佐藤".to_owned(),
+        from: noon() - TimeDelta::hours(1),
+        until: noon() + TimeDelta::days(days),
+    })
+}
+
+fn put(ledger: &Ledger, position: u64, finding: &Finding) {
+    ledger.apply(RecordId(position), |batch| batch.add_finding(RecordId(position), finding)).unwrap();
+}
+
+fn decide(ledger: &Ledger, position: u64, act: &Act) {
+    ledger.apply(RecordId(position), |batch| batch.apply_act(RecordId(position), act)).unwrap();
+}
+
+/// Which exception covers the findings, by when they began.
+fn classified(ledger: &Ledger) -> Vec<Option<String>> {
+    let mut rows = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
+    rows.sort_by_key(|row| (row.first, row.recurrence));
+    rows.into_iter().map(|row| row.classified).collect()
+}
+
+fn on_day(day: i64, evidence: &[u64]) -> Finding {
+    let (first, found) = (noon() + TimeDelta::days(day), finding(evidence));
+    Finding { id: Finding::make_id(&found.rule_id, &found.subject, "", first, 0), first, last: first, ..found }
+}
+
+#[test]
+fn an_exception_covers_what_is_found_after_it_was_granted_and_within_its_time() {
+    let (_dir, ledger) = ledger();
+    put(&ledger, 1, &on_day(0, &[1]));
+    decide(&ledger, 2, &exception("EX-1", "yama*", 3));
+    put(&ledger, 3, &on_day(0, &[3]));
+    put(&ledger, 4, &on_day(1, &[4]));
+    put(&ledger, 5, &on_day(3, &[5]));
+    let covered = Some("EX-1".to_owned());
+    assert_eq!(classified(&ledger), [None, covered.clone(), None], "before the grant, within it, after its end");
+    let reader = ledger.read().unwrap();
+    assert_eq!((reader.finding_counts().unwrap(), reader.classified_count().unwrap()), ([2, 0, 0, 0, 0], 1));
+    let filter = |classified| FindingFilter { classified, ..FindingFilter::default() };
+    assert_eq!(reader.findings(&filter(Some(true))).unwrap().len(), 1);
+    assert_eq!(reader.findings(&filter(Some(false))).unwrap().len(), 2);
+    let row = &reader.findings(&filter(Some(true))).unwrap()[0];
+    assert!(!row.needs_person() && row.status == FindingStatus::Open);
+    let told = reader.finding(&row.id).unwrap().unwrap().exception.unwrap();
+    assert_eq!((told.owner.as_str(), told.reason.as_str(), told.record), ("佐藤", "健診の当番", RecordId(2)));
+    decide(&ledger, 6, &act(Deed::ExceptionEnded { id: "EX-1".to_owned(), reason: "当番の終わり".to_owned() }));
+    put(&ledger, 7, &on_day(2, &[7]));
+    assert_eq!(classified(&ledger), [None, covered, None, None], "what it covered stays so, what comes needs a person");
+    let ended = ledger.read().unwrap().exceptions().unwrap().remove(0);
+    assert!(!ended.is_in_force(noon()) && ended.ended.unwrap().reason == "当番の終わり");
+}
+
+#[test]
+fn a_finding_that_outgrows_its_exception_needs_a_person() {
+    let (_dir, ledger) = ledger();
+    decide(&ledger, 1, &exception("EX-1", "yamada", 1));
+    put(&ledger, 2, &on_day(0, &[2]));
+    assert_eq!(classified(&ledger), [Some("EX-1".to_owned())]);
+    let later = noon() + TimeDelta::days(1);
+    put(&ledger, 3, &Finding { last: later, ..finding(&[3]) });
+    assert_eq!(classified(&ledger), [None]);
+}
+
+#[test]
+fn an_exception_for_a_network_covers_nothing_that_came_from_elsewhere() {
+    let (_dir, ledger) = ledger();
+    let Deed::ExceptionGranted { id, scope, reason, owner, from, until } = exception("EX-1", "yamada", 9).deed else {
+        unreachable!()
+    };
+    let scope = Box::new(Scope { network: "203.0.113.0/29".to_owned(), ..*scope });
+    decide(&ledger, 1, &act(Deed::ExceptionGranted { id, scope: scope.clone(), reason, owner, from, until }));
+    let came_from = |day, record, sources: &[&str]| {
+        let sources = sources.iter().map(|source| source.parse().unwrap()).collect();
+        put(&ledger, 2, &Finding { sources, ..on_day(day, &[record]) });
+    };
+    came_from(0, 1, &["203.0.113.1", "203.0.113.2"]);
+    came_from(1, 2, &["198.51.100.1"]);
+    came_from(2, 3, &[]);
+    came_from(3, 4, &["203.0.113.3"]);
+    let covered = || Some("EX-1".to_owned());
+    assert_eq!(classified(&ledger), [covered(), None, None, covered()]);
+    assert_eq!(ledger.read().unwrap().findings_covered(&scope, TimeRange::default()).unwrap().len(), 2);
+    came_from(3, 5, &["198.51.100.1"]);
+    assert_eq!(classified(&ledger), [covered(), None, None, None]);
+}
+
+#[test]
+fn it_makes_no_difference_how_additions_were_joined() {
+    let additions = [(0, 0, 2), (2, 3, 3), (1, 5, 4)];
+    let one_by_one = |ledger: &Ledger| {
+        for (from, to, record) in additions {
+            let hours = |hours| noon() + TimeDelta::hours(hours);
+            put(ledger, 9, &Finding { first: hours(from), last: hours(to), ..finding(&[record]) });
+        }
+    };
+    let at_once = |ledger: &Ledger| {
+        put(ledger, 9, &Finding { last: noon() + TimeDelta::hours(5), ..finding(&[2, 3, 4]) });
+    };
+    let ways: [&dyn Fn(&Ledger); 2] = [&one_by_one, &at_once];
+    for way in ways {
+        let (_dir, ledger) = ledger();
+        // The first one ends between the additions, the second after them.
+        let short = exception("EX-1", "yamada", 0);
+        let Deed::ExceptionGranted { id, scope, reason, owner, from, .. } = short.deed else { unreachable!() };
+        let until = noon() + TimeDelta::hours(4);
+        decide(&ledger, 1, &act(Deed::ExceptionGranted { id, scope, reason, owner, from, until }));
+        decide(&ledger, 2, &exception("EX-2", "yamada", 1));
+        way(&ledger);
+        assert_eq!(classified(&ledger), [Some("EX-2".to_owned())]);
+    }
+}
+
+#[test]
+fn a_preview_counts_what_is_then_classified() {
+    let (_dir, ledger) = ledger();
+    let others = [("yamada", 0), ("yamada2", 1), ("tanaka", 2)];
+    let send = |position: u64| {
+        for (subject, day) in others {
+            let found = on_day(day, &[position + day.unsigned_abs()]);
+            let id = Finding::make_id(&found.rule_id, subject, "", found.first, 0);
+            put(&ledger, position + 10, &Finding { id, subject: subject.to_owned(), ..found });
+        }
+    };
+    send(1);
+    let scope = Scope {
+        rule: RuleId::new("VP-01"),
+        subject: "yamada*".to_owned(),
+        object: String::new(),
+        network: String::new(),
+    };
+    let expected = ledger.read().unwrap().findings_covered(&scope, TimeRange::default()).unwrap().len();
+    let rows = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
+    for (position, row) in (20..).zip(&rows) {
+        decide(&ledger, position, &review(&row.id, FindingStatus::Confirmed));
+    }
+    decide(&ledger, 29, &exception("EX-1", "yamada*", 30));
+    send(30);
+    let filter = FindingFilter { exception: Some("EX-1".to_owned()), ..FindingFilter::default() };
+    assert_eq!((ledger.read().unwrap().findings(&filter).unwrap().len(), expected), (2, 2));
+}
+
+#[test]
+fn the_previous_verdict_is_about_the_same_thing_and_never_a_later_one() {
+    let (_dir, ledger) = ledger();
+    put(&ledger, 1, &on_day(0, &[1]));
+    put(&ledger, 2, &Finding { object: "DC01".to_owned(), id: FindingId::new("other"), ..on_day(0, &[2]) });
+    decide(&ledger, 3, &review(&finding(&[]).id, FindingStatus::Confirmed));
+    decide(&ledger, 4, &review(&FindingId::new("other"), FindingStatus::Resolved));
+    put(&ledger, 5, &on_day(0, &[5]));
+    let reader = ledger.read().unwrap();
+    let rows = reader.findings(&FindingFilter::default()).unwrap();
+    let previous = |row: &FindingRow| {
+        let verdict = reader.finding(&row.id).unwrap().unwrap().previous;
+        verdict.map(|verdict| (verdict.finding, verdict.review.status))
+    };
+    for row in &rows {
+        let expected = (row.recurrence == 1).then(|| (finding(&[]).id, FindingStatus::Confirmed));
+        assert_eq!(previous(row), expected, "{row:?}");
+    }
+}
+
+#[test]
+fn what_was_journaled_before_the_closing_belongs_to_what_was_closed() {
+    let (_dir, ledger) = ledger();
+    put(&ledger, 10, &finding(&[5]));
+    decide(&ledger, 11, &review(&finding(&[]).id, FindingStatus::Confirmed));
+    put(&ledger, 20, &finding(&[6]));
+    let rows = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
+    assert_eq!(rows.iter().map(|row| (row.count, row.status)).collect::<Vec<_>>(), [(2, FindingStatus::Confirmed)]);
+}
+
+#[test]
+fn a_verdict_waits_for_its_finding() {
+    let (_dir, ledger) = ledger();
+    decide(&ledger, 1, &review(&finding(&[]).id, FindingStatus::Confirmed));
+    put(&ledger, 2, &Finding { count: 3, ..finding(&[]) });
+    let row = ledger.read().unwrap().findings(&FindingFilter::default()).unwrap().remove(0);
+    assert_eq!((row.status, row.first_verdict), (FindingStatus::Confirmed, Some(noon() + TimeDelta::hours(1))));
 }

@@ -74,7 +74,7 @@ pub struct AccountTally {
 
 /// An open transaction of the ledger.
 pub struct LedgerBatch<'a> {
-    transaction: &'a Transaction<'a>,
+    pub(super) transaction: &'a Transaction<'a>,
 }
 
 impl<'a> LedgerBatch<'a> {
@@ -227,8 +227,8 @@ impl<'a> LedgerBatch<'a> {
         Ok(first == (event.record.0, event.offset))
     }
 
-    /// Joins what the detector newly found: `finding.evidence` and `finding.count` are additions. What was closed by
-    /// an act before `at` gets a new finding of the same base.
+    /// Joins what the detector newly found: `finding.evidence` and `finding.count` are additions. Where evidence was
+    /// journaled after the act that closed the finding, it gets a new one of the same base.
     pub fn add_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(), LedgerError> {
         let (id, recurrence) = self.place_finding(at, finding)?;
         let known = self.number_of(&id)?;
@@ -251,7 +251,18 @@ impl<'a> LedgerBatch<'a> {
                 ])
             })
             .naming("add to a finding")?;
-        Ok(())
+        self.add_sources(number, finding)?;
+        self.classify(number)
+    }
+
+    /// The id without recurrence of what a finding recurs of; of any other its own.
+    pub fn base_of(&self, id: &FindingId) -> Result<FindingId, LedgerError> {
+        let base = self
+            .transaction
+            .prepare_cached("SELECT coalesce(base, id) FROM findings WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)).optional())
+            .naming("look for a finding")?;
+        Ok(base.map_or_else(|| id.clone(), FindingId))
     }
 
     pub(super) fn number_of(&self, id: &FindingId) -> Result<Option<i64>, LedgerError> {
@@ -261,7 +272,8 @@ impl<'a> LedgerBatch<'a> {
             .naming("look for a finding")
     }
 
-    /// A new row, in which nothing is counted yet.
+    /// A new row, in which nothing is counted yet. A verdict may be there before it: a replay tells a silence later than
+    /// the clock did.
     fn open_finding(
         &mut self,
         at: RecordId,
@@ -269,7 +281,8 @@ impl<'a> LedgerBatch<'a> {
         recurrence: u32,
         finding: &Finding,
     ) -> Result<i64, LedgerError> {
-        self.transaction
+        let number = self
+            .transaction
             .prepare_cached(
                 "INSERT INTO findings (id, base, recurrence, rule_id, rule_title, rule_version, severity, subject, object,
                      first, last, count, summary, found_at_record)
@@ -292,7 +305,9 @@ impl<'a> LedgerBatch<'a> {
                     at.0.cast_signed(),
                 ])
             })
-            .naming("keep a finding")
+            .naming("keep a finding")?;
+        self.settle(id)?;
+        Ok(number)
     }
 
     fn place_finding(&mut self, at: RecordId, finding: &Finding) -> Result<(FindingId, u32), LedgerError> {
@@ -309,7 +324,9 @@ impl<'a> LedgerBatch<'a> {
             .naming("look for a finding")?;
         let recurrence = match latest {
             None => 0,
-            Some((recurrence, Some(closed))) if closed.cast_unsigned() < at.0 => recurrence + 1,
+            Some((recurrence, Some(closed))) if RecordId(closed.cast_unsigned()) < newest(at, finding) => {
+                recurrence + 1
+            }
             Some((recurrence, _)) => recurrence,
         };
         let id = if recurrence == 0 {
@@ -448,6 +465,10 @@ impl<'a> LedgerBatch<'a> {
             Deed::Redetected { days, known_to, findings, withdrawn, .. } => {
                 self.apply_redetection(id, (*days, *known_to), findings, withdrawn)
             }
+            Deed::ExceptionGranted { .. }
+            | Deed::ExceptionEnded { .. }
+            | Deed::DisasterDeclared { .. }
+            | Deed::DisasterEnded { .. } => self.apply_exception(id, act),
             Deed::SourceNamed { source, name } => self.execute(
                 "name a source",
                 "UPDATE sources SET name = ?2, listed = 1 WHERE id = ?1",
@@ -538,13 +559,7 @@ impl<'a> LedgerBatch<'a> {
             "INSERT OR IGNORE INTO reviews VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![id.0.cast_signed(), finding.as_str(), at, act.by, status.as_str(), reason, note],
         )?;
-        let closed = status.is_closed().then_some(id.0.cast_signed());
-        let verdict = (*status != FindingStatus::Open).then_some(at);
-        self.execute(
-            "apply a review",
-            "UPDATE findings SET status = ?2, closed_at_record = ?3, first_verdict = coalesce(first_verdict, ?4) WHERE id = ?1",
-            params![finding.as_str(), status.as_str(), closed, verdict],
-        )
+        self.settle(finding)
     }
 
     pub(super) fn ask(
@@ -557,6 +572,23 @@ impl<'a> LedgerBatch<'a> {
         prepared.query_row(values, |row| row.get(0)).naming(operation)
     }
 
+    /// The status of a finding is that of its last review.
+    fn settle(&mut self, id: &FindingId) -> Result<(), LedgerError> {
+        let [open, resolved, confirmed] =
+            [FindingStatus::Open, FindingStatus::Resolved, FindingStatus::Confirmed].map(FindingStatus::as_str);
+        self.transaction
+            .prepare_cached(
+                "UPDATE findings SET status = r.status,
+                     closed_at_record = CASE WHEN r.status IN (?3, ?4) THEN r.record END,
+                     first_verdict = (SELECT min(at) FROM reviews WHERE finding = ?1 AND status <> ?2)
+                 FROM (SELECT status, record FROM reviews WHERE finding = ?1 ORDER BY record DESC LIMIT 1) AS r
+                 WHERE findings.id = ?1",
+            )
+            .and_then(|mut statement| statement.execute(params![id.as_str(), open, resolved, confirmed]))
+            .naming("apply a review")?;
+        Ok(())
+    }
+
     pub(super) fn execute(
         &mut self,
         operation: &'static str,
@@ -566,4 +598,9 @@ impl<'a> LedgerBatch<'a> {
         self.transaction.execute(statement, values).naming(operation)?;
         Ok(())
     }
+}
+
+/// Where in the journal the newest part of a finding is. What did not happen has no place but that of its telling.
+fn newest(at: RecordId, finding: &Finding) -> RecordId {
+    finding.evidence.iter().map(|event| event.record).max().unwrap_or(at)
 }
