@@ -2,6 +2,8 @@
 
 mod holds;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use monban_api::Scope;
@@ -9,7 +11,7 @@ use monban_audit::{AuditError, Links};
 use monban_event::act::Deed;
 use monban_event::store::{Order, SearchRequest};
 use monban_event::time::Month;
-use monban_event::{ActSink, EventStore, FileHints, TimeRange};
+use monban_event::{ActSink, EventStore, FileHints, RuleId, Severity, TimeRange};
 use monban_index::journal::Proofs;
 use monban_index::ledger::{FindingFilter, FindingRow};
 use monban_index::query;
@@ -183,7 +185,21 @@ fn run_demo_list(node: &Node, say: &mut dyn FnMut(Reply)) -> Result<u8, String> 
         of_planted.len(),
         others.len()
     )));
+    for row in others {
+        say(Reply::Out(format!("  それ以外 {} {}: {}", row.rule_id, row.subject, row.summary)));
+    }
+    say(Reply::Out(format!("ルールごとの件数: {}", counts_by_rule(&findings))));
     Ok(EXIT_OK)
+}
+
+/// `VP-01 高 2、…`, in the order of the rules, the gravest first.
+fn counts_by_rule(findings: &[FindingRow]) -> String {
+    let mut counts: BTreeMap<(&RuleId, Reverse<Severity>), u64> = BTreeMap::new();
+    for row in findings {
+        *counts.entry((&row.rule_id, Reverse(row.severity))).or_default() += 1;
+    }
+    let words = counts.iter().map(|((rule, severity), count)| format!("{rule} {} {count}", severity.0.japanese()));
+    words.collect::<Vec<_>>().join("、")
 }
 
 fn is_planted(demo: &demo::Demo, row: &FindingRow, rules: &[&str]) -> bool {
