@@ -9,7 +9,7 @@ use rsigma_eval::{Event as SigmaEvent, EventValue};
 
 use super::devices;
 use super::windows::{Alias, aliases};
-use crate::recall::{PREFIXES, Recalled, Recollection};
+use crate::recall::{NAMES, PREFIXES, Recalled, Recollection};
 
 /// What we computed of an event: a line that has such a name itself does not speak for us.
 pub(super) const COMPUTED: &str = "monban.";
@@ -26,6 +26,10 @@ impl<'a> EventView<'a> {
     pub(super) fn new(event: &'a Event, recalled: &'a Recalled) -> Self {
         let lengths = event.native.name_lengths().fold(0, |lengths, length| lengths | length_bit(length));
         Self { event, recalled, lengths, aliases: aliases(event) }
+    }
+
+    pub(super) fn event(&self) -> &'a Event {
+        self.event
     }
 
     fn native(&self, name: &str) -> Option<EventValue<'_>> {
@@ -146,6 +150,9 @@ impl SigmaEvent for EventView<'_> {
             if self.event.get(field).is_some() {
                 visit(field.name());
             }
+        }
+        for name in NAMES.into_iter().filter(|name| self.recalled.get(name).is_some()) {
+            visit(name);
         }
         visit("related.user");
         visit("related.ip");
