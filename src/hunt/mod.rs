@@ -154,7 +154,8 @@ impl<'a> Hunt<'a> {
         self.outcome.read += done.read;
         self.outcome.damaged += done.damaged;
         done.notes.iter().for_each(|note| self.bar.say(note));
-        for (event, foreseen) in done.events {
+        let mut events = done.events;
+        for (event, foreseen) in events.iter_mut().zip(done.foreseen) {
             self.event(event, foreseen)?;
         }
         if let Some(end) = done.ended {
@@ -175,18 +176,18 @@ impl<'a> Hunt<'a> {
         self.bar.say(text);
     }
 
-    fn event(&mut self, mut event: Event, foreseen: Foreseen) -> anyhow::Result<()> {
+    fn event(&mut self, event: &mut Event, foreseen: Foreseen) -> anyhow::Result<()> {
         if self.wants(Show::Metrics) {
-            self.metrics.count(&event);
+            self.metrics.count(event);
         }
         if let Some(time) = event.event_time.filter(|_| event.time_rule != Some(TimeRule::Receive)) {
             let (first, last) = self.span.unwrap_or((time, time));
             self.span = Some((first.min(time), last.max(time)));
         }
-        let others = self.detector.expand(&mut event);
+        let others = self.detector.expand(event);
         let foreseen = others.is_none().then_some(foreseen);
         self.observe(event, foreseen)?;
-        others.into_iter().flatten().try_for_each(|other| self.observe(other, None))
+        others.into_iter().flatten().try_for_each(|mut other| self.observe(&mut other, None))
     }
 
     /// A page shows everything.
@@ -194,11 +195,11 @@ impl<'a> Hunt<'a> {
         self.plan.show == show || self.plan.form == Form::Html
     }
 
-    fn observe(&mut self, mut event: Event, foreseen: Option<Foreseen>) -> anyhow::Result<()> {
+    fn observe(&mut self, event: &mut Event, foreseen: Option<Foreseen>) -> anyhow::Result<()> {
         self.hits.clear();
-        self.detector.observe_foreseen(&mut event, foreseen, &mut self.hits);
+        self.detector.observe_foreseen(event, foreseen, &mut self.hits);
         if self.wants(Show::Logons) {
-            self.logons.count(&event);
+            self.logons.count(event);
         }
         if self.plan.show != Show::EachMatch {
             return Ok(());
@@ -207,7 +208,7 @@ impl<'a> Hunt<'a> {
             self.outcome.gravest = self.outcome.gravest.max(Some(hit.severity));
             if hit.severity >= self.plan.min_level {
                 self.summary.matched(hit);
-                self.output.matched(hit, &event).context("write output")?;
+                self.output.matched(hit, event).context("write output")?;
             }
         }
         Ok(())

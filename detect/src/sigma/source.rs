@@ -50,12 +50,11 @@ impl SourceRules {
     /// Appends the rules that match.
     fn ask(&self, view: &EventView<'_>, hits: &mut Vec<RuleIndex>) {
         let number = |id: Option<&str>| id?.parse().ok().map(RuleIndex);
-        let concerned = self.guards.concerned(view);
-        if concerned.len() > ASKED_ONE_BY_ONE {
+        let Some(concerned) = self.guards.concerned(view, ASKED_ONE_BY_ONE) else {
             let found = self.engine.evaluate(view);
             hits.extend(found.iter().filter_map(|result| number(result.header.rule_id.as_deref())));
             return;
-        }
+        };
         let asked = concerned.iter().filter_map(|&place| self.engine.rules().get(place));
         hits.extend(asked.filter(|rule| holds(rule, view)).filter_map(|rule| number(rule.id.as_deref())));
     }

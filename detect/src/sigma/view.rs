@@ -19,13 +19,16 @@ pub(super) struct EventView<'a> {
     recalled: &'a Recalled,
     /// The lengths of the native names, a bit each. Most of the names that rules ask for have another.
     lengths: u64,
+    /// Whether any of them holds a blank.
+    has_blanks: bool,
     aliases: &'static [Alias],
 }
 
 impl<'a> EventView<'a> {
     pub(super) fn new(event: &'a Event, recalled: &'a Recalled) -> Self {
         let lengths = event.native.name_lengths().fold(0, |lengths, length| lengths | length_bit(length));
-        Self { event, recalled, lengths, aliases: aliases(event) }
+        let has_blanks = event.native.iter().any(|(name, _)| name.as_bytes().contains(&b' '));
+        Self { event, recalled, lengths, has_blanks, aliases: aliases(event) }
     }
 
     pub(super) fn event(&self) -> &'a Event {
@@ -55,7 +58,7 @@ impl<'a> EventView<'a> {
 
     /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
     fn unspaced(&self, name: &str) -> Option<&'a str> {
-        if self.lengths < length_bit(name.len()) {
+        if !self.has_blanks || self.lengths < length_bit(name.len()) {
             return None;
         }
         let is_meant =
