@@ -112,12 +112,9 @@ fn note(places: &mut BTreeSet<String>, place: Option<&str>) {
 }
 
 fn places(places: &BTreeSet<String>) -> String {
-    let mut text = places.iter().take(PLACES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let shown = places.iter().take(PLACES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
     let (count, or_more) = (places.len(), if places.len() >= PLACES_MAX { "以上" } else { "" });
-    if count > PLACES_SHOWN {
-        text.push_str(&format!(" ほか（計 {count}{or_more}）"));
-    }
-    text
+    if count > PLACES_SHOWN { format!("{shown} ほか（計 {count}{or_more}）") } else { shown }
 }
 
 #[cfg(test)]

@@ -246,7 +246,9 @@ impl<'a> Hunt<'a> {
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.first.cmp(&b.first)).then(a.id.cmp(&b.id)));
         self.outcome.gravest = findings.first().map(|finding| finding.severity);
         findings.retain(|finding| finding.severity >= self.plan.min_level);
-        findings.iter().for_each(|finding| self.summary.found(finding));
+        for finding in &findings {
+            self.summary.found(finding);
+        }
         findings
     }
 

@@ -81,7 +81,7 @@ impl<const N: usize> Table<N> {
 
 /// The events that the page shows.
 pub(super) fn wanted(findings: &[Finding]) -> BTreeSet<EventId> {
-    findings.iter().take(FINDINGS_MAX).flat_map(|finding| evidence_of(finding)).collect()
+    findings.iter().take(FINDINGS_MAX).flat_map(evidence_of).collect()
 }
 
 fn evidence_of(finding: &Finding) -> Vec<EventId> {

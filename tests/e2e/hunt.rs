@@ -26,7 +26,9 @@ const RULES: [(&str, &str); 2] = [
 /// Logs of several machines and days, in files whose names say nothing of their order.
 fn hospital() -> Site {
     let site = Site::new();
-    RULES.iter().for_each(|(name, text)| drop(site.write(&format!("rules/{name}"), text)));
+    for (name, text) in RULES {
+        site.write(&format!("rules/{name}"), text);
+    }
     let vpn = |day: u32, user: &str, source: &str| {
         format!(
             "date=2026-10-{day:02} time=01:48:12 devname=\"FW-HONKAN\" devid=\"FGT60F0000000001\" tz=\"+0900\" \
