@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn damage_is_counted_and_does_not_end_the_run() {
-        let files: [(&str, &[u8]); 3] = [("a.evtx", b""), ("b.evtx", &[7; 70_000]), ("c.log", LINES)];
+        let files: [(&str, &[u8]); 3] = [("a.evtx", b""), ("b.evtx", &vec![7; 70_000]), ("c.log", LINES)];
         let (found, outcome) = run_over(&files, &["--each-match"]);
         assert_eq!((found.len(), outcome.failed), (2, 0));
         assert!(outcome.damaged >= 3, "{outcome:?}");

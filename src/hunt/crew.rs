@@ -228,8 +228,8 @@ mod tests {
     fn lines(threads: usize, stop_after: usize) -> (Vec<String>, Result<(), ()>) {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a.log", "b.log"] {
-            let text: String = (0..3_000).map(|line| format!("{name} {line}\n\n")).collect();
-            fs::write(dir.path().join(name), text).unwrap();
+            let text: Vec<String> = (0..3_000).map(|line| format!("{name} {line}\n\n")).collect();
+            fs::write(dir.path().join(name), text.concat()).unwrap();
         }
         let files = find(&[dir.path().to_owned()]).unwrap().files;
         let mut seen = Vec::new();

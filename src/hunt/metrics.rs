@@ -76,9 +76,9 @@ mod tests {
             ..Event::default()
         };
         let security = event(Some("Security"), Some("windows.security"), "4624");
-        [event(None, Some("fortinet.fortigate"), "0101"), security.clone(), security, Event::default()]
-            .iter()
-            .for_each(|event| metrics.count(event));
+        for event in [event(None, Some("fortinet.fortigate"), "0101"), security.clone(), security, Event::default()] {
+            metrics.count(&event);
+        }
         let expected = [
             ["Security", "4624", "2", "50.0%"],
             ["fortinet.fortigate", "0101", "1", "25.0%"],

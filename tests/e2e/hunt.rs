@@ -43,11 +43,15 @@ fn hospital() -> Site {
              198.51.100.7 port 40022 ssh2\n"
         )
     };
-    let days = |from: u32, to: u32| (from..to).map(|day| vpn(day, "yamada", "203.0.113.9")).collect::<String>();
+    let days =
+        |from: u32, to: u32| (from..to).map(|day| vpn(day, "yamada", "203.0.113.9")).collect::<Vec<_>>().concat();
     site.write("logs/a/9.log", days(15, 26) + &vpn(26, "yamada", "198.51.100.77"));
     site.write("logs/b/1.log", days(1, 15));
-    let guesses: String = (0..40).map(|minute| failed(3, minute, "sato")).collect();
-    site.write("logs/0.log", guesses + "<38>Oct  4 12:00:00 gw01 last message repeated 3 times\nno time at all\n");
+    let guesses: Vec<String> = (0..40).map(|minute| failed(3, minute, "sato")).collect();
+    site.write(
+        "logs/0.log",
+        guesses.concat() + "<38>Oct  4 12:00:00 gw01 last message repeated 3 times\nno time at all\n",
+    );
     site.write("logs/z.evtx", logons(1, &["yamada", "sato", "yamada"]));
     let many: Vec<String> = (0..300).map(|number| format!("user{number}")).collect();
     let chunks: Vec<Vec<u8>> = many

@@ -146,6 +146,9 @@ mod tests {
     use monban_event::{Action, Category, NativeFields};
 
     use super::*;
+    use crate::context::Context;
+    use crate::recall::Memory;
+    use crate::session::Sessions;
 
     fn rules(text: &str) -> SigmaRules {
         let (rules, report) = SigmaRules::load_texts([("test.yml".to_owned(), text.to_owned())]);
@@ -302,7 +305,7 @@ mod tests {
     #[test]
     fn what_is_recalled_is_found_among_many_rules_as_among_few() {
         let event = Event { source_id: Some("ip:192.0.2.1".to_owned()), ..Event::default() };
-        let recalled = crate::recall::Memory::default().recall(&Default::default(), &Default::default(), &event);
+        let recalled = Memory::default().recall(&Sessions::default(), &Context::default(), &event);
         for count in [1, 100] {
             let text: Vec<String> =
                 (0..count).map(|n| rule(&format!("r{n}"), "product: monban", "seen.sender: learning")).collect();

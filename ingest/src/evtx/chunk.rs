@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_first_record_tells_its_time_without_being_read() {
         assert_eq!(first_written(&three_logons()).map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
-        assert_eq!(first_written(&[0; CHUNK_BYTES]), None);
+        assert_eq!(first_written(&vec![0; CHUNK_BYTES]), None);
         assert_eq!(first_written(&three_logons()[..530]), None);
     }
 
