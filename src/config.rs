@@ -15,6 +15,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use monban_audit::{AuditSettings, Edition};
 use monban_detect::{LEARNING_DAYS, LEARNING_DAYS_RANGE};
+use monban_event::act::ContextName;
 use monban_index::journal::Receipt;
 use monban_ingest::TextSettings;
 use monban_ingest::sources::SourceTable;
@@ -78,6 +79,19 @@ pub(crate) struct ContextPaths {
     pub(crate) calendar: Option<PathBuf>,
     pub(crate) tickets: Option<PathBuf>,
     pub(crate) duty: Option<PathBuf>,
+}
+
+impl ContextPaths {
+    pub(crate) fn named(&self) -> [(ContextName, Option<&Path>); 6] {
+        [
+            (ContextName::Roster, self.roster.as_deref()),
+            (ContextName::Allow, self.allow.as_deref()),
+            (ContextName::Vendors, self.vendors.as_deref()),
+            (ContextName::Calendar, self.calendar.as_deref()),
+            (ContextName::Tickets, self.tickets.as_deref()),
+            (ContextName::Duty, self.duty.as_deref()),
+        ]
+    }
 }
 
 impl Default for Config {

@@ -115,19 +115,21 @@ fn learning_days(config: &[u8]) -> u32 {
     config.learning_days
 }
 
+/// What the files say as they stand, where there is no journal to bring them into; and what of it cannot be meant.
+pub(crate) fn read(paths: &ContextPaths) -> Result<(Context, Vec<Complaint>), ContextError> {
+    let mut known = Known::default();
+    for (name, path) in paths.named() {
+        let bytes = path.map_or(Ok(Vec::new()), read_file)?;
+        known.put(name, monban_detect::context::decode(&bytes));
+    }
+    Ok(Context::read(&known.texts))
+}
+
 /// The acts that bring the journal up to the files as they stand: one for each that differs from what is in force.
 pub(crate) fn changes(ledger: &Ledger, paths: &ContextPaths) -> Result<Vec<Deed>, ContextError> {
-    let files = [
-        (ContextName::Roster, &paths.roster),
-        (ContextName::Allow, &paths.allow),
-        (ContextName::Vendors, &paths.vendors),
-        (ContextName::Calendar, &paths.calendar),
-        (ContextName::Tickets, &paths.tickets),
-        (ContextName::Duty, &paths.duty),
-    ];
     let mut deeds = Vec::new();
-    for (name, path) in files {
-        let bytes = path.as_deref().map_or(Ok(Vec::new()), read_file)?;
+    for (name, path) in paths.named() {
+        let bytes = path.map_or(Ok(Vec::new()), read_file)?;
         deeds.extend(change(ledger, name, &bytes)?);
     }
     Ok(deeds)

@@ -376,7 +376,7 @@ impl Pipeline {
             }
             accepted += 1;
             let is_new = event.id.record > self.detector_position;
-            let others = if is_new { self.detector.expand(&mut event) } else { Vec::new() };
+            let others = if is_new { self.detector.expand(&mut event).unwrap_or_default() } else { Vec::new() };
             self.admit_event(record, &mut event, tallies)?;
             for mut other in others {
                 self.admit_event(record, &mut other, tallies)?;

@@ -245,7 +245,7 @@ fn counted_field(name: &str) -> Result<Field, String> {
     }
 }
 
-fn with_mark(mut headings: Vec<String>) -> Vec<String> {
+pub(crate) fn with_mark(mut headings: Vec<String>) -> Vec<String> {
     if let Some(first) = headings.first_mut() {
         first.insert_str(0, BYTE_ORDER_MARK);
     }
@@ -278,7 +278,7 @@ fn json_line(event: &Event) -> String {
 }
 
 /// Lines of equal columns: a Japanese character takes two places on a terminal.
-fn table(rows: &[Vec<String>]) -> Vec<String> {
+pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(&shown(cell))).max().unwrap_or(0))

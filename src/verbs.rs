@@ -26,6 +26,8 @@ use crate::search::{self, Asked};
 
 pub(crate) const EXIT_OK: u8 = 0;
 pub(crate) const EXIT_NOTHING: u8 = 1;
+/// Something was found that was asked to be told in this way.
+pub(crate) const EXIT_FOUND: u8 = 1;
 pub(crate) const EXIT_FAILED: u8 = 2;
 pub(crate) const EXIT_DAMAGE: u8 = 3;
 

@@ -26,6 +26,6 @@ pub use context::{Complaint, Context, ContextTexts};
 pub use detector::{Detector, Observation, RuleHit, SnapshotError};
 pub use enrich::enrich;
 pub use rule::{RuleInfo, RuleTexts, Threshold};
-pub use ruleset::RuleSet;
+pub use ruleset::{Foreseen, RuleSet};
 pub use season::{LEARNING_DAYS, LEARNING_DAYS_RANGE, Seasons};
 pub use sigma::{LoadReport, RuleFailure, SigmaLoadError};

@@ -60,23 +60,25 @@ pub(crate) struct Profiles {
 }
 
 impl Profiles {
-    /// Learns from the event, and completes it with what was learned before.
-    pub(crate) fn observe(&mut self, event: &mut Event, arrival_us: i64) {
-        let Some(id) = &event.source_id else { return };
+    /// Learns from the event, and completes it with what was learned before. True when that changed it.
+    pub(crate) fn observe(&mut self, event: &mut Event, arrival_us: i64) -> bool {
+        let Some(id) = &event.source_id else { return false };
         if !self.sources.contains_key(id) {
             self.make_room();
             self.sources.insert(id.clone(), Profile::default());
         }
-        let Some(profile) = self.sources.get_mut(id) else { return };
+        let Some(profile) = self.sources.get_mut(id) else { return false };
         profile.touched_us = arrival_us;
+        let mut told = false;
         match event.parse_status {
             Some(ParseStatus::Full) => profile.learn_maker(event),
-            _ => profile.tell_maker(event),
+            _ => told |= profile.tell_maker(event),
         }
         if let Some(offset_s) = offset_s(event) {
             profile.learn_offset(offset_s);
-            profile.tell_offset(event, offset_s);
+            told |= profile.tell_offset(event, offset_s);
         }
+        told
     }
 
     fn make_room(&mut self) {
@@ -109,19 +111,20 @@ impl Profile {
     }
 
     /// Names the maker of a line that nobody understood, unless the line names another device or maker itself.
-    fn tell_maker(&self, event: &mut Event) {
+    fn tell_maker(&self, event: &mut Event) -> bool {
         let names_another = match (event.device(), &self.maker.host) {
             (Some(host), Some(known)) => cut(host) != known,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if self.run < PIN_LINES || names_another || event.observer_vendor.is_some() || event.module.is_some() {
-            return;
+            return false;
         }
         event.observer_vendor = Some(self.maker.vendor.clone());
         event.observer_product.clone_from(&self.maker.product);
         event.parse_confidence = Some("low".to_owned());
         note(event, "maker taken from earlier lines");
+        true
     }
 
     fn learn_offset(&mut self, offset_s: i64) {
@@ -142,12 +145,14 @@ impl Profile {
     }
 
     /// Says how the clock stands, on lines whose own time bears it out: a line that was held back does not.
-    fn tell_offset(&self, event: &mut Event, offset_s: i64) {
+    fn tell_offset(&self, event: &mut Event, offset_s: i64) -> bool {
         let tolerated = OFFSET_TOLERATED.num_seconds();
-        let Some(median_s) = self.median_s().filter(|median_s| median_s.saturating_abs() > tolerated) else { return };
-        if offset_s.saturating_sub(median_s).saturating_abs() <= tolerated {
+        let wrong = self.median_s().filter(|median_s| median_s.saturating_abs() > tolerated);
+        let told = wrong.filter(|median_s| offset_s.saturating_sub(*median_s).saturating_abs() <= tolerated);
+        if let Some(median_s) = told {
             note(event, &offset_words(median_s));
         }
+        told.is_some()
     }
 }
 
@@ -210,7 +215,7 @@ mod tests {
     fn vendor_after(lines: &[(&str, Option<&str>, u32)], host: Option<&str>) -> Option<String> {
         let mut profiles = Profiles::default();
         for &(vendor, host, times) in lines {
-            (0..times).for_each(|_| profiles.observe(&mut known(vendor, host), 0));
+            (0..times).for_each(|_| assert!(!profiles.observe(&mut known(vendor, host), 0)));
         }
         let mut event = unknown(host);
         profiles.observe(&mut event, 0);
@@ -247,7 +252,9 @@ mod tests {
     /// The note on a line of that offset, after a run of lines of the first one.
     fn note_after(run_s: i64, then_s: i64) -> Option<String> {
         let mut profiles = Profiles::default();
-        (0..OFFSETS).for_each(|_| profiles.observe(&mut at_offset(run_s), 0));
+        for _ in 0..OFFSETS {
+            profiles.observe(&mut at_offset(run_s), 0);
+        }
         let mut event = at_offset(then_s);
         profiles.observe(&mut event, 0);
         assert_eq!(event.event_time, at_offset(then_s).event_time, "the time itself stays");

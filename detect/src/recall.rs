@@ -21,6 +21,19 @@ pub(crate) enum Recollection<'a> {
 /// Begins the names of what is recalled; a line that has such a name itself does not speak for us.
 pub(crate) const PREFIXES: [&str; 2] = ["seen.", "session."];
 
+/// Everything that can be recalled.
+pub(crate) const NAMES: [&str; 9] = [
+    "seen.source",
+    "seen.host",
+    "seen.pair",
+    "seen.sender",
+    "seen.idle_days",
+    "session.user",
+    "session.minutes",
+    "session.overlap_minutes",
+    "session.overlap_source",
+];
+
 /// What is recalled of one event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Recalled {

@@ -58,24 +58,22 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
-    /// Completes a line that points back to a failed login, and answers the other attempts that it stands for.
-    /// Takes every enriched event once, in journal order.
-    pub(crate) fn expand(&mut self, context: &Context, event: &mut Event) -> Vec<Event> {
-        let Some(source) = event.source_id.clone() else { return Vec::new() };
+    /// Completes a line that points back to a failed login, and answers the other attempts that it stands for; `None`
+    /// for every other line. Takes every enriched event once, in journal order.
+    pub(crate) fn expand(&mut self, context: &Context, event: &mut Event) -> Option<Vec<Event>> {
         if event.login == Some(Login::Failure) {
-            self.remember(source, event);
-            return Vec::new();
+            self.remember(event.source_id.clone()?, event);
+            return None;
         }
-        let Some(failure) = self.last.remove(&source) else { return Vec::new() };
-        let Some(count) = pointing_back(event).filter(|_| failure.is_meant(event)) else { return Vec::new() };
+        let (source, failure) = self.last.remove_entry(event.source_id.as_ref()?)?;
+        let count = pointing_back(event).filter(|_| failure.is_meant(event))?;
         failure.complete(event);
         enrich(context, event);
         // A further such line repeats the same once more.
         self.last.insert(source, failure);
         let EventId { record, offset } = event.id;
-        (1..count.min(LOGIN_REPEATS_MAX))
-            .map(|other| Event { id: EventId::new(record, offset.saturating_add(other)), ..event.clone() })
-            .collect()
+        let other = |other| Event { id: EventId::new(record, offset.saturating_add(other)), ..event.clone() };
+        Some((1..count.min(LOGIN_REPEATS_MAX)).map(other).collect())
     }
 
     fn remember(&mut self, source: String, event: &Event) {
@@ -157,7 +155,7 @@ mod tests {
         for line in lines {
             let mut event = line.clone();
             enrich(&context, &mut event);
-            let others = repeats.expand(&context, &mut event);
+            let others = repeats.expand(&context, &mut event).unwrap_or_default();
             let all = std::iter::once(event).chain(others);
             last = all.filter(|event| event.login == Some(Login::Failure)).map(|event| event.user_name).collect();
         }

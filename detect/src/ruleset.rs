@@ -39,6 +39,10 @@ pub(crate) struct Meaning {
     pub(crate) absence: Option<usize>,
 }
 
+/// What the rules that an event alone answers say of one event: their numbers, rising. See [`RuleSet::foresee`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreseen(Vec<usize>);
+
 pub struct RuleSet {
     /// The hospital's rules, then those of folders; a rule's number runs through both.
     parts: Vec<SigmaRules>,
@@ -86,13 +90,35 @@ impl RuleSet {
         &HOSPITAL
     }
 
+    /// The part of matching that needs no memory: most of the work, and the same wherever and whenever it is done. It
+    /// holds for the event as it is, so it is void once the event changes.
+    pub fn foresee(&self, event: &Event) -> Foreseen {
+        Foreseen(self.collect(&|part, hits| part.steady_matches(event, hits)))
+    }
+
     /// The numbers of the rules that match, rising.
     pub(crate) fn matches(&self, event: &Event, recalled: &Recalled) -> Vec<usize> {
+        self.collect(&|part, hits| part.matches_recalling(event, recalled, hits))
+    }
+
+    /// The same, where part of it is known.
+    pub(crate) fn matches_beside(&self, foreseen: Foreseen, event: &Event, recalled: &Recalled) -> Vec<usize> {
+        let mut found = foreseen.0;
+        let asking = self.collect(&|part, hits| part.asking_matches(event, recalled, hits));
+        if !asking.is_empty() {
+            found.extend(asking);
+            found.sort_unstable();
+        }
+        found
+    }
+
+    /// The numbers of rules as the parts give them.
+    fn collect(&self, ask: &dyn Fn(&SigmaRules, &mut Vec<RuleIndex>)) -> Vec<usize> {
         let mut found = Vec::new();
         let mut hits: Vec<RuleIndex> = Vec::new();
         for (part, offset) in self.parts.iter().zip(&self.offsets) {
             hits.clear();
-            part.matches_recalling(event, recalled, &mut hits);
+            ask(part, &mut hits);
             found.extend(hits.iter().map(|hit| hit.0 + offset));
         }
         found

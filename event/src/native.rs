@@ -14,6 +14,32 @@ pub struct NativeFields {
     entries: Vec<(u32, u32)>,
 }
 
+/// See [`NativeFields::all`]. Rules look up hundreds of names an event, so this is a loop and no chain of closures.
+struct Values<'a, 'n> {
+    fields: &'a NativeFields,
+    name: &'n str,
+    next: usize,
+    /// Where the next entry's name begins.
+    at: usize,
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        for &(name_length, value_length) in self.fields.entries.get(self.next..)? {
+            let (start, middle) = (self.at, self.at + name_length as usize);
+            self.next += 1;
+            self.at = middle + value_length as usize;
+            // Most names differ in their length already, which is seen without reading them.
+            if name_length as usize == self.name.len() && self.fields.buffer.get(start..middle) == Some(self.name) {
+                return self.fields.buffer.get(middle..self.at);
+            }
+        }
+        None
+    }
+}
+
 impl NativeFields {
     /// Appends a field. Names and values longer than 4 GiB cannot occur: a record is bounded far below that.
     pub fn push(&mut self, name: &str, value: &str) {
@@ -40,15 +66,7 @@ impl NativeFields {
 
     /// The values of all fields of that name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let mut at = 0;
-        self.entries.iter().filter_map(move |&(name_length, value_length)| {
-            let start = at;
-            let middle = start + name_length as usize;
-            at = middle + value_length as usize;
-            // Most names differ in their length already, which is seen without reading them.
-            let is_meant = name_length as usize == name.len() && self.buffer.get(start..middle) == Some(name);
-            if is_meant { self.buffer.get(middle..at) } else { None }
-        })
+        Values { fields: self, name, next: 0, at: 0 }
     }
 
     /// The value of the first field of that name, ASCII case ignored.

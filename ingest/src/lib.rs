@@ -16,6 +16,7 @@ pub mod windows;
 use monban_event::redact::redact_event;
 use monban_event::{Event, Format, Record, RecordId, RecordParser};
 
+use evtx::ChunkReport;
 pub use parser::{TextSettings, parse_syslog};
 
 /// Every parser behind one door: the record's format decides.
@@ -26,8 +27,15 @@ pub struct Parsers {
 
 impl RecordParser for Parsers {
     fn parse(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> Vec<String> {
+        self.read(id, record, events).notes
+    }
+}
+
+impl Parsers {
+    /// The same, and counts what stood in the record and could not be read.
+    pub fn read(&self, id: RecordId, record: &Record, events: &mut Vec<Event>) -> ChunkReport {
         let first = events.len();
-        let mut notes = Vec::new();
+        let mut report = ChunkReport::default();
         match record.format {
             Format::Syslog => {
                 let event = parse_syslog(id, record, &self.settings);
@@ -37,7 +45,7 @@ impl RecordParser for Parsers {
             }
             Format::Csv => events.push(parser::csv_row::parse_row(id, record, &self.settings)),
             Format::Json => events.push(parse_object(id, record, &self.settings)),
-            Format::EvtxChunk => notes = evtx::parse_chunk(id, record, events).notes,
+            Format::EvtxChunk => report = evtx::parse_chunk(id, record, events),
         }
         for event in events.iter_mut().skip(first) {
             hints::name_machine(record, event);
@@ -46,7 +54,8 @@ impl RecordParser for Parsers {
                 redact_event(event);
             }
         }
-        notes
+        report.read = (events.len() - first) as u64;
+        report
     }
 }
 

@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use monban_event::FileHints;
 use monban_event::time::{jst_midnight, jst_text};
 
-use self::bar::Bar;
+pub(crate) use self::bar::Bar;
 use crate::config::DEFAULT_DATA_DIR;
 use crate::control::{self, Form, Reply, Request, Show};
 use crate::serve;

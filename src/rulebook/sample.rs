@@ -128,7 +128,7 @@ impl Way {
             self.next = self.next.next();
             for mut event in events {
                 enrich(self.detector.context(), &mut event);
-                let others = self.detector.expand(&mut event);
+                let others = self.detector.expand(&mut event).unwrap_or_default();
                 for mut event in std::iter::once(event).chain(others) {
                     self.detector.observe(&mut event, &mut Vec::new());
                 }

@@ -13,6 +13,7 @@ mod demo;
 mod disk;
 mod files;
 mod hostile;
+mod hunt;
 mod import;
 mod ingest;
 mod pages;

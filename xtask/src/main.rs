@@ -15,7 +15,7 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask test [--no-install] [--shared DIR]
     The whole check: tools, form, lints, tests, licences, and the measured scores where DIR (../shared) holds a corpus.
-cargo xtask bench [--events N[,N]...] [--evtx DIR] [--sigma DIR]... [--keep] [--only receive|udp|evtx|beside]
+cargo xtask bench [--events N[,N]...] [--evtx DIR] [--sigma DIR]... [--keep] [--only receive|udp|evtx|hunt|beside]
     Measures beside rsyslog and evtx_dump in one run, on N (1000000) lines, and prints one table; of several N, how
     everything grows too. `--only beside` imports N old lines and measures how soon live ones are found and judged.
 cargo xtask fuzz [--seconds N] [--only TARGET]

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use monban_event::{Event, EventId, Finding, FindingId, RuleId, VpnSession};
+use monban_event::{Event, EventId, Finding, FindingId, RuleId, Severity, VpnSession};
 use serde::{Deserialize, Serialize};
 
 use crate::absence::{Missing, Silence, Silences, Unused};
@@ -19,7 +19,7 @@ use crate::profile::Profiles;
 use crate::recall::{Memory, Recalled};
 use crate::repeat::Repeats;
 use crate::rule::{AbsenceOf, Voice};
-use crate::ruleset::RuleSet;
+use crate::ruleset::{Foreseen, RuleSet};
 use crate::session::Sessions;
 
 /// Form of a snapshot, which is its first line. One of another form is refused, and the caller replays instead.
@@ -32,6 +32,7 @@ const VERSION_BYTES_MAX: u64 = 16;
 pub struct RuleHit {
     pub rule: RuleId,
     pub title: String,
+    pub severity: Severity,
 }
 
 /// What came to light since the last taking.
@@ -126,24 +127,29 @@ impl Detector {
     }
 
     /// Completes a line that only says that the line before came again, where that was a failed login, and answers the
-    /// other attempts it stands for; they are observed after it. Takes every enriched event once, in journal order.
-    pub fn expand(&mut self, event: &mut Event) -> Vec<Event> {
+    /// other attempts it stands for; they are observed after it. `None` where it left the event as it was. Takes every
+    /// enriched event once, in journal order.
+    pub fn expand(&mut self, event: &mut Event) -> Option<Vec<Event>> {
         self.state.repeats.expand(&self.context, event)
     }
 
     /// Takes one enriched event; events come in journal order. May complete the event with what earlier lines said,
     /// and mark its login as counted already. Appends to `hits` every rule that matched by itself.
     pub fn observe(&mut self, event: &mut Event, hits: &mut Vec<RuleHit>) {
+        self.observe_foreseen(event, None, hits);
+    }
+
+    /// The same, where what needs no memory was asked before, of the event as it is.
+    pub fn observe_foreseen(&mut self, event: &mut Event, foreseen: Option<Foreseen>, hits: &mut Vec<RuleHit>) {
         let arrival = event.ingested.map_or(self.state.clock_us, |time| time.timestamp_micros());
         self.state.clock_us = self.state.clock_us.max(arrival);
-        self.state.profiles.observe(event, arrival);
-        if self.state.sessions.complete(event) {
-            enrich(&self.context, event);
-        }
-        self.state.sessions.observe(event);
+        let is_changed = self.complete(event, arrival);
         let rules = Arc::clone(&self.rules);
         let recalled = self.state.memory.recall(&self.state.sessions, &self.context, event);
-        let matched = rules.matches(event, &recalled);
+        let matched = match foreseen.filter(|_| !is_changed) {
+            Some(foreseen) => rules.matches_beside(foreseen, event, &recalled),
+            None => rules.matches(event, &recalled),
+        };
         self.observe_presence(&rules, event, &matched);
         let speaks = |&&rule: &&usize| rules.meanings.get(rule).is_some_and(|meaning| meaning.absence.is_none());
         let spoken: Vec<usize> = matched.iter().filter(speaks).copied().collect();
@@ -156,6 +162,18 @@ impl Detector {
     /// Remembers an event without judging it: what an account's habits were before the days that are judged.
     pub(crate) fn remember(&mut self, event: &Event) {
         self.state.memory.note(event);
+    }
+
+    /// Completes the event with what earlier lines said. True when that changed it.
+    fn complete(&mut self, event: &mut Event, arrival_us: i64) -> bool {
+        let named = self.state.profiles.observe(event, arrival_us);
+        let joined = self.state.sessions.complete(event);
+        if joined {
+            enrich(&self.context, event);
+        }
+        let login = event.login;
+        self.state.sessions.observe(event);
+        named || joined || event.login != login
     }
 
     /// Looks at what did not happen, by `now`. Ticks may come at any pace; a minute is good.
@@ -245,7 +263,8 @@ impl Detector {
         let values = rules.slots.values(&self.context, event, recalled);
         let arrival_us = self.state.clock_us;
         for voice in matched.iter().filter_map(|&rule| rules.meanings.get(rule)?.voice.as_ref()) {
-            hits.push(RuleHit { rule: voice.rule_id.clone(), title: voice.title.clone() });
+            let severity = voice.severity(&values, &[], 1);
+            hits.push(RuleHit { rule: voice.rule_id.clone(), title: voice.title.clone(), severity });
             let evidence = vec![(event.time(), event.id)];
             let found = Found {
                 voice,

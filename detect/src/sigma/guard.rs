@@ -46,8 +46,11 @@ impl Guards {
         }
     }
 
-    /// Places of the rules to ask, rising.
-    pub(super) fn concerned(&self, view: &EventView<'_>) -> Vec<usize> {
+    /// Places of the rules to ask, rising; `None` where there are more than `most`.
+    pub(super) fn concerned(&self, view: &EventView<'_>, most: usize) -> Option<Vec<usize>> {
+        if self.always.len() > most {
+            return None;
+        }
         let mut places = self.always.clone();
         for (field, rules) in &self.fields {
             let Some(value) = view.get_field(field).filter(|value| !value.is_null()) else { continue };
@@ -55,10 +58,18 @@ impl Guards {
             if !rules.values.is_empty() {
                 each_key(&value, &mut |key| places.extend(rules.values.get(key).into_iter().flatten()));
             }
+            // What comes twice is taken out now and then, so that they are not more than they seem.
+            if places.len() > most {
+                places.sort_unstable();
+                places.dedup();
+                if places.len() > most {
+                    return None;
+                }
+            }
         }
         places.sort_unstable();
         places.dedup();
-        places
+        Some(places)
     }
 }
 

@@ -9,8 +9,8 @@ use monban_event::Severity;
 use rsigma_eval::{CompiledRule, Engine, compile_rule};
 use rsigma_parser::{FilterRule, FilterRuleTarget, Level, LogSource, SigmaRule, parse_sigma_yaml};
 
-use super::route::Routes;
-use super::source::SourceRules;
+use super::asks::asks_memory;
+use super::source::Routed;
 use super::{RuleIndex, RuleMeta, SigmaRules, attributes_json};
 
 /// Longest rule file read, in bytes. `SigmaHQ`'s longest has 30 KiB; a file of a megabyte is no rule.
@@ -121,15 +121,18 @@ impl SourceKey {
     }
 }
 
+/// A log source, and whether its rules ask what earlier lines say.
+type Group = (SourceKey, bool);
+
 #[derive(Default)]
 struct Loader {
     metas: Vec<RuleMeta>,
     correlations: Vec<rsigma_parser::CorrelationRule>,
     correlation_files: Vec<String>,
     filters: Vec<(String, FilterRule)>,
-    /// Log sources in the order they were first seen, with their rules.
-    sources: Vec<(SourceKey, Vec<CompiledRule>)>,
-    source_of: HashMap<SourceKey, usize>,
+    /// Log sources in the order they were first seen, with their rules; those that ask what earlier lines say apart.
+    sources: Vec<(Group, Vec<CompiledRule>)>,
+    source_of: HashMap<Group, usize>,
     report: LoadReport,
 }
 
@@ -166,11 +169,11 @@ impl Loader {
         compiled.falsepositives = Vec::new();
         compiled.custom_attributes = Arc::default();
         self.metas.push(meta(file, rule));
-        self.route(SourceKey::of(&rule.logsource), compiled);
+        self.route((SourceKey::of(&rule.logsource), asks_memory(&rule.detection)), compiled);
         self.report.loaded += 1;
     }
 
-    fn route(&mut self, key: SourceKey, rule: CompiledRule) {
+    fn route(&mut self, key: Group, rule: CompiledRule) {
         let known = self.source_of.get(&key).and_then(|&index| self.sources.get_mut(index));
         if let Some((_, rules)) = known {
             rules.push(rule);
@@ -187,17 +190,23 @@ impl Loader {
                 by_reference.entry(reference.clone()).or_insert(RuleIndex(index));
             }
         }
-        let sources = std::mem::take(&mut self.sources);
-        let routes = Routes::new(sources.iter().map(|(key, _)| key));
-        let mut engines: Vec<Engine> = sources.into_iter().map(|(_, rules)| engine(rules)).collect();
+        // A filter may be of any rule, so one that asks memory makes all of them wait for it.
+        let all_ask = self.filters.iter().any(|(_, filter)| asks_memory(&filter.detection));
+        let (groups, rules): (Vec<Group>, Vec<Vec<CompiledRule>>) =
+            std::mem::take(&mut self.sources).into_iter().unzip();
+        let mut engines: Vec<Engine> = rules.into_iter().map(engine).collect();
         self.apply_filters(&mut engines, &by_reference);
+        let (asking, steady): (Vec<_>, Vec<_>) =
+            groups.into_iter().zip(engines).partition(|((_, asks), _)| *asks || all_ask);
+        let routed =
+            |group: Vec<(Group, Engine)>| Routed::new(group.into_iter().map(|((key, _), engine)| (key, engine)));
         let rules = SigmaRules {
             metas: self.metas,
             correlations: self.correlations,
             correlation_files: self.correlation_files,
             by_reference,
-            sources: engines.into_iter().map(SourceRules::new).collect(),
-            routes,
+            steady: routed(steady),
+            asking: routed(asking),
         };
         (rules, self.report)
     }

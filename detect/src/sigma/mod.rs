@@ -5,6 +5,7 @@
 //! into one engine, and an event is shown only to the engines whose log source it belongs to. Correlations are handed
 //! through as parsed; evaluating them is not done here.
 
+mod asks;
 mod devices;
 mod guard;
 mod load;
@@ -21,8 +22,7 @@ use rsigma_parser::CorrelationRule;
 use serde::Serialize;
 
 pub use load::{LoadReport, RuleFailure, SigmaLoadError};
-use route::Routes;
-use source::SourceRules;
+use source::Routed;
 use view::EventView;
 
 /// A detection rule's number, in the order of loading; stable for one set of files.
@@ -54,8 +54,10 @@ pub struct SigmaRules {
     correlations: Vec<CorrelationRule>,
     correlation_files: Vec<String>,
     by_reference: HashMap<String, RuleIndex>,
-    sources: Vec<SourceRules>,
-    routes: Routes,
+    /// Rules that an event alone answers.
+    steady: Routed,
+    /// Rules that ask what earlier lines say of it.
+    asking: Routed,
 }
 
 impl SigmaRules {
@@ -68,20 +70,23 @@ impl SigmaRules {
     pub(crate) fn matches_recalling(&self, event: &Event, recalled: &Recalled, hits: &mut Vec<RuleIndex>) {
         let before = hits.len();
         let view = EventView::new(event, recalled);
-        self.routes.visit(event, &mut |source| {
-            if let Some(rules) = self.sources.get(source) {
-                rules.ask(&view, hits);
-            }
-        });
-        if let Some(found) = hits.get_mut(before..) {
-            found.sort_unstable();
-        }
-        let mut position = 0;
-        let mut last = None;
-        hits.retain(|&hit| {
-            position += 1;
-            position <= before || last.replace(hit) != Some(hit)
-        });
+        self.steady.ask(&view, hits);
+        self.asking.ask(&view, hits);
+        tidy(hits, before);
+    }
+
+    /// Of the rules that an event alone answers, those that match; appended in rising order, each once.
+    pub(crate) fn steady_matches(&self, event: &Event, hits: &mut Vec<RuleIndex>) {
+        let before = hits.len();
+        self.steady.ask(&EventView::new(event, &Recalled::default()), hits);
+        tidy(hits, before);
+    }
+
+    /// The same of the rules that [`SigmaRules::steady_matches`] leaves.
+    pub(crate) fn asking_matches(&self, event: &Event, recalled: &Recalled, hits: &mut Vec<RuleIndex>) {
+        let before = hits.len();
+        self.asking.ask(&EventView::new(event, recalled), hits);
+        tidy(hits, before);
     }
 
     /// What the rule says about itself.
@@ -114,6 +119,19 @@ impl SigmaRules {
     }
 }
 
+/// Brings what stands from `before` on into rising order, each once.
+fn tidy(hits: &mut Vec<RuleIndex>, before: usize) {
+    if let Some(found) = hits.get_mut(before..) {
+        found.sort_unstable();
+    }
+    let mut position = 0;
+    let mut last = None;
+    hits.retain(|&hit| {
+        position += 1;
+        position <= before || last.replace(hit) != Some(hit)
+    });
+}
+
 /// A rule's own keys as one JSON object, for correlations as for detection rules. Keys are sorted.
 pub fn attributes_json<V: Serialize>(attributes: &HashMap<String, V>) -> serde_json::Value {
     let mut sorted: Vec<(&String, &V)> = attributes.iter().collect();
@@ -128,6 +146,9 @@ mod tests {
     use monban_event::{Action, Category, NativeFields};
 
     use super::*;
+    use crate::context::Context;
+    use crate::recall::Memory;
+    use crate::session::Sessions;
 
     fn rules(text: &str) -> SigmaRules {
         let (rules, report) = SigmaRules::load_texts([("test.yml".to_owned(), text.to_owned())]);
@@ -278,6 +299,23 @@ mod tests {
             ..Event::default()
         };
         assert_eq!(hits(&rules, &event), ["native", "ours", "list"]);
+    }
+
+    /// The engine leaves rules out by the names that an event has; few rules are asked one by one, many through it.
+    #[test]
+    fn what_is_recalled_is_found_among_many_rules_as_among_few() {
+        let event = Event { source_id: Some("ip:192.0.2.1".to_owned()), ..Event::default() };
+        let recalled = Memory::default().recall(&Sessions::default(), &Context::default(), &event);
+        for count in [1, 100] {
+            let text: Vec<String> =
+                (0..count).map(|n| rule(&format!("r{n}"), "product: monban", "seen.sender: learning")).collect();
+            let rules = rules(&text.join("---\n"));
+            let (mut all, mut steady, mut asking) = (Vec::new(), Vec::new(), Vec::new());
+            rules.matches_recalling(&event, &recalled, &mut all);
+            rules.steady_matches(&event, &mut steady);
+            rules.asking_matches(&event, &recalled, &mut asking);
+            assert_eq!((all.len(), steady.len(), asking.len()), (count, 0, count));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which events a rule's log source means. A rule is only shown events of its own log source: without that, a rule
 //! that says no more than `EventID: 4` would fire on every log that has a number four.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use monban_event::Event;
@@ -13,13 +14,16 @@ use super::windows::{self, Condition};
 pub(super) struct Routes {
     /// Channel, lower case, to what else is asked and the log sources that ask it.
     by_channel: HashMap<String, Vec<(Condition, usize)>>,
-    /// Log sources that are not named by Windows channels.
+    /// Log sources that are not named by Windows channels, by their product: an event has few of them, and the rules of
+    /// all the world have some hundred.
+    by_product: HashMap<String, Vec<(SourceKey, usize)>>,
+    /// Those without a product.
     general: Vec<(SourceKey, usize)>,
 }
 
 impl Routes {
     pub(super) fn new<'a>(sources: impl Iterator<Item = &'a SourceKey>) -> Self {
-        let mut routes = Self { by_channel: HashMap::new(), general: Vec::new() };
+        let mut routes = Self { by_channel: HashMap::new(), by_product: HashMap::new(), general: Vec::new() };
         for (number, source) in sources.enumerate() {
             let conditions = windows_conditions(source);
             for condition in &conditions {
@@ -29,7 +33,11 @@ impl Routes {
             }
             // A category without a product also means devices that are not Windows.
             if conditions.is_empty() || source.product.is_none() {
-                routes.general.push((source.clone(), number));
+                let list = match &source.product {
+                    Some(product) => routes.by_product.entry(family(product).to_owned()).or_default(),
+                    None => &mut routes.general,
+                };
+                list.push((source.clone(), number));
             }
         }
         routes
@@ -41,7 +49,9 @@ impl Routes {
             let asked = self.by_channel.get(&channel.to_ascii_lowercase()).into_iter().flatten();
             asked.filter(|(condition, _)| meets(event, condition)).for_each(|&(_, number)| found(number));
         }
-        self.general.iter().filter(|(source, _)| belongs(event, source)).for_each(|&(_, number)| found(number));
+        let of_products = products(event).into_iter().flatten().filter_map(|name| self.by_product.get(name.as_ref()));
+        let asked = of_products.flatten().chain(&self.general);
+        asked.filter(|(source, _)| belongs(event, source)).for_each(|&(_, number)| found(number));
     }
 }
 
@@ -75,15 +85,44 @@ fn belongs(event: &Event, source: &SourceKey) -> bool {
         && source.category.as_deref().is_none_or(|category| is_category(event, category))
 }
 
+/// The families whose log sources an event may belong to, each once: everything [`is_product`] accepts is of one of them.
+fn products(event: &Event) -> [Option<Cow<'_, str>>; 6] {
+    let dataset = event.dataset.as_deref();
+    let observer = event.observer_product.as_deref().map(str::to_ascii_lowercase);
+    let borrowed = |name| Cow::Borrowed(family(name));
+    let mut names = [
+        Some(Cow::Borrowed("monban")),
+        event.module.as_deref().map(borrowed),
+        observer.map(|name| Cow::Owned(family(&name).to_owned())),
+        dataset.map(borrowed),
+        dataset.map(last_part).map(borrowed),
+        devices::is_unix_host(event).then_some(Cow::Borrowed("linux")),
+    ];
+    for place in 1..names.len() {
+        let (before, rest) = names.split_at_mut(place);
+        if let Some(name) = rest.first_mut().filter(|name| before.contains(name)) {
+            *name = None;
+        }
+    }
+    names
+}
+
+/// The name under which Sigma's names of one product are one.
+fn family(product: &str) -> &str {
+    match product {
+        "fortigate" | "fortios" => "fortinet",
+        other => other,
+    }
+}
+
 /// The vendor family, the product, or a name Sigma uses for it. `monban` is every event: rules over what we computed.
 fn is_product(event: &Event, product: &str) -> bool {
-    let family = match product {
+    match product {
         "monban" => return true,
-        "fortigate" | "fortios" => "fortinet",
         "linux" if devices::is_unix_host(event) => return true,
-        other => other,
-    };
-    event.module.as_deref() == Some(family)
+        _ => {}
+    }
+    event.module.as_deref() == Some(family(product))
         || event.observer_product.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(product))
         || event.dataset.as_deref().is_some_and(|name| name == product || last_part(name) == product)
 }

@@ -9,7 +9,7 @@ use rsigma_eval::{Event as SigmaEvent, EventValue};
 
 use super::devices;
 use super::windows::{Alias, aliases};
-use crate::recall::{PREFIXES, Recalled, Recollection};
+use crate::recall::{NAMES, PREFIXES, Recalled, Recollection};
 
 /// What we computed of an event: a line that has such a name itself does not speak for us.
 pub(super) const COMPUTED: &str = "monban.";
@@ -19,13 +19,20 @@ pub(super) struct EventView<'a> {
     recalled: &'a Recalled,
     /// The lengths of the native names, a bit each. Most of the names that rules ask for have another.
     lengths: u64,
+    /// Whether any of them holds a blank.
+    has_blanks: bool,
     aliases: &'static [Alias],
 }
 
 impl<'a> EventView<'a> {
     pub(super) fn new(event: &'a Event, recalled: &'a Recalled) -> Self {
         let lengths = event.native.name_lengths().fold(0, |lengths, length| lengths | length_bit(length));
-        Self { event, recalled, lengths, aliases: aliases(event) }
+        let has_blanks = event.native.iter().any(|(name, _)| name.as_bytes().contains(&b' '));
+        Self { event, recalled, lengths, has_blanks, aliases: aliases(event) }
+    }
+
+    pub(super) fn event(&self) -> &'a Event {
+        self.event
     }
 
     fn native(&self, name: &str) -> Option<EventValue<'_>> {
@@ -51,7 +58,7 @@ impl<'a> EventView<'a> {
 
     /// Defender names its data with spaces (`Threat Name`), the rules without (`ThreatName`).
     fn unspaced(&self, name: &str) -> Option<&'a str> {
-        if self.lengths < length_bit(name.len()) {
+        if !self.has_blanks || self.lengths < length_bit(name.len()) {
             return None;
         }
         let is_meant =
@@ -146,6 +153,9 @@ impl SigmaEvent for EventView<'_> {
             if self.event.get(field).is_some() {
                 visit(field.name());
             }
+        }
+        for name in NAMES.into_iter().filter(|name| self.recalled.get(name).is_some()) {
+            visit(name);
         }
         visit("related.user");
         visit("related.ip");

@@ -17,6 +17,13 @@ const RECORD_HEADER_BYTES: u64 = 24;
 /// First record of a chunk, behind the chunk header.
 const FIRST_RECORD_OFFSET: usize = 512;
 
+/// Begins every record.
+const RECORD_MAGIC: &[u8] = b"**\0\0";
+
+/// Where the first record says when it was written: a FILETIME, in tenths of a microsecond since 1601.
+const WRITTEN_FIELD: usize = FIRST_RECORD_OFFSET + 16;
+const FILETIME_OF_1970: i64 = 116_444_736_000_000_000;
+
 /// Where the chunk header says that its records end.
 const FREE_SPACE_FIELD: usize = 48;
 
@@ -104,6 +111,16 @@ fn read_record(id: RecordId, record: &Record, item: EvtxRecord<'_>) -> Result<Ev
     let fields = windows::flatten::read_json(&json.data).map_err(|error| error.to_string())?;
     let described = Described { id: EventId::new(id, offset), record, written, parse_rule: "windows.evtx" };
     Ok(windows::to_event(&described, fields))
+}
+
+/// When the first record of a chunk was written, as its header says; nothing else of the chunk is read.
+pub fn first_written(chunk: &[u8]) -> Option<DateTime<Utc>> {
+    if chunk.get(FIRST_RECORD_OFFSET..)?.get(..RECORD_MAGIC.len())? != RECORD_MAGIC {
+        return None;
+    }
+    let [low, high] = [WRITTEN_FIELD, WRITTEN_FIELD + 4].map(|at| read_u32(chunk, at).map(u64::from));
+    let ticks = i64::try_from((high? << 32) | low?).ok()?;
+    DateTime::from_timestamp_micros((ticks - FILETIME_OF_1970) / 10)
 }
 
 /// The one place where the reader's time type becomes ours.
@@ -194,6 +211,13 @@ mod tests {
         let event = sample::Xml::Element("Event", vec![], vec![sample::Xml::Text("EventData", "x")]);
         let (events, _) = parse(sample::chunk(1, &[event]));
         assert_eq!(events[0].event_time.map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
+    }
+
+    #[test]
+    fn the_first_record_tells_its_time_without_being_read() {
+        assert_eq!(first_written(&three_logons()).map(rfc3339).as_deref(), Some("2026-10-25T03:00:00.000000Z"));
+        assert_eq!(first_written(&vec![0; CHUNK_BYTES]), None);
+        assert_eq!(first_written(&three_logons()[..530]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub mod file;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use chunk::{ChunkReport, parse_chunk};
+pub use chunk::{ChunkReport, first_written, parse_chunk};
 pub use file::{Chunk, Chunks, FileDamage, looks_like_evtx};
 
 /// Bytes of the file header; the first chunk starts behind it.

@@ -76,7 +76,7 @@ fn detect(options: &Options, output: &Path) -> Result<()> {
     Ok(())
 }
 
-fn dump_all(program: &Path, files: &[PathBuf]) -> Result<()> {
+pub(super) fn dump_all(program: &Path, files: &[PathBuf]) -> Result<()> {
     for file in files {
         let mut command = Command::new(program);
         command.args(["--threads", "1", "--format", "jsonl"]).arg(file);
@@ -87,7 +87,7 @@ fn dump_all(program: &Path, files: &[PathBuf]) -> Result<()> {
 }
 
 /// On the path, or built once into the target folder.
-fn evtx_dump() -> Result<PathBuf> {
+pub(super) fn evtx_dump() -> Result<PathBuf> {
     if let Some(program) = find("evtx_dump") {
         return Ok(program);
     }
@@ -100,7 +100,7 @@ fn evtx_dump() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn evtx_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn evtx_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if !folder.is_dir() {
         return Ok(files);

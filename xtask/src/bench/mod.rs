@@ -5,6 +5,7 @@
 mod beside;
 mod evtx;
 mod growth;
+mod hunt;
 mod process;
 mod queries;
 mod receive;
@@ -95,6 +96,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if options.wants("evtx") {
         evtx::measure(options, &mut results)?;
+    }
+    if options.wants("hunt") {
+        hunt::measure(options, &folder, &mut results)?;
     }
     if !options.keep {
         fs::remove_dir_all(&folder).or_else(ignore_missing).with_context(|| format!("clear {}", folder.display()))?;

@@ -63,6 +63,19 @@ impl Running {
         Ok(())
     }
 
+    /// Waits until it has ended by itself; answers how, and the most memory it was seen with, in MB.
+    pub(super) fn finish(&mut self) -> Result<(ExitStatus, f64)> {
+        let mut peak_mb: f64 = 0.0;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok((status, peak_mb));
+            }
+            // Between the question and its answer it may have ended; then the last answer stands.
+            peak_mb = self.peak_mb().unwrap_or(peak_mb);
+            std::thread::sleep(ASK_EVERY);
+        }
+    }
+
     /// Asks it to end and waits.
     pub(super) fn stop(&mut self) -> Result<ExitStatus> {
         if self.child.try_wait()?.is_none() {
