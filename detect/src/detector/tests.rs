@@ -532,6 +532,7 @@ fn somewhere_new(month: &str, received: Option<&str>) -> Finding {
     }
     if let Some(time) = received {
         world.detector.receive(at(time));
+        world.foreseeing.receive(at(time));
     }
     world.send(at(&format!("{month}-21T10:00:00")), vpn("yamada", HOME, true));
     world.only("VP-04").clone()
@@ -567,6 +568,7 @@ fn what_comes_after_closing_is_counted_by_itself() {
     world.send(at("10-20T23:10:00"), vpn("yamada", BRANCH, true));
     let id = world.only("VP-09").id.clone();
     world.detector.close(&id);
+    world.foreseeing.close(&id);
     world.findings.clear();
     world.send(at("10-20T23:20:00"), vpn("yamada", BRANCH, true));
     let finding = world.only("VP-09");
