@@ -2,6 +2,8 @@
 //! holds must be found by that rule, what `<id>.nomatch.jsonl` holds must not. The form of a sample is told in
 //! `rules/README.md`.
 
+#[cfg(test)]
+mod live;
 mod sample;
 #[cfg(test)]
 mod tests;

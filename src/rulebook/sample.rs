@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use monban_detect::{Context, ContextTexts, Detector, RuleSet, enrich};
-use monban_event::{Finding, Format, Origin, RecordId, RecordParser, SimulatedClock, Transport};
+#[cfg(test)]
+use monban_event::act::ContextName;
+use monban_event::{Finding, Format, Origin, Record, RecordId, RecordParser, SimulatedClock, Transport};
 use monban_ingest::syslog::RecordMaker;
 use monban_ingest::{Parsers, TextSettings};
 use serde::Deserialize;
@@ -33,13 +35,13 @@ pub(crate) enum SampleError {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
-    received_at: DateTime<Utc>,
+    pub(super) received_at: DateTime<Utc>,
     peer: Option<SocketAddr>,
     raw: Option<String>,
     evtx_json: Option<Value>,
     #[serde(default)]
-    tick: bool,
-    context: Option<ContextGiven>,
+    pub(super) tick: bool,
+    pub(super) context: Option<ContextGiven>,
     /// Other rules that rightly speak of the sample.
     #[serde(default)]
     pub(super) also: Vec<String>,
@@ -48,6 +50,14 @@ pub(crate) struct Line {
 impl Line {
     pub(super) fn is_record(&self) -> bool {
         self.raw.is_some() || self.evtx_json.is_some()
+    }
+
+    /// What a receiver makes of it.
+    pub(super) fn records(&self, maker: &RecordMaker) -> impl Iterator<Item = Record> {
+        let peer = self.peer.unwrap_or(PEER);
+        let json = self.evtx_json.as_ref().map(|json| json.to_string().into_bytes());
+        let json = json.map(|bytes| maker.whole(Some(peer), Transport::Http, Format::Json, bytes));
+        json.into_iter().chain(self.raw.as_ref().and_then(|raw| maker.datagram(peer, raw.as_bytes())))
     }
 
     #[cfg(test)]
@@ -59,13 +69,29 @@ impl Line {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ContextGiven {
+pub(super) struct ContextGiven {
     roster: Option<String>,
     allow: Option<String>,
     vendors: Option<String>,
     calendar: Option<String>,
     tickets: Option<String>,
     duty: Option<String>,
+}
+
+#[cfg(test)]
+impl ContextGiven {
+    /// Every file that a sample may give, and its text.
+    pub(super) fn files(&self) -> [(ContextName, &str); 6] {
+        [
+            (ContextName::Roster, self.roster.as_deref()),
+            (ContextName::Allow, self.allow.as_deref()),
+            (ContextName::Vendors, self.vendors.as_deref()),
+            (ContextName::Calendar, self.calendar.as_deref()),
+            (ContextName::Tickets, self.tickets.as_deref()),
+            (ContextName::Duty, self.duty.as_deref()),
+        ]
+        .map(|(name, text)| (name, text.unwrap_or_default()))
+    }
 }
 
 /// The lines of a sample file.
@@ -118,11 +144,7 @@ impl Way {
         if line.tick {
             self.detector.tick(line.received_at);
         }
-        let peer = line.peer.unwrap_or(PEER);
-        let json = line.evtx_json.as_ref().map(|json| json.to_string().into_bytes());
-        let json = json.map(|bytes| self.maker.whole(Some(peer), Transport::Http, Format::Json, bytes));
-        let raw = line.raw.as_ref().and_then(|raw| self.maker.datagram(peer, raw.as_bytes()));
-        for record in json.into_iter().chain(raw) {
+        for record in line.records(&self.maker) {
             let mut events = Vec::new();
             self.parsers.parse(self.next, &record, &mut events);
             self.next = self.next.next();
