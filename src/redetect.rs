@@ -2,6 +2,7 @@
 //! approved afterwards, records that came late or by import. Runs beside the pipeline, over the store, and journals what it
 //! changed as one act; the pipeline takes that act like any other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use monban_event::act::{ContextName, Deed};
 use monban_event::query::{Query, QueryField, Test};
 use monban_event::store::{Order, SearchRequest, StoreError};
 use monban_event::time::{finding_day, finding_day_range};
-use monban_event::{Act, ActSink, Event, EventStore, Field, Finding, FindingId, RecordId, SinkRefused, TimeRange};
-use monban_index::ledger::{DirtyDay, LedgerBatch, LedgerError};
+use monban_event::{
+    Act, ActSink, Event, EventStore, Field, Finding, FindingId, FindingStatus, RecordId, SinkRefused, TimeRange,
+};
+use monban_index::ledger::{DirtyDay, FindingFilter, LedgerBatch, LedgerError};
 
 use crate::context::{ContextError, Known};
 use crate::node::Node;
@@ -157,14 +160,16 @@ fn judge(node: &Node, run: &[DirtyDay], known_to: RecordId) -> Result<usize, Red
     let days = (first.day, run.last().unwrap_or(first).day);
     let since = run.iter().map(|dirty| dirty.since).min().unwrap_or(known_to);
     let changes = compare(node, days, (since, known_to))?;
-    let count = changes.findings.len() + changes.withdrawn.len();
+    let mut withdrawn: BTreeSet<FindingId> = changes.withdrawn.into_iter().map(|finding| finding.id).collect();
+    withdrawn.extend(echoes_of_order(node, days, since, &changes.standing)?);
+    let count = changes.findings.len() + withdrawn.len();
     if count > 0 {
         tracing::info!(from = %days.0, to = %days.1, changed = count, "days were judged again");
     }
     let mut causes: Vec<&str> = run.iter().map(|dirty| dirty.cause.as_str()).collect();
     causes.dedup();
     let cause = causes.join("、");
-    let mut shares = shares(changes).into_iter().peekable();
+    let mut shares = shares(changes.findings, withdrawn).into_iter().peekable();
     while let Some((findings, withdrawn)) = shares.next() {
         let known_to = shares.peek().is_none().then_some(known_to);
         node.record("monban", Deed::Redetected { days, cause: cause.clone(), known_to, findings, withdrawn })?;
@@ -173,10 +178,10 @@ fn judge(node: &Node, run: &[DirtyDay], known_to: RecordId) -> Result<usize, Red
 }
 
 /// What changed, in parts that each fit into an act.
-fn shares(changes: Changes) -> Vec<(Vec<Finding>, Vec<FindingId>)> {
+fn shares(changed: Vec<Finding>, withdrawn: BTreeSet<FindingId>) -> Vec<(Vec<Finding>, Vec<FindingId>)> {
     let mut shares: Vec<(Vec<Finding>, Vec<FindingId>)> = vec![Default::default()];
     let mut bytes = 0;
-    for finding in changes.findings {
+    for finding in changed {
         bytes += FINDING_BYTES + finding.summary.len() + finding.evidence.len() * EVIDENCE_BYTES;
         if bytes > ACT_BYTES_MAX {
             shares.push(Default::default());
@@ -186,8 +191,8 @@ fn shares(changes: Changes) -> Vec<(Vec<Finding>, Vec<FindingId>)> {
             findings.push(finding);
         }
     }
-    if let Some((_, withdrawn)) = shares.last_mut() {
-        withdrawn.extend(changes.withdrawn.into_iter().map(|finding| finding.id));
+    if let Some((_, last)) = shares.last_mut() {
+        last.extend(withdrawn);
     }
     shares
 }
@@ -216,6 +221,30 @@ fn compare(
     changes.findings.retain(is_meant);
     changes.withdrawn.retain(is_meant);
     Ok(changes)
+}
+
+/// Findings that only the order in which late records came has made: the pipeline judged them as they came.
+fn echoes_of_order(
+    node: &Node,
+    days: (NaiveDate, NaiveDate),
+    since: RecordId,
+    standing: &BTreeSet<FindingId>,
+) -> Result<Vec<FindingId>, LedgerError> {
+    let ledger = node.ledger.read()?;
+    let range = TimeRange { from: Some(finding_day_range(days.0).0 - LEAD), to: Some(finding_day_range(days.1).1) };
+    let filter = FindingFilter { status: Some(FindingStatus::Open), range, ..FindingFilter::default() };
+    let mut echoes = Vec::new();
+    for row in ledger.findings(&filter)? {
+        let is_meant = (days.0..=days.1).contains(&finding_day(row.last)) && !standing.contains(&row.id);
+        if !is_meant || row.recurrence > 0 || node.rules.is_about_absence(&row.rule_id) {
+            continue;
+        }
+        let detail = ledger.finding(&row.id)?;
+        if detail.is_some_and(|detail| detail.evidence.iter().any(|event| event.record >= since)) {
+            echoes.push(row.id);
+        }
+    }
+    Ok(echoes)
 }
 
 /// What was known when the events were judged, from the last judgement of these days on, and what is known of them now.

@@ -2,7 +2,7 @@
 //! old records) changes what days gone by were. They are judged twice, as they were known before and as they are known
 //! now, side by side over the same events: what the two differ in is what the new knowledge changes, and nothing else is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use monban_event::{Event, Finding, FindingId, RecordId};
@@ -19,6 +19,8 @@ pub struct Changes {
     pub findings: Vec<Finding>,
     /// Findings that are none any more.
     pub withdrawn: Vec<Finding>,
+    /// All findings as things are known now.
+    pub standing: BTreeSet<FindingId>,
 }
 
 struct Side {
@@ -87,7 +89,7 @@ impl Again {
 
     pub fn finish(self) -> Changes {
         let Self { mut before, now, .. } = self;
-        let mut changes = Changes::default();
+        let mut changes = Changes { standing: now.found.keys().cloned().collect(), ..Changes::default() };
         for (id, finding) in now.found {
             if before.found.remove(&id).is_none_or(|known| known != finding) {
                 changes.findings.push(finding);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use monban_event::{Event, Severity};
+use monban_event::{Event, RuleId, Severity};
 use rsigma_parser::{CorrelationCondition, CorrelationRule, Level};
 
 use crate::correlate::{Draft, Plan};
@@ -78,6 +78,11 @@ impl RuleSet {
     /// Rules from texts, each with the name it is to be called by.
     pub fn load_texts(texts: impl IntoIterator<Item = (String, String)>) -> (Self, LoadReport) {
         Self::assemble(vec![SigmaRules::load_texts(texts)])
+    }
+
+    /// Whether a rule speaks of what did not happen.
+    pub fn is_about_absence(&self, rule: &RuleId) -> bool {
+        self.absences.iter().any(|(voice, _)| voice.rule_id == *rule)
     }
 
     /// Every rule with texts of its own or a finding of its own, in the order of loading, one an id.

@@ -177,3 +177,35 @@ fn a_late_import_changes_the_findings_of_its_days() {
     assert!(changed.iter().any(|line| line.0 == "VP-10"), "{changed:?}");
     assert!(changed.iter().all(|line| line.1 == "vendor01" && line.2 == 13), "{changed:?}");
 }
+
+/// A month handed in as old records, in some order, after what the hospital is was told.
+fn imported(order: impl IntoIterator<Item = u32>) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    world.clock.set(at("10-28T03:00:00"));
+    world.told(ContextName::Roster, ROSTER_LATE);
+    world.told(ContextName::Vendors, VENDORS);
+    world.told(ContextName::Tickets, TICKETS);
+    for day in order {
+        for (user, minute) in [("yamada", 0), ("sato", 5), ("vendor01", 30)] {
+            world.session(user, at(&format!("10-{day:02}T10:{minute:02}:00")), Origin::Import);
+        }
+    }
+    settle(&world.node).unwrap();
+    let standing = world.findings().into_values().filter(|row| row.status == FindingStatus::Open);
+    let mut lines: Vec<String> = standing
+        .map(|row| {
+            format!("{} {} {} {} {} {}", row.id, row.rule_id, row.severity.as_str(), row.first, row.count, row.summary)
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn an_imported_month_comes_to_the_same_findings_in_whatever_order() {
+    let forward = imported(6..=26);
+    assert!(forward.iter().any(|line| line.contains(" VP-11 ")) && forward.iter().any(|line| line.contains(" VP-10 ")));
+    assert_eq!(imported((6..=26).rev()), forward);
+    assert_eq!(imported((6..=26).map(|day| 6 + (day * 8) % 21)), forward);
+}
