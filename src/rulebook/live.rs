@@ -13,6 +13,7 @@ use monban_ingest::syslog::RecordMaker;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::sample::ContextGiven;
 use super::{Line, lines_of, rule_ids, sample};
 use crate::node::{Node, Opening};
 
@@ -69,10 +70,10 @@ fn served(lines: &[Line]) -> Value {
     let mut places = BTreeMap::new();
     for line in lines {
         clock.set(line.received_at);
-        line.context.iter().flat_map(|given| given.files()).for_each(|(name, text)| {
+        for (name, text) in line.context.iter().flat_map(ContextGiven::files) {
             let deed = Deed::Context { name, sha256: hex(&Sha256::digest(text)), text: text.to_owned() };
             node.record("console", deed).unwrap();
-        });
+        }
         for record in line.records(&maker) {
             let (tell, told) = mpsc::channel();
             node.journal.submit(Lane::Live, vec![record], Box::new(move |result| tell.send(result).unwrap()));

@@ -178,7 +178,7 @@ fn card(visit: &Visit, detail: &FindingDetail) -> Card {
         status_class: if row.waits() { status_class(row.status, row.severity) } else { calm_class(row) },
         has_text: text.is_some(),
         text: text.unwrap_or_default(),
-        history: history(&detail.reviews),
+        history: history(row.status, &detail.reviews),
         previous: detail.previous.as_ref().map(|previous| previous_verdict(row, previous)),
         exception: detail.exception.as_ref().map(classified_text),
         except_href: except_href(detail),
@@ -234,7 +234,11 @@ fn status_class(status: FindingStatus, severity: Severity) -> &'static str {
     }
 }
 
-fn history(reviews: &[ReviewRow]) -> Vec<String> {
+/// The program alone withdraws, so there is no review that says why.
+const WITHDRAWN: &str = "取下げ　後から分かったこと（名簿や申請の変更、後から届いた記録）により、当てはまらなくなりました。\
+    いつ、なぜかは監査証跡の「過ぎた日の再判定」にあります。";
+
+fn history(status: FindingStatus, reviews: &[ReviewRow]) -> Vec<String> {
     let mut before = FindingStatus::Open;
     let mut lines = Vec::new();
     for review in reviews {
@@ -248,6 +252,9 @@ fn history(reviews: &[ReviewRow]) -> Vec<String> {
             review.reason
         ));
         before = review.status;
+    }
+    if status == FindingStatus::Withdrawn {
+        lines.push(WITHDRAWN.to_owned());
     }
     lines
 }
