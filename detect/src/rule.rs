@@ -189,8 +189,10 @@ pub(crate) enum AbsenceOf {
     Sources,
     /// Several of them that fell silent at one time.
     SourcesTogether,
-    /// Listed accounts that should be used.
+    /// Listed accounts that should be used, and were at some time.
     Accounts,
+    /// Listed accounts that are known never to have been used.
+    AccountsNeverUsed,
 }
 
 /// After how long without a match, by kind of source or class of account; `default` stands for the others.

@@ -41,7 +41,7 @@ pub(crate) fn rule_ids(folder: &Path) -> std::io::Result<BTreeSet<String>> {
 pub(crate) fn try_rule(rules: &Arc<RuleSet>, folder: &Path, id: &str) -> Trial {
     let mut trial = Trial { id: id.to_owned(), findings: Vec::new(), complaints: Vec::new() };
     match lines_of(folder, id, "match") {
-        Ok(lines) => trial.judge_match(sample::found(rules, &lines), &lines),
+        Ok(lines) => trial.judge_match(rules, sample::found(rules, &lines), &lines),
         Err(error) => trial.complaints.push(crate::error_chain(&error)),
     }
     match lines_of(folder, id, "nomatch") {
@@ -62,7 +62,7 @@ fn sample_path(folder: &Path, id: &str, kind: &str) -> PathBuf {
 type ByRule = BTreeMap<String, Vec<Finding>>;
 
 impl Trial {
-    fn judge_match(&mut self, found: Result<ByRule, SampleError>, lines: &[Line]) {
+    fn judge_match(&mut self, rules: &RuleSet, found: Result<ByRule, SampleError>, lines: &[Line]) {
         let mut found = match found {
             Ok(found) => found,
             Err(error) => return self.complaints.push(format!("match: {}", crate::error_chain(&error))),
@@ -83,7 +83,9 @@ impl Trial {
         }
         let records = lines.iter().filter(|line| line.is_record()).count() as u64;
         for finding in &self.findings {
-            self.complaints.extend(form_complaint(finding, records));
+            // Of what was never there, there is no record.
+            let has_records = !rules.is_about_absence(&finding.rule_id);
+            self.complaints.extend(form_complaint(finding, records, has_records));
         }
     }
 
@@ -98,10 +100,11 @@ impl Trial {
 }
 
 /// A finding says what happened and names its evidence.
-fn form_complaint(finding: &Finding, records: u64) -> Option<String> {
+fn form_complaint(finding: &Finding, records: u64, has_records: bool) -> Option<String> {
     let says = !finding.subject.is_empty() && !finding.rule_title.is_empty();
     let spoken = !finding.summary.is_empty() && !finding.summary.contains(['{', '}']);
     let spans = finding.first <= finding.last && finding.count >= 1;
-    let proven = !finding.evidence.is_empty() && finding.evidence.iter().all(|event| event.record.0 <= records);
+    let proven =
+        !(finding.evidence.is_empty() && has_records) && finding.evidence.iter().all(|event| event.record.0 <= records);
     (!(says && spoken && spans && proven)).then(|| format!("検知の形が正しくありません: {finding:?}"))
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Missing;
 use crate::context::{AccountClass, AccountState};
-use crate::rule::Spoken;
+use crate::rule::{AbsenceOf, Spoken};
 
 /// Accounts remembered. A hospital has some thousand; failed guesses are no successes and do not come here.
 const ACCOUNTS_MAX: usize = 100_000;
@@ -18,7 +18,8 @@ const ACCOUNTS_MAX: usize = 100_000;
 const DIRECTORY_LAG: TimeDelta = TimeDelta::days(14);
 /// Accounts named in a finding; the report's table lists all.
 const NAMED_MAX: usize = 50;
-const SUBJECT: &str = "長期未使用アカウント";
+const STALE: &str = "長期未使用アカウント";
+const NEVER_USED: &str = "一度も使われていないアカウント";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Unused {
@@ -68,12 +69,26 @@ impl Unused {
         let expected = facts.state == Some(AccountState::Active)
             && !matches!(facts.class, AccountClass::Emergency | AccountClass::System);
         let horizon = now - missing.absence.after(facts.class.as_str());
-        let last = self.last.get(account);
-        (expected && self.latest_sign(missing, account, now)? < horizon).then(|| Stale {
-            account: account.to_owned(),
-            class: facts.class,
-            last: last.map(|(_, event)| *event),
-        })
+        let made = self.never_used_since(missing, account, now);
+        let since = match missing.absence.of {
+            AbsenceOf::AccountsNeverUsed => made?,
+            // What was never used is told by the rule about that.
+            _ if made.is_some() => return None,
+            _ => self.latest_sign(missing, account, now)?,
+        };
+        let last = self.last.get(account).map(|(_, event)| *event);
+        (expected && since < horizon).then(|| Stale { account: account.to_owned(), class: facts.class, last })
+    }
+
+    /// When an account was made that is known never to have been used: no success came to us since, or the directory,
+    /// which tells of the others, tells none.
+    fn never_used_since(&self, missing: Missing<'_>, account: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let person = missing.context.person(account, jst_date(now))?;
+        let made = person.hired.map(jst_midnight)?;
+        let has_sign = person.last_logon.is_some() || self.last.contains_key(account);
+        let directory_tells = missing.context.people().iter().any(|person| person.last_logon.is_some());
+        let watched = self.since.is_some_and(|since| since <= made);
+        (!has_sign && (directory_tells || watched)).then_some(made)
     }
 
     /// The latest moment at which the account may have been in use; `None` where we cannot know yet.
@@ -105,15 +120,15 @@ fn finding(missing: Missing<'_>, month: Month, stale: &[Stale]) -> Finding {
     ]);
     let voice = missing.voice;
     let count = stale.len() as u64;
-    let spoken =
-        Spoken { subject: SUBJECT, object: &object, count, first: month.start(), last: month.start(), distinct: count };
+    let subject = if missing.absence.of == AbsenceOf::AccountsNeverUsed { NEVER_USED } else { STALE };
+    let spoken = Spoken { subject, object: &object, count, first: month.start(), last: month.start(), distinct: count };
     Finding {
-        id: Finding::make_id(&voice.rule_id, SUBJECT, &object, month.start(), 0),
+        id: Finding::make_id(&voice.rule_id, subject, &object, month.start(), 0),
         rule_id: voice.rule_id.clone(),
         rule_title: voice.title.clone(),
         rule_version: voice.version.clone(),
         severity: voice.severity(&row, &[], count),
-        subject: SUBJECT.to_owned(),
+        subject: subject.to_owned(),
         first: month.start(),
         // Of the month, and not of the moment at which somebody looked: a replay looks at another.
         last: month.start(),

@@ -192,7 +192,7 @@ impl Detector {
                     .find_map(|silences| silences.tick_together(missing, now))
                     .into_iter()
                     .collect(),
-                AbsenceOf::Accounts => {
+                AbsenceOf::Accounts | AbsenceOf::AccountsNeverUsed => {
                     self.state.unused.entry(id).or_default().tick(missing, now).into_iter().collect()
                 }
             };
@@ -248,7 +248,7 @@ impl Detector {
                     }
                 }
                 AbsenceOf::SourcesTogether => {}
-                AbsenceOf::Accounts => entry(&mut self.state.unused, id).observe(event),
+                AbsenceOf::Accounts | AbsenceOf::AccountsNeverUsed => entry(&mut self.state.unused, id).observe(event),
             }
         }
     }
