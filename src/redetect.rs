@@ -29,8 +29,9 @@ pub(crate) const DAYS_BACK_MAX: u64 = 400;
 /// A changed date makes at most so many days dirty: first-seen memory ends here too, so that older days could not be judged
 /// as they were.
 pub(crate) const TOLD_DAYS_MAX: u64 = 92;
-/// Habits of so many days make an account or an address familiar.
-const MEMORY: TimeDelta = TimeDelta::days(90);
+/// Successes of so many days are remembered: all that is searchable by default, for an account that lay dormant for half a
+/// year must be as dormant here as it was to the pipeline.
+const MEMORY: TimeDelta = TimeDelta::days(400);
 /// Longest window of any rule, and of the sessions that reach into the first day.
 const LEAD: TimeDelta = TimeDelta::days(4);
 /// Days judged in one go: so that what is found is held for a month at most.
@@ -159,9 +160,9 @@ fn judge(node: &Node, run: &[DirtyDay], known_to: RecordId) -> Result<usize, Red
     let [first, ..] = run else { return Ok(0) };
     let days = (first.day, run.last().unwrap_or(first).day);
     let since = run.iter().map(|dirty| dirty.since).min().unwrap_or(known_to);
-    let changes = compare(node, days, (since, known_to))?;
+    let (changes, late) = compare(node, days, (since, known_to))?;
     let mut withdrawn: BTreeSet<FindingId> = changes.withdrawn.into_iter().map(|finding| finding.id).collect();
-    withdrawn.extend(echoes_of_order(node, days, since, &changes.standing)?);
+    withdrawn.extend(echoes_of_order(node, days, &late, &changes.standing)?);
     let count = changes.findings.len() + withdrawn.len();
     if count > 0 {
         tracing::info!(from = %days.0, to = %days.1, changed = count, "days were judged again");
@@ -202,8 +203,8 @@ fn compare(
     node: &Node,
     days: (NaiveDate, NaiveDate),
     (since, known_to): (RecordId, RecordId),
-) -> Result<Changes, RedetectError> {
-    let mut again = Again::new(&node.rules, knowledge(node, since, known_to)?);
+) -> Result<(Changes, BTreeSet<RecordId>), RedetectError> {
+    let (mut again, mut late) = (Again::new(&node.rules, knowledge(node, since, known_to)?), BTreeSet::new());
     let is_new = |event: &Event| {
         let arrival = event.ingested.unwrap_or_default();
         event.id.record >= since && is_over(finding_day(event.time()), arrival)
@@ -214,20 +215,23 @@ fn compare(
     each(node, &success, (start - MEMORY, lead), false, known_to, &mut |event| again.remember(&event, is_new(&event)))?;
     each(node, &Query::All, (lead, end), true, known_to, &mut |event| {
         let is_new = is_new(&event);
+        if is_new {
+            late.insert(event.id.record);
+        }
         again.observe(event, is_new);
     })?;
     let mut changes = again.finish();
     let is_meant = |finding: &Finding| (days.0..=days.1).contains(&finding_day(finding.last));
     changes.findings.retain(is_meant);
     changes.withdrawn.retain(is_meant);
-    Ok(changes)
+    Ok((changes, late))
 }
 
 /// Findings that only the order in which late records came has made: the pipeline judged them as they came.
 fn echoes_of_order(
     node: &Node,
     days: (NaiveDate, NaiveDate),
-    since: RecordId,
+    late: &BTreeSet<RecordId>,
     standing: &BTreeSet<FindingId>,
 ) -> Result<Vec<FindingId>, LedgerError> {
     let ledger = node.ledger.read()?;
@@ -240,7 +244,7 @@ fn echoes_of_order(
             continue;
         }
         let detail = ledger.finding(&row.id)?;
-        if detail.is_some_and(|detail| detail.evidence.iter().any(|event| event.record >= since)) {
+        if detail.is_some_and(|detail| detail.evidence.iter().any(|event| late.contains(&event.record))) {
             echoes.push(row.id);
         }
     }
