@@ -189,7 +189,7 @@ fn licences(install: bool) -> Result<()> {
 
 fn tests() -> Result<()> {
     if succeeds("cargo", &["nextest", "--version"]) {
-        return run(&mut cargo(&["nextest", "run", "--workspace", "--locked"]));
+        return run(&mut cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]));
     }
     run(&mut cargo(&["test", "--workspace", "--locked"]))
 }
