@@ -325,6 +325,7 @@ impl Pipeline {
                     }
                     if id > self.detector_position {
                         self.close(batch, &act.deed)?;
+                        self.detector.observe_act(id, &act);
                     }
                     if self.known.take(&act.deed) {
                         let before = self.context.get();
@@ -388,6 +389,7 @@ impl Pipeline {
     fn admit_event(&mut self, record: &Record, event: &mut Event, tallies: &mut Tallies) -> Result<(), PipelineError> {
         if event.id.record > self.detector_position {
             self.detector.observe(event, &mut Vec::new());
+            self.detector.witness(event);
         }
         self.partitions.add(event)?;
         tallies.event(record, event);

@@ -240,7 +240,7 @@ fn echoes_of_order(
     let mut echoes = Vec::new();
     for row in ledger.findings(&filter)? {
         let is_meant = (days.0..=days.1).contains(&finding_day(row.last)) && !standing.contains(&row.id);
-        if !is_meant || row.recurrence > 0 || node.rules.is_about_absence(&row.rule_id) {
+        if !is_meant || row.recurrence > 0 || node.rules.is_about_ourselves(&row.rule_id) {
             continue;
         }
         let detail = ledger.finding(&row.id)?;

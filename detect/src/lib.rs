@@ -9,6 +9,7 @@ pub mod detector;
 mod enrich;
 mod fields;
 mod gather;
+mod house;
 mod pairs;
 mod profile;
 mod recall;

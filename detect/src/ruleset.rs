@@ -11,7 +11,7 @@ use crate::correlate::{Draft, Plan};
 use crate::fields::Slots;
 use crate::recall::Recalled;
 use crate::rule::{Absence, Extras, ExtrasError, Head, RuleInfo, Voice};
-use crate::sigma::{LoadReport, RuleFailure, RuleIndex, SigmaLoadError, SigmaRules, attributes_json};
+use crate::sigma::{LoadReport, RuleFailure, RuleIndex, RuleMeta, SigmaLoadError, SigmaRules, attributes_json};
 
 /// Embeds the hospital's rules, by file name.
 macro_rules! hospital {
@@ -37,6 +37,8 @@ pub(crate) struct Meaning {
     pub(crate) voice: Option<Voice>,
     /// Which absence it is the sign of life of.
     pub(crate) absence: Option<usize>,
+    /// It is about facts, which are no records.
+    pub(crate) of_facts: bool,
 }
 
 /// What the rules that an event alone answers say of one event: their numbers, rising. See [`RuleSet::foresee`].
@@ -83,6 +85,13 @@ impl RuleSet {
     /// Whether a rule speaks of what did not happen.
     pub fn is_about_absence(&self, rule: &RuleId) -> bool {
         self.absences.iter().any(|(voice, _)| voice.rule_id == *rule)
+    }
+
+    /// Whether a rule speaks of our own reception or of what was done with the product: of no record's day.
+    pub fn is_about_ourselves(&self, rule: &RuleId) -> bool {
+        let is_of_facts =
+            |meaning: &Meaning| meaning.of_facts && meaning.voice.as_ref().is_some_and(|voice| voice.rule_id == *rule);
+        self.is_about_absence(rule) || self.meanings.iter().any(is_of_facts)
     }
 
     /// Every rule with texts of its own or a finding of its own, in the order of loading, one an id.
@@ -189,15 +198,15 @@ impl<'a> Assembly<'a> {
             };
             let extras = Extras::read(&head, &mut self.slots);
             self.references.push((meta.name.clone(), meta.id.clone()));
-            self.add_rule(&meta.file, &meta.title, extras);
+            self.add_rule(meta, extras);
         }
     }
 
     /// A rule whose `monban:` part is wrong keeps its number and says nothing.
-    fn add_rule(&mut self, file: &str, title: &str, extras: Result<Extras, ExtrasError>) {
-        let mut meaning = Meaning { title: title.to_owned(), voice: None, absence: None };
+    fn add_rule(&mut self, meta: &RuleMeta, extras: Result<Extras, ExtrasError>) {
+        let mut meaning = Meaning { title: meta.title.clone(), voice: None, absence: None, of_facts: meta.of_facts };
         match extras {
-            Err(error) => self.fail(file, title, error.to_string()),
+            Err(error) => self.fail(&meta.file, &meta.title, error.to_string()),
             Ok(extras) => {
                 meaning.title.clone_from(&extras.info.title_ja);
                 self.infos.push(extras.info);

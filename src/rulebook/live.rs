@@ -74,6 +74,10 @@ fn served(lines: &[Line]) -> Value {
             let deed = Deed::Context { name, sha256: hex(&Sha256::digest(text)), text: text.to_owned() };
             node.record("console", deed).unwrap();
         }
+        if let Some(given) = &line.act {
+            node.record(&given.by, given.deed.clone()).unwrap();
+            places.insert(node.journal.durable(), places.len() as u64);
+        }
         for record in line.records(&maker) {
             let (tell, told) = mpsc::channel();
             node.journal.submit(Lane::Live, vec![record], Box::new(move |result| tell.send(result).unwrap()));

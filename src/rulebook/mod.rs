@@ -84,7 +84,7 @@ impl Trial {
         let records = lines.iter().filter(|line| line.is_record()).count() as u64;
         for finding in &self.findings {
             // Of what was never there, there is no record.
-            let has_records = !rules.is_about_absence(&finding.rule_id);
+            let has_records = !rules.is_about_ourselves(&finding.rule_id);
             self.complaints.extend(form_complaint(finding, records, has_records));
         }
     }

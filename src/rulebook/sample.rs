@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use monban_detect::{Context, ContextTexts, Detector, RuleSet, enrich};
 #[cfg(test)]
 use monban_event::act::ContextName;
-use monban_event::{Finding, Format, Origin, Record, RecordId, RecordParser, SimulatedClock, Transport};
+use monban_event::act::Deed;
+use monban_event::{Act, Finding, Format, Origin, Record, RecordId, RecordParser, SimulatedClock, Transport};
 use monban_ingest::syslog::RecordMaker;
 use monban_ingest::{Parsers, TextSettings};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ pub(crate) struct Line {
     evtx_json: Option<Value>,
     #[serde(default)]
     pub(super) tick: bool,
+    /// What a person or the program decided.
+    pub(super) act: Option<ActGiven>,
     pub(super) context: Option<ContextGiven>,
     /// Other rules that rightly speak of the sample.
     #[serde(default)]
@@ -63,8 +66,15 @@ impl Line {
     #[cfg(test)]
     pub(super) fn of_raw(received_at: DateTime<Utc>, raw: &str) -> Self {
         let raw = Some(raw.to_owned());
-        Self { received_at, peer: None, raw, evtx_json: None, tick: false, context: None, also: Vec::new() }
+        Self { received_at, peer: None, raw, evtx_json: None, tick: false, act: None, context: None, also: Vec::new() }
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActGiven {
+    pub(super) by: String,
+    pub(super) deed: Deed,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -144,6 +154,11 @@ impl Way {
         if line.tick {
             self.detector.tick(line.received_at);
         }
+        if let Some(given) = &line.act {
+            let act = Act { at: line.received_at, by: given.by.clone(), deed: given.deed.clone() };
+            self.detector.observe_act(self.next, &act);
+            self.next = self.next.next();
+        }
         for record in line.records(&self.maker) {
             let mut events = Vec::new();
             self.parsers.parse(self.next, &record, &mut events);
@@ -153,6 +168,7 @@ impl Way {
                 let others = self.detector.expand(&mut event).unwrap_or_default();
                 for mut event in std::iter::once(event).chain(others) {
                     self.detector.observe(&mut event, &mut Vec::new());
+                    self.detector.witness(&event);
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use monban_event::{Event, EventId, Finding, FindingId, RuleId, Severity, VpnSession};
+use monban_event::{Act, Event, EventId, Finding, FindingId, RecordId, RuleId, Severity, VpnSession};
 use serde::{Deserialize, Serialize};
 
 use crate::absence::{Missing, Silence, Silences, Unused};
@@ -15,6 +15,7 @@ use crate::correlate::{Completion, Correlator, Hit};
 use crate::enrich::enrich;
 use crate::fields::Values;
 use crate::gather::{Found, Gather, Season};
+use crate::house::House;
 use crate::profile::Profiles;
 use crate::recall::{Memory, Recalled};
 use crate::repeat::Repeats;
@@ -77,6 +78,8 @@ struct State {
     /// By rule id.
     silences: BTreeMap<String, Silences>,
     unused: BTreeMap<String, Unused>,
+    #[serde(default)]
+    house: House,
     /// Our clock as far as events told it, µs; it never runs back.
     clock_us: i64,
     /// When the first record came in live.
@@ -159,6 +162,34 @@ impl Detector {
         self.state.memory.note(event);
     }
 
+    /// Takes an observed event once more for what it says of its source: its times of coming, its numbers. For events as
+    /// they are received or read; not for days that are judged again.
+    pub fn witness(&mut self, event: &Event) {
+        let mut facts = Vec::new();
+        self.state.house.witness(&self.context, event, &mut facts);
+        self.observe_facts(&facts);
+    }
+
+    /// Takes an act, in journal order with the events.
+    pub fn observe_act(&mut self, id: RecordId, act: &Act) {
+        let mut facts = Vec::new();
+        self.state.clock_us = self.state.clock_us.max(act.at.timestamp_micros());
+        self.state.house.act(id, act, &mut facts);
+        self.observe_facts(&facts);
+    }
+
+    /// Judges what came to light beside the records.
+    fn observe_facts(&mut self, facts: &[Event]) {
+        let rules = Arc::clone(&self.rules);
+        for fact in facts {
+            let recalled = Recalled::default();
+            let matched = rules.matches(fact, &recalled);
+            if !matched.is_empty() {
+                self.observe_matches(&rules, (fact, &recalled), &matched, &mut Vec::new());
+            }
+        }
+    }
+
     /// Remembers an event without judging it: what an account's habits were before the days that are judged.
     pub(crate) fn remember(&mut self, event: &Event) {
         self.state.memory.note(event);
@@ -179,6 +210,9 @@ impl Detector {
     /// Looks at what did not happen, by `now`. Ticks may come at any pace; a minute is good.
     pub fn tick(&mut self, now: DateTime<Utc>) {
         let (rules, context) = (Arc::clone(&self.rules), Arc::clone(&self.context));
+        let mut facts = Vec::new();
+        self.state.house.tick(&context, now, &mut facts);
+        self.observe_facts(&facts);
         for (voice, absence) in &rules.absences {
             let missing = Missing { context: &context, slots: &rules.slots, voice, absence };
             let id = voice.rule_id.to_string();

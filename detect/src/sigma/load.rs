@@ -12,6 +12,7 @@ use rsigma_parser::{FilterRule, FilterRuleTarget, Level, LogSource, SigmaRule, p
 use super::asks::asks_memory;
 use super::source::Routed;
 use super::{RuleIndex, RuleMeta, SigmaRules, attributes_json};
+use crate::house::fact;
 
 /// Longest rule file read, in bytes. `SigmaHQ`'s longest has 30 KiB; a file of a megabyte is no rule.
 const RULE_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -118,6 +119,11 @@ impl SourceKey {
     fn of(source: &LogSource) -> Self {
         let lower = |text: &Option<String>| text.as_deref().map(str::to_ascii_lowercase);
         Self { product: lower(&source.product), category: lower(&source.category), service: lower(&source.service) }
+    }
+
+    /// Whether its rules are about what the product itself came to know.
+    pub(super) fn is_of_facts(&self) -> bool {
+        self.product.as_deref() == Some(fact::MODULE) && self.category.as_deref() == Some(fact::CATEGORY)
     }
 }
 
@@ -247,6 +253,7 @@ fn meta(file: &str, rule: &SigmaRule) -> RuleMeta {
         description: rule.description.clone().unwrap_or_default(),
         tags: rule.tags.clone(),
         false_positives: rule.falsepositives.clone(),
+        of_facts: SourceKey::of(&rule.logsource).is_of_facts(),
         attributes: attributes_json(&rule.custom_attributes),
     }
 }

@@ -44,6 +44,8 @@ pub struct RuleMeta {
     pub description: String,
     pub tags: Vec<String>,
     pub false_positives: Vec<String>,
+    /// It is about facts, which are no records.
+    pub of_facts: bool,
     /// Every key that is not Sigma's own (`monban:` among them), as JSON.
     pub attributes: serde_json::Value,
 }

@@ -9,6 +9,7 @@ use monban_event::Event;
 use super::devices;
 use super::load::SourceKey;
 use super::windows::{self, Condition};
+use crate::house::fact;
 
 /// The log sources of a set of rules, by number.
 pub(super) struct Routes {
@@ -80,6 +81,9 @@ fn meets(event: &Event, condition: &Condition) -> bool {
 }
 
 fn belongs(event: &Event, source: &SourceKey) -> bool {
+    if source.is_of_facts() || fact::kind(event).is_some() {
+        return source.is_of_facts() && source.service.as_deref() == fact::kind(event);
+    }
     source.product.as_deref().is_none_or(|product| is_product(event, product))
         && source.service.as_deref().is_none_or(|service| is_service(event, source.product.as_deref(), service))
         && source.category.as_deref().is_none_or(|category| is_category(event, category))

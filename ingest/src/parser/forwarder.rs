@@ -93,7 +93,8 @@ fn common_schema(members: &Members, draft: &mut Draft<'_>) -> bool {
     }
     let text = |name: &str| members.get(name).map(str::to_owned);
     let event = &mut draft.event;
-    event.module = text("event.module");
+    // Our own name is for what we say ourselves.
+    event.module = text("event.module").filter(|module| module != "monban");
     event.dataset = text("event.dataset").or_else(|| Some("ecs".to_owned()));
     event.code = text("event.code");
     event.user_id = text("user.id");

@@ -1,0 +1,47 @@
+//! What is known of the house itself: how its sources send, what its machines write down, and what was done with this
+//! product. Each part remembers what it needs and makes [`fact`]s of it, which meet the rules like events. All of it is
+//! about our own reception and our own acts, at our own clock: days that are judged again do not come here.
+
+pub(crate) mod deeds;
+pub(crate) mod fact;
+pub(crate) mod numbers;
+pub(crate) mod policy;
+pub(crate) mod volume;
+
+use chrono::{DateTime, Utc};
+use monban_event::{Act, Event, RecordId};
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use deeds::Deeds;
+use numbers::Numbers;
+use policy::Policies;
+use volume::Volumes;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct House {
+    volumes: Volumes,
+    numbers: Numbers,
+    policies: Policies,
+    deeds: Deeds,
+}
+
+impl House {
+    /// A record's event was received or read. Appends what that brings to light.
+    pub(crate) fn witness(&mut self, context: &Context, event: &Event, facts: &mut Vec<Event>) {
+        self.volumes.witness(context, event, facts);
+        self.numbers.witness(event, facts);
+        self.policies.witness(event);
+    }
+
+    pub(crate) fn act(&mut self, id: RecordId, act: &Act, facts: &mut Vec<Event>) {
+        self.numbers.act(id, act, facts);
+        self.deeds.act(id, act, facts);
+    }
+
+    pub(crate) fn tick(&mut self, context: &Context, now: DateTime<Utc>, facts: &mut Vec<Event>) {
+        self.volumes.tick(context, now, facts);
+        self.numbers.tick(now, facts);
+        self.policies.tick(now, facts);
+    }
+}
