@@ -188,6 +188,9 @@ pub trait RuleTexts: Send + Sync {
     /// What a rule in force is called.
     fn title(&self, rule: &RuleId) -> Option<String>;
 
+    /// Ids of the rules that ask for events of the Windows audit policy of that key.
+    fn relying_on(&self, policy: &str) -> Vec<String>;
+
     /// How many rules are in force.
     fn count(&self) -> usize;
 }
@@ -202,6 +205,10 @@ impl RuleTexts for monban_detect::RuleSet {
 
     fn title(&self, rule: &RuleId) -> Option<String> {
         self.rules().iter().find(|info| info.id == *rule).map(|info| info.title_ja.clone())
+    }
+
+    fn relying_on(&self, policy: &str) -> Vec<String> {
+        Self::relying_on(self, policy).collect()
     }
 
     fn count(&self) -> usize {

@@ -8,6 +8,7 @@ mod exceptions;
 mod figures;
 mod html;
 mod model;
+pub mod policies;
 mod summarize;
 mod tables;
 pub mod wording;

@@ -5,7 +5,7 @@ use monban_event::act::ContextName;
 use monban_event::query::Query;
 use monban_event::store::StoreError;
 use monban_event::time::Month;
-use monban_event::{EventStore, FindingStatus, Severity, VpnSession};
+use monban_event::{EventStore, FindingStatus, Severity, TimeRange, VpnSession};
 use monban_index::journal::{JournalError, Receipt};
 use monban_index::ledger::{Ledger, LedgerError, LedgerReader};
 
@@ -17,6 +17,7 @@ use crate::model::{
     Amount, AuditSummary, CarryOver, Comparison, Figure, FindingLine, Header, Part, SourceLine, Undetectable,
     VpnClassLine,
 };
+use crate::policies::{self, Diagnosis, PolicyStanding, Standing};
 use crate::tables::{self, Coverage, Span};
 use crate::wording;
 
@@ -38,6 +39,8 @@ pub enum AuditError {
     Count { text: String, source: StoreError },
     #[error("\"{text}\" is not a query of this program")]
     Query { text: String },
+    #[error("look at what came of each audit policy")]
+    Policies(#[source] StoreError),
     #[error("read the ledger for an audit")]
     Ledger(#[from] LedgerError),
     #[error("read the journal's proofs")]
@@ -68,6 +71,8 @@ pub fn summarize(
     figures.extend(ledger_figures(&sources, coverage, &vpn_by_class, &findings, carry_over));
     figures.sort_by_key(|figure| figure.id);
     let previous = compare(&figures, &before, known)?;
+    let so_far = TimeRange { to: month.range().to.map(|end| end.min(now)), ..month.range() };
+    let audits = policies::diagnose(store, so_far, true).map_err(AuditError::Policies)?;
     let mut summary = AuditSummary {
         header: header(&reader, month, settings, now)?,
         conclusion: Vec::new(),
@@ -82,7 +87,7 @@ pub fn summarize(
         exceptions: exceptions::exceptions(&reader, span)?,
         disasters: exceptions::disasters(&reader, span)?,
         trail: tables::trail(&reader, month.range())?,
-        undetectable: undetectable(known, &sessions),
+        undetectable: undetectable(known, &sessions, &audits),
     };
     summary.conclusion = conclusion::sentences(&summary);
     Ok(summary)
@@ -264,7 +269,24 @@ fn status_figure(findings: &[FindingLine], carry: CarryOver) -> Figure {
     figure
 }
 
-fn undetectable(known: Known, sessions: &[VpnSession]) -> Vec<Undetectable> {
+/// Names of machines on the sheet; the page of the diagnosis names all.
+const MACHINES_NAMED: usize = 5;
+
+/// What is not recorded can neither be found nor looked up.
+fn blind(standing: &PolicyStanding) -> Option<Undetectable> {
+    let machines = standing.on(Standing::Off);
+    let named: Vec<&str> = machines.iter().take(MACHINES_NAMED).copied().collect();
+    let more = if machines.len() > named.len() { format!("ほか計 {} 台", machines.len()) } else { String::new() };
+    (!machines.is_empty()).then(|| Undetectable {
+        what_ja: format!("「{}」の監査の記録に頼る検知（{}{more}）", standing.policy.title(), named.join("、")),
+        reason_ja: format!(
+            "Windows の監査ポリシー「{}」が切られているとみられます。設定のしかたは「監査ポリシー診断」の画面にあります。",
+            standing.policy.path
+        ),
+    })
+}
+
+fn undetectable(known: Known, sessions: &[VpnSession], audits: &Diagnosis) -> Vec<Undetectable> {
     let entry = |what: &str, reason: &str| Undetectable { what_ja: what.to_owned(), reason_ja: reason.to_owned() };
     let mut list = Vec::new();
     if !known.roster {
@@ -282,6 +304,7 @@ fn undetectable(known: Known, sessions: &[VpnSession]) -> Vec<Undetectable> {
             "期間内に VPN 接続の開始の記録がありません。VPN 装置がログを送っているかを確認してください。",
         ));
     }
+    list.extend(audits.policies.iter().filter_map(blind));
     list.push(entry(
         "電子カルテの中で開いた診療録",
         "VPN 装置と Windows のログには記録されません。電子カルテの操作履歴で確認してください。",

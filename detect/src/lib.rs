@@ -11,6 +11,7 @@ mod fields;
 mod gather;
 mod house;
 mod pairs;
+pub mod policy;
 mod profile;
 mod recall;
 mod repeat;

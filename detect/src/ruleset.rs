@@ -1,7 +1,7 @@
 //! All rules in force: the hospital's own, built in, and any Sigma rules from folders. Owns putting them together:
 //! which rule feeds which correlation, which becomes findings how, which waits for what does not happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use monban_event::{Event, RuleId, Severity};
@@ -21,13 +21,13 @@ macro_rules! hospital {
 }
 
 /// Our own rules, as texts.
-const HOSPITAL: [(&str, &str); 64] = hospital![
+const HOSPITAL: [(&str, &str); 65] = hospital![
     "VP-01", "VP-02", "VP-03", "VP-04", "VP-05", "VP-06", "VP-07", "VP-08", "VP-09", "VP-10", "VP-11", "VP-12",
     "VP-13", "VP-14", "VP-15", "VP-16", "VP-17", "VP-18", "VP-19", "AU-01", "AU-02", "AU-03", "AU-04", "AU-06",
     "AU-07", "AU-08", "AU-09", "AU-10", "AU-11", "AU-12", "AU-13", "AU-14", "AU-15", "AU-16", "AU-17", "AU-18",
     "AC-01", "AC-02", "AC-03", "AC-04", "AC-05", "AC-06", "AC-07", "AC-08", "AC-09", "LM-01", "LM-02", "LM-03",
     "LM-04", "LM-05", "LM-06", "DE-01", "DE-02", "DE-03", "DE-04", "DE-05", "RW-01", "RW-02", "RW-03", "RW-04",
-    "RW-05", "RW-06", "LG-01", "LG-09",
+    "RW-05", "RW-06", "LG-01", "LG-09", "LG-10",
 ];
 
 /// What a detection rule's match means.
@@ -57,6 +57,8 @@ pub struct RuleSet {
     pub(crate) absences: Vec<(Voice, Absence)>,
     pub(crate) slots: Slots,
     infos: Vec<RuleInfo>,
+    /// By key of an audit policy, the ids of the rules that ask for its events.
+    relying: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl RuleSet {
@@ -92,6 +94,11 @@ impl RuleSet {
         let is_of_facts =
             |meaning: &Meaning| meaning.of_facts && meaning.voice.as_ref().is_some_and(|voice| voice.rule_id == *rule);
         self.is_about_absence(rule) || self.meanings.iter().any(is_of_facts)
+    }
+
+    /// Ids of the rules that ask for events of the Windows audit policy of that key, rising.
+    pub fn relying_on(&self, policy: &str) -> impl Iterator<Item = String> {
+        self.relying.get(policy).into_iter().flatten().cloned()
     }
 
     /// Every rule with texts of its own or a finding of its own, in the order of loading, one an id.
@@ -156,8 +163,33 @@ impl RuleSet {
         report.failed.extend(failures);
         rules.parts = parts.into_iter().map(|(part, _)| part).collect();
         rules.offsets = offsets;
+        rules.relying = relying(&rules);
         (rules, report)
     }
+}
+
+/// By key of an audit policy, the rules that speak and ask for its events, themselves or through rules they join.
+fn relying(rules: &RuleSet) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut asked: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    let of = |asked: &BTreeMap<&str, BTreeSet<&'static str>>, name: &str| asked.get(name).cloned().unwrap_or_default();
+    for (_, meta) in rules.parts.iter().flat_map(SigmaRules::metas) {
+        for name in meta.name.iter().chain([&meta.id]) {
+            asked.entry(name).or_default().extend(&meta.audits);
+        }
+    }
+    for rule in rules.parts.iter().flat_map(SigmaRules::correlations) {
+        let policies: BTreeSet<_> = rule.rules.iter().flat_map(|reference| of(&asked, reference)).collect();
+        for name in rule.name.iter().chain(&rule.id) {
+            asked.entry(name).or_default().extend(&policies);
+        }
+    }
+    let mut relying: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    for info in &rules.infos {
+        for policy in of(&asked, info.id.as_str()) {
+            relying.entry(policy).or_default().insert(info.id.to_string());
+        }
+    }
+    relying
 }
 
 fn hospital_part() -> (SigmaRules, LoadReport) {
@@ -282,6 +314,7 @@ impl<'a> Assembly<'a> {
             absences: self.absences,
             slots: self.slots,
             infos: one_an_id(self.infos),
+            relying: BTreeMap::new(),
         };
         (rules, self.failures)
     }

@@ -14,13 +14,15 @@ use crate::support::{Server, Site};
 const PASSWORD: &str = "門番のながい合言葉-2026";
 
 /// Every address that answers a question about the hospital.
-const PAGES: [&str; 8] = ["/", "/search", "/findings", "/sources", "/audits", "/audits/2026-10", "/trail", "/health"];
-const API: [&str; 8] = [
+const PAGES: [&str; 9] =
+    ["/", "/search", "/findings", "/sources", "/sources/policies", "/audits", "/audits/2026-10", "/trail", "/health"];
+const API: [&str; 9] = [
     "/api/v1/events",
     "/api/v1/search/facets?q=*&field=user.name",
     "/api/v1/search/histogram?q=*",
     "/api/v1/findings",
     "/api/v1/sources",
+    "/api/v1/sources/policies",
     "/api/v1/health",
     "/api/v1/sessions",
     "/api/v1/audits/summaries?month=2026-10",

@@ -9,6 +9,7 @@ pub(crate) mod findings;
 pub(crate) mod frame;
 pub(crate) mod health;
 pub(crate) mod login;
+pub(crate) mod policies;
 pub(crate) mod search;
 pub(crate) mod setup;
 pub(crate) mod sources;

@@ -89,6 +89,10 @@ impl RuleTexts for OneRule {
         (rule.as_str() == "VP-01").then(|| "退職者アカウントの VPN 利用".to_owned())
     }
 
+    fn relying_on(&self, policy: &str) -> Vec<String> {
+        if policy == "logon_failure" { vec!["AU-01".to_owned()] } else { Vec::new() }
+    }
+
     fn count(&self) -> usize {
         1
     }

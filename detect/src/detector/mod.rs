@@ -211,7 +211,7 @@ impl Detector {
     pub fn tick(&mut self, now: DateTime<Utc>) {
         let (rules, context) = (Arc::clone(&self.rules), Arc::clone(&self.context));
         let mut facts = Vec::new();
-        self.state.house.tick(&context, now, &mut facts);
+        self.state.house.tick(&rules, &context, now, &mut facts);
         self.observe_facts(&facts);
         for (voice, absence) in &rules.absences {
             let missing = Missing { context: &context, slots: &rules.slots, voice, absence };

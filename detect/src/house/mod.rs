@@ -13,6 +13,7 @@ use monban_event::{Act, Event, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::ruleset::RuleSet;
 use deeds::Deeds;
 use numbers::Numbers;
 use policy::Policies;
@@ -39,9 +40,9 @@ impl House {
         self.deeds.act(id, act, facts);
     }
 
-    pub(crate) fn tick(&mut self, context: &Context, now: DateTime<Utc>, facts: &mut Vec<Event>) {
+    pub(crate) fn tick(&mut self, rules: &RuleSet, context: &Context, now: DateTime<Utc>, facts: &mut Vec<Event>) {
         self.volumes.tick(context, now, facts);
         self.numbers.tick(now, facts);
-        self.policies.tick(now, facts);
+        self.policies.tick(rules, now, facts);
     }
 }

@@ -13,6 +13,7 @@ use super::asks::asks_memory;
 use super::source::Routed;
 use super::{RuleIndex, RuleMeta, SigmaRules, attributes_json};
 use crate::house::fact;
+use crate::policy;
 
 /// Longest rule file read, in bytes. `SigmaHQ`'s longest has 30 KiB; a file of a megabyte is no rule.
 const RULE_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -253,6 +254,7 @@ fn meta(file: &str, rule: &SigmaRule) -> RuleMeta {
         description: rule.description.clone().unwrap_or_default(),
         tags: rule.tags.clone(),
         false_positives: rule.falsepositives.clone(),
+        audits: policy::needed(rule),
         of_facts: SourceKey::of(&rule.logsource).is_of_facts(),
         attributes: attributes_json(&rule.custom_attributes),
     }

@@ -14,7 +14,7 @@ mod source;
 mod view;
 mod windows;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::recall::Recalled;
 use monban_event::{Event, Severity};
@@ -44,6 +44,8 @@ pub struct RuleMeta {
     pub description: String,
     pub tags: Vec<String>,
     pub false_positives: Vec<String>,
+    /// Keys of the Windows audit policies whose events it asks for.
+    pub audits: BTreeSet<&'static str>,
     /// It is about facts, which are no records.
     pub of_facts: bool,
     /// Every key that is not Sigma's own (`monban:` among them), as JSON.
