@@ -23,5 +23,6 @@ pub(crate) use document::to_ipv6;
 pub(crate) use schema::{Column, GROUP_SEPARATOR, column_of, columns, cut_value};
 pub use search::{ReadRecordError, RecordSource, TantivyStore};
 pub use set::PartitionSet;
+pub use text::curated_text;
 pub use upkeep::Expired;
 pub use writer::{IndexPlace, PartitionError, Partitions};

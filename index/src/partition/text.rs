@@ -161,6 +161,13 @@ impl Phrase {
     }
 }
 
+/// What free words are looked for in: the curated text of an event, folded.
+pub fn curated_text(event: &Event) -> String {
+    let mut text = String::new();
+    curate(event, &mut text);
+    text
+}
+
 /// Appends the curated text of an event to `out`, folded.
 pub(crate) fn curate(event: &Event, out: &mut String) {
     let start = out.len();
