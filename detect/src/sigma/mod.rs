@@ -7,6 +7,7 @@
 
 mod asks;
 mod devices;
+pub mod explain;
 mod guard;
 mod load;
 mod route;
