@@ -186,8 +186,8 @@ impl AuditPolicy {
 
     /// The line for an administrator's console that switches it on.
     pub fn command(&self) -> String {
-        let switches: String = self.switches.iter().map(|switch| format!(" /{switch}:enable")).collect();
-        format!("auditpol /set /subcategory:\"{{{}-69AE-11D9-BED3-505054503030}}\"{switches}", self.guid)
+        let switches = self.switches.join(":enable /");
+        format!("auditpol /set /subcategory:\"{{{}-69AE-11D9-BED3-505054503030}}\" /{switches}:enable", self.guid)
     }
 
     /// The line that shows whether it is on.

@@ -217,10 +217,10 @@ fn measure(design: &Design, events: &[Event], lines: &[String]) -> Fallible<(i64
         let line = lines.get(number % lines.len()).map_or("", String::as_str);
         writer.add_document(document(design, &slots, &event, line))?;
         if (number + 1) % COMMIT_EVERY == 0 {
-            writer.commit()?;
+            writer.prepare_commit()?.commit()?;
         }
     }
-    writer.commit()?;
+    writer.prepare_commit()?.commit()?;
     drop(writer);
     Ok((cpu_us()? - start, bytes_below(dir.path())?))
 }

@@ -182,7 +182,7 @@ fn item_words(item: &DetectionItem) -> String {
         format!("が {values} の中")
     } else if has(Modifier::FieldRef) {
         format!("が項目 {values} と同じ")
-    } else if let Some(word) = COMPARED.iter().find_map(|(modifier, word)| has(modifier.clone()).then_some(word)) {
+    } else if let Some(word) = COMPARED.iter().find_map(|(modifier, word)| has(*modifier).then_some(word)) {
         format!("が {values} {word}")
     } else if item.values.iter().all(|value| matches!(value, SigmaValue::Null)) {
         "が空".to_owned()
