@@ -205,11 +205,13 @@ impl Log {
         }
         self.fill(sight.number);
         let skipped = match before {
-            Some(before) if (2..=STEP_MAX).contains(&step) => self.undelivered(before + 1, sight.number - 1),
+            Some(before) if (2..=STEP_MAX).contains(&step) => self.newly_skipped(before + 1, sight.number - 1),
             _ => Vec::new(),
         };
-        if step == 1 || !skipped.is_empty() {
-            self.count(step == 1);
+        // Of two agents that send one log, the second brings nothing new.
+        let follows = !self.is_delivered(sight.number) && self.is_delivered(sight.number.saturating_sub(1));
+        if follows || !skipped.is_empty() {
+            self.count(follows);
         }
         self.note_holes(&skipped, sight);
         self.deliver(sight.number);
@@ -313,6 +315,14 @@ impl Log {
             self.holes.clear();
             self.filtered_until_us = sight.now_us.saturating_add(micros(FILTERED));
         }
+    }
+
+    fn newly_skipped(&self, first: i64, last: i64) -> Vec<(i64, i64)> {
+        let is_known =
+            |number: i64| self.holes.range(..=number).next_back().is_some_and(|(_, hole)| number <= hole.last);
+        let mut skipped = self.undelivered(first, last);
+        skipped.retain(|&(first, _)| !is_known(first));
+        skipped
     }
 
     /// The numbers from `first` to `last` that never came, as runs.
@@ -473,7 +483,7 @@ mod tests {
             events.iter().for_each(|event| world.take(event));
         };
         (1..=300).for_each(|number| both(number, number + 40));
-        (320..=400).for_each(|number| both(number, number + 40));
+        (360..=500).for_each(|number| both(number, number + 40));
         assert_eq!(world.told_by(9 * DAY), ["341-359"]);
     }
 
