@@ -193,6 +193,10 @@ impl Detector {
 
     /// Judges what came to light beside the records.
     fn observe_facts(&mut self, facts: &[Event]) {
+        // Nearly every record brings none.
+        if facts.is_empty() {
+            return;
+        }
         let rules = Arc::clone(&self.rules);
         for fact in facts {
             let recalled = Recalled::default();

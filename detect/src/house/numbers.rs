@@ -448,7 +448,9 @@ mod tests {
         world.live(0, (1..=100).chain(121..=200));
         // The agent sends some again, and the nightly copy brings the others.
         let again: Vec<Event> = [110, 109, 120].map(|number| world.event(99, number)).to_vec();
-        again.iter().for_each(|event| world.take(event));
+        for event in &again {
+            world.take(event);
+        }
         world.file((3_600, 0), "Security.evtx", (101..=108).chain(111..=119));
         world.live(4_000, 201..=210);
         assert_eq!(world.told_by(9 * DAY), [""; 0]);
@@ -480,7 +482,9 @@ mod tests {
         let mut world = World::default();
         let mut both = |behind: i64, ahead: i64| {
             let events = [world.event(behind, behind), world.event(ahead, ahead)];
-            events.iter().for_each(|event| world.take(event));
+            for event in &events {
+                world.take(event);
+            }
         };
         (1..=300).for_each(|number| both(number, number + 40));
         (360..=500).for_each(|number| both(number, number + 40));

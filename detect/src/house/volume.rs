@@ -39,6 +39,9 @@ const HOUR_US: i64 = 3_600_000_000;
 const JST_HOURS: i64 = 9;
 const DAY_HOURS: i64 = 24;
 
+/// Records of each hour of a day.
+type DayCounts = [u32; 24];
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Volumes {
     /// The hour of our clock, counted from 1970; it never runs back.
@@ -60,7 +63,7 @@ struct Source {
     last_us: i64,
     /// By day, the records of its hours.
     #[serde(with = "pairs")]
-    days: BTreeMap<i32, [u32; DAY_HOURS as usize]>,
+    days: BTreeMap<i32, DayCounts>,
     /// The last records of the latest hours that had any.
     ends: VecDeque<(i64, EventId)>,
     /// Of the day that runs.
@@ -184,7 +187,9 @@ impl Source {
         for (kind, words) in told {
             let mut fact = fact(kind, self.last, time_of(self.last_us));
             fact.source_id = Some(name.to_owned());
-            words.iter().for_each(|(name, value)| say(&mut fact, name, value));
+            for (name, value) in &words {
+                say(&mut fact, name, value);
+            }
             facts.push(fact);
         }
     }
@@ -219,9 +224,17 @@ impl Source {
         let from = start_of(alike.hour);
         let mut fact = fact(KIND, last, from);
         fact.source_id = Some(name.to_owned());
-        let said = [("volume.percent", percent), ("volume.times", times)];
-        let said = said.into_iter().chain([("volume.count", Some(count)), ("volume.usual", Some(usual))]);
-        said.for_each(|(name, number)| number.iter().for_each(|number| say(&mut fact, name, number)));
+        let said = [
+            ("volume.percent", percent),
+            ("volume.times", times),
+            ("volume.count", Some(count)),
+            ("volume.usual", Some(usual)),
+        ];
+        for (name, number) in said {
+            if let Some(number) = number {
+                say(&mut fact, name, &number);
+            }
+        }
         say(&mut fact, "volume.words", &words);
         say(&mut fact, "volume.hour", &clock(from));
         Some(fact)
