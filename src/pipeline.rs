@@ -373,6 +373,9 @@ impl Pipeline {
             if let Some(key) = duplicate::key(record, &event)
                 && !batch.is_first(key, event.id)?
             {
+                if event.id.record > self.detector_position {
+                    self.detector.reread(&event);
+                }
                 continue;
             }
             accepted += 1;

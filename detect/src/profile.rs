@@ -24,7 +24,7 @@ const OFFSETS: usize = 15;
 const OFFSET_TOLERATED: TimeDelta = TimeDelta::minutes(5);
 
 /// How near to a whole hour an offset must be to mean a zone that is set wrong.
-const WHOLE_HOUR_WITHIN_S: i64 = 120;
+pub(crate) const WHOLE_HOUR_WITHIN_S: i64 = 120;
 
 /// Sources remembered. A hospital group has some hundreds; senders that forge addresses have no end. Above it the source
 /// heard of longest ago is forgotten and learned anew.
@@ -166,7 +166,7 @@ fn offset_words(offset_s: i64) -> String {
 }
 
 /// Event time − receipt of a line that was received, not imported, and whose device said the time.
-fn offset_s(event: &Event) -> Option<i64> {
+pub(crate) fn offset_s(event: &Event) -> Option<i64> {
     let is_live = event.file_path.is_none() && event.time_rule.is_some_and(|rule| rule != TimeRule::Receive);
     let (time, received) = event.event_time.zip(event.ingested).filter(|_| is_live)?;
     Some((time - received).num_seconds())

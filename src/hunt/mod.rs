@@ -198,6 +198,7 @@ impl<'a> Hunt<'a> {
     fn observe(&mut self, event: &mut Event, foreseen: Option<Foreseen>) -> anyhow::Result<()> {
         self.hits.clear();
         self.detector.observe_foreseen(event, foreseen, &mut self.hits);
+        self.detector.witness(event);
         if self.wants(Show::Logons) {
             self.logons.count(event);
         }
@@ -242,6 +243,7 @@ impl<'a> Hunt<'a> {
         if self.plan.show == Show::EachMatch {
             return Vec::new();
         }
+        self.detector.conclude();
         let mut findings = self.detector.take().findings;
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.first.cmp(&b.first)).then(a.id.cmp(&b.id)));
         self.outcome.gravest = findings.first().map(|finding| finding.severity);

@@ -3,7 +3,9 @@
 use std::fs;
 use std::sync::Arc;
 
-use monban_event::SystemClock;
+use chrono::{DateTime, TimeDelta, Utc};
+use monban_event::{Clock, SimulatedClock, SystemClock};
+use monban_index::ledger::FindingFilter;
 
 use super::*;
 use crate::node::Opening;
@@ -15,9 +17,13 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::at(Arc::new(SystemClock))
+    }
+
+    fn at(clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("data");
-        let opening = Opening { dir: &dir, create: true, config: None, clock: Arc::new(SystemClock), stays: false };
+        let opening = Opening { dir: &dir, create: true, config: None, clock, stays: false };
         let node = Node::open(&opening).unwrap();
         Self { folder, node }
     }
@@ -122,4 +128,39 @@ fn a_bomb_is_refused_whole() {
     let totals = site.import(&site.write("bomb.log.xz", packed));
     assert_eq!(totals.accepted, 0);
     assert!(totals.damaged.len() == 1 && totals.damaged[0].contains("圧縮爆弾"), "{totals:?}");
+}
+
+/// A record of the Security log that was written `hour` hours into 29 October, with enough in it that sixty of them are
+/// as long as a log that can be full.
+fn security(hour: u32) -> String {
+    let started: DateTime<Utc> = "2026-10-29T00:00:00+09:00".parse().unwrap();
+    let written = started + TimeDelta::hours(hour.into());
+    let event = serde_json::json!({"Event": {
+        "System": {
+            "Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}}, "EventID": 4634,
+            "TimeCreated": {"#attributes": {"SystemTime": written.to_rfc3339()}},
+            "EventRecordID": 1_000 + hour, "Channel": "Security", "Computer": "FS01"
+        },
+        "EventData": {"TargetUserName": "yamada", "Padding": "x".repeat(20_000)}
+    }});
+    format!("{event}\n")
+}
+
+#[test]
+fn a_log_that_is_copied_every_night_reaches_as_far_back_as_its_file_not_as_what_was_new_in_it() {
+    let clock = SimulatedClock::at("2026-10-31T13:00:00+09:00".parse().unwrap());
+    let site = Site::at(Arc::new(clock.clone()));
+    let found = || -> Vec<String> {
+        let rows = site.node.ledger.read().unwrap().findings(&FindingFilter::default()).unwrap();
+        rows.into_iter().filter(|row| row.rule_id.as_str() == "LG-05").map(|row| row.summary).collect()
+    };
+    let path = site.write("copy/Security.jsonl", (0..60).map(security).collect::<String>());
+    assert_eq!(site.counts(&path), (60, 0));
+    assert!(matches!(&found()[..], [told] if told.contains("10/29 00:00 からの 2.4 日分")), "{:?}", found());
+    // Ten records were overwritten until the next night, which is in another month.
+    clock.set("2026-11-01T13:00:00+09:00".parse().unwrap());
+    site.write("copy/Security.jsonl", (10..72).map(security).collect::<String>());
+    assert_eq!(site.counts(&path), (12, 50));
+    assert!(found().iter().any(|told| told.contains("10/29 10:00 からの 2.5 日分")), "{:?}", found());
+    assert_eq!(found().len(), 2);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use monban_detect::RuleSet;
 use monban_event::act::Deed;
 use monban_event::id::hex;
-use monban_event::{ActSink, EventId, Finding, Lane, Origin, RecordSink, SimulatedClock};
+use monban_event::{ActSink, EventId, Finding, Lane, Origin, RecordId, RecordSink, SimulatedClock};
 use monban_index::ledger::FindingFilter;
 use monban_ingest::syslog::RecordMaker;
 use serde_json::{Value, json};
@@ -75,14 +75,19 @@ fn served(lines: &[Line]) -> Value {
             node.record("console", deed).unwrap();
         }
         if let Some(given) = &line.act {
-            node.record(&given.by, given.deed.clone()).unwrap();
+            node.record(&given.by, journaled(&given.deed, &places)).unwrap();
             places.insert(node.journal.durable(), places.len() as u64);
         }
-        for record in line.records(&maker) {
+        let records = line.records(&maker);
+        if !records.is_empty() {
+            let count = records.len() as u64;
             let (tell, told) = mpsc::channel();
-            node.journal.submit(Lane::Live, vec![record], Box::new(move |result| tell.send(result).unwrap()));
+            node.journal.submit(Lane::Live, records, Box::new(move |result| tell.send(result).unwrap()));
             told.recv().unwrap().unwrap();
-            places.insert(node.journal.durable(), places.len() as u64);
+            let last = node.journal.durable().0;
+            for number in last + 1 - count..=last {
+                places.insert(RecordId(number), places.len() as u64);
+            }
         }
         // A pipeline that is idle looks at the clock, so it must not be behind it.
         node.progress.wait_applied(node.journal.durable()).unwrap();
@@ -109,6 +114,16 @@ fn served(lines: &[Line]) -> Value {
         written(&finding, &|event| (places.get(&event.record).copied().unwrap_or(u64::MAX), event.offset))
     });
     in_order(details)
+}
+
+/// The deed as a server would write it: a sample names an import by the place of the act that opened it, from 1.
+fn journaled(deed: &Deed, places: &BTreeMap<RecordId, u64>) -> Deed {
+    let mut deed = deed.clone();
+    if let Deed::ImportClosed { import, .. } = &mut deed {
+        let opened = places.iter().find(|(_, place)| **place + 1 == import.0);
+        *import = opened.map_or(*import, |(number, _)| *number);
+    }
+    deed
 }
 
 fn written(finding: &Finding, place: &dyn Fn(EventId) -> (u64, u32)) -> Value {

@@ -11,7 +11,9 @@ use monban_detect::{Context, ContextTexts, Detector, RuleSet, enrich};
 #[cfg(test)]
 use monban_event::act::ContextName;
 use monban_event::act::Deed;
-use monban_event::{Act, Finding, Format, Origin, Record, RecordId, RecordParser, SimulatedClock, Transport};
+use monban_event::{
+    Act, FilePosition, Finding, Format, Origin, Record, RecordId, RecordParser, SimulatedClock, Transport,
+};
 use monban_ingest::syslog::RecordMaker;
 use monban_ingest::{Parsers, TextSettings};
 use serde::Deserialize;
@@ -40,6 +42,10 @@ pub(crate) struct Line {
     peer: Option<SocketAddr>,
     raw: Option<String>,
     evtx_json: Option<Value>,
+    /// How often it comes; an event of Windows each time with the next number.
+    times: Option<u16>,
+    /// The file it stands in, where it is handed in and not received.
+    file: Option<Arc<str>>,
     #[serde(default)]
     pub(super) tick: bool,
     /// What a person or the program decided.
@@ -51,23 +57,59 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(super) fn is_record(&self) -> bool {
-        self.raw.is_some() || self.evtx_json.is_some()
+    /// How many numbers of a journal it takes.
+    pub(super) fn numbers(&self) -> u64 {
+        let is_record = self.raw.is_some() || self.evtx_json.is_some();
+        u64::from(self.act.is_some()) + if is_record { self.times.unwrap_or(1).into() } else { 0 }
     }
 
     /// What a receiver makes of it.
-    pub(super) fn records(&self, maker: &RecordMaker) -> impl Iterator<Item = Record> {
+    pub(super) fn records(&self, maker: &RecordMaker) -> Vec<Record> {
+        (0..self.times.unwrap_or(1)).filter_map(|place| self.record(maker, place)).collect()
+    }
+
+    fn record(&self, maker: &RecordMaker, place: u16) -> Option<Record> {
         let peer = self.peer.unwrap_or(PEER);
-        let json = self.evtx_json.as_ref().map(|json| json.to_string().into_bytes());
-        let json = json.map(|bytes| maker.whole(Some(peer), Transport::Http, Format::Json, bytes));
-        json.into_iter().chain(self.raw.as_ref().and_then(|raw| maker.datagram(peer, raw.as_bytes())))
+        let mut record = match (&self.evtx_json, &self.raw) {
+            (Some(json), _) => {
+                let bytes = numbered(json, place).to_string().into_bytes();
+                maker.whole(Some(peer), Transport::Http, Format::Json, bytes)
+            }
+            (None, raw) => maker.datagram(peer, raw.as_ref()?.as_bytes())?,
+        };
+        if let Some(path) = &self.file {
+            (record.origin, record.transport, record.peer) = (Origin::Import, Transport::File, None);
+            let place = FilePosition { import: RecordId(0), path: Arc::clone(path), index: place.into(), hints: None };
+            record.file = Some(place);
+        }
+        Some(record)
     }
 
     #[cfg(test)]
     pub(super) fn of_raw(received_at: DateTime<Utc>, raw: &str) -> Self {
         let raw = Some(raw.to_owned());
-        Self { received_at, peer: None, raw, evtx_json: None, tick: false, act: None, context: None, also: Vec::new() }
+        Self {
+            received_at,
+            peer: None,
+            raw,
+            evtx_json: None,
+            times: None,
+            file: None,
+            tick: false,
+            act: None,
+            context: None,
+            also: Vec::new(),
+        }
     }
+}
+
+/// The event with a number that is so much higher.
+fn numbered(json: &Value, place: u16) -> Value {
+    let mut json = json.clone();
+    if let Some(number) = json.pointer_mut("/Event/System/EventRecordID") {
+        *number = number.as_u64().map_or_else(|| number.clone(), |first| (first + u64::from(place)).into());
+    }
+    json
 }
 
 #[derive(Clone, Debug, Deserialize)]

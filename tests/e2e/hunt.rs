@@ -225,3 +225,37 @@ fn logons_and_kinds_are_counted() {
     assert!(kinds.out.contains("Security,4624,303,"), "{kinds:#?}");
     assert!(kinds.err.contains("rules: 0 loaded, 0 failed"), "{kinds:#?}");
 }
+
+#[test]
+fn numbers_missing_within_a_file_are_told_at_the_end_unless_another_file_has_them() {
+    let site = Site::new();
+    let event = |number: u64| {
+        format!(
+            "{{\"Event\":{{\"System\":{{\"Provider\":{{\"#attributes\":{{\"Name\":\"Microsoft-Windows-Security-Auditing\"}}}},\
+             \"EventID\":4634,\"TimeCreated\":{{\"#attributes\":{{\"SystemTime\":\"2026-10-25T{:02}:{:02}:00Z\"}}}},\
+             \"EventRecordID\":{number},\"Channel\":\"Security\",\"Computer\":\"FS01\"}},\
+             \"EventData\":{{\"TargetUserName\":\"yamada\"}}}}}}\n",
+            number / 60,
+            number % 60
+        )
+    };
+    let events = |numbers: &mut dyn Iterator<Item = u64>| numbers.map(event).collect::<Vec<_>>().concat();
+    site.write("logs/holed.jsonl", events(&mut (100..200).chain(240..300)));
+    let told = |threads: &str, paths: &[&str]| {
+        let said = detect(&site, &["--format", "jsonl", "--threads", threads], paths).ok();
+        assert!(said.out.lines().all(|line| line.contains("\"LG-04\"")), "{said:#?}");
+        said.out
+    };
+    let whole = told("1", &["logs"]);
+    assert!(whole.contains("記録番号 200〜239 の 40 件") && whole.lines().count() == 1, "{whole}");
+    site.write("logs/copy.jsonl", events(&mut (190..220)));
+    let rest = told("1", &["logs"]);
+    assert!(rest.contains("記録番号 220〜239 の 20 件"), "{rest}");
+    for (threads, paths) in [
+        ("3", &["logs"][..]),
+        ("2", &["logs/copy.jsonl", "logs/holed.jsonl"]),
+        ("1", &["logs/holed.jsonl", "logs/copy.jsonl"]),
+    ] {
+        assert_eq!(told(threads, paths), rest);
+    }
+}

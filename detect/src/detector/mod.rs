@@ -170,6 +170,19 @@ impl Detector {
         self.observe_facts(&facts);
     }
 
+    /// Takes an event that was here before, of a file that is handed in again: it is not judged, and says how far back its
+    /// file reaches.
+    pub fn reread(&mut self, event: &Event) {
+        self.state.house.reread(event);
+    }
+
+    /// Judges what only waited for more to come. For a run over files, which ends.
+    pub fn conclude(&mut self) {
+        let mut facts = Vec::new();
+        self.state.house.conclude(&mut facts);
+        self.observe_facts(&facts);
+    }
+
     /// Takes an act, in journal order with the events.
     pub fn observe_act(&mut self, id: RecordId, act: &Act) {
         let mut facts = Vec::new();
@@ -180,6 +193,10 @@ impl Detector {
 
     /// Judges what came to light beside the records.
     fn observe_facts(&mut self, facts: &[Event]) {
+        // Nearly every record brings none.
+        if facts.is_empty() {
+            return;
+        }
         let rules = Arc::clone(&self.rules);
         for fact in facts {
             let recalled = Recalled::default();

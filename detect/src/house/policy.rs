@@ -161,7 +161,9 @@ mod tests {
         let (mut policies, rules, mut told) = (Policies::default(), RuleSet::hospital(), Vec::new());
         for day in 0..days {
             for _ in 0..30 {
-                numbers.iter().for_each(|number| policies.witness(&event(day, *number)));
+                for number in numbers {
+                    policies.witness(&event(day, *number));
+                }
             }
             let mut facts = Vec::new();
             policies.tick(&rules, event(day, 0).time(), &mut facts);
@@ -187,7 +189,9 @@ mod tests {
         for day in 0..60 {
             let numbers: &[i64] = if day < 10 { &[4624, 4672, 4688] } else { &[4624, 4672] };
             for _ in 0..10 {
-                numbers.iter().for_each(|number| policies.witness(&event(day, *number)));
+                for number in numbers {
+                    policies.witness(&event(day, *number));
+                }
             }
             policies.tick(&rules, event(day, 0).time(), &mut facts);
         }
