@@ -98,7 +98,7 @@ impl Numbers {
         else {
             return;
         };
-        self.reaches.note(event);
+        self.reaches.note(event, true);
         self.now_us = self.now_us.max(event.ingested.map_or(0, |now| now.timestamp_micros()));
         let path = event.file_path.as_deref();
         let sight = Sight { number, time_us: event.time().timestamp_micros(), id: event.id, now_us: self.now_us, path };
@@ -114,7 +114,7 @@ impl Numbers {
 
     /// An event of a file that was here before; it says how far back its file reaches.
     pub(crate) fn reread(&mut self, event: &Event) {
-        self.reaches.note(event);
+        self.reaches.note(event, false);
     }
 
     pub(crate) fn act(&mut self, id: RecordId, act: &Act, facts: &mut Vec<Event>) {

@@ -54,18 +54,24 @@ struct Reach {
     records: i64,
     /// Earliest and latest time, µs.
     times_us: (i64, i64),
+    /// The last record that had not been here before.
+    last_new: Option<EventId>,
 }
 
 impl Reaches {
-    /// An event of a file, also one that was here before.
-    pub(super) fn note(&mut self, event: &Event) {
+    /// An event of a file, whether it is new or was here before.
+    pub(super) fn note(&mut self, event: &Event, is_new: bool) {
         let Some(file) = event.file_path.as_deref().and_then(|path| self.files.get_mut(path)) else { return };
         let (Some(number), Some(machine), Some(channel)) =
             (event.winlog_record_id, event.source_id.as_deref(), event.winlog_channel.as_deref())
         else {
             return;
         };
-        file.note((machine, channel), number, event.time().timestamp_micros());
+        let Some(reach) = file.reach(machine, channel) else { return };
+        reach.note(number, event.time().timestamp_micros());
+        if is_new {
+            reach.last_new = Some(event.id);
+        }
     }
 
     pub(super) fn act(&mut self, id: RecordId, act: &Act, facts: &mut Vec<Event>) {
@@ -108,31 +114,42 @@ impl Reaches {
 }
 
 impl File {
-    fn note(&mut self, (machine, channel): (&str, &str), number: i64, time_us: i64) {
-        let is_meant = |reach: &&mut Reach| reach.machine == machine && reach.channel == channel;
-        if let Some(reach) = self.logs.iter_mut().find(is_meant) {
-            reach.numbers = (reach.numbers.0.min(number), reach.numbers.1.max(number));
-            reach.times_us = (reach.times_us.0.min(time_us), reach.times_us.1.max(time_us));
-            reach.records += 1;
-        } else if self.logs.len() < LOGS_MAX {
-            self.logs.push(Reach {
-                machine: machine.to_owned(),
-                channel: channel.to_owned(),
-                numbers: (number, number),
-                records: 1,
-                times_us: (time_us, time_us),
-            });
+    fn reach(&mut self, machine: &str, channel: &str) -> Option<&mut Reach> {
+        let is_meant = |reach: &Reach| reach.machine == machine && reach.channel == channel;
+        let place = self.logs.iter().position(is_meant);
+        if place.is_none() && self.logs.len() < LOGS_MAX {
+            self.logs.push(Reach::of(machine, channel));
+            return self.logs.last_mut();
         }
+        self.logs.get_mut(place?)
     }
 }
 
 impl Reach {
+    fn of(machine: &str, channel: &str) -> Self {
+        Self {
+            machine: machine.to_owned(),
+            channel: channel.to_owned(),
+            numbers: (i64::MAX, i64::MIN),
+            records: 0,
+            times_us: (i64::MAX, i64::MIN),
+            last_new: None,
+        }
+    }
+
+    fn note(&mut self, number: i64, time_us: i64) {
+        self.numbers = (self.numbers.0.min(number), self.numbers.1.max(number));
+        self.times_us = (self.times_us.0.min(time_us), self.times_us.1.max(time_us));
+        self.records += 1;
+    }
+
     fn is_whole(&self) -> bool {
         let numbers = self.numbers.1.saturating_sub(self.numbers.0).saturating_add(1);
         self.records >= RECORDS_LEAST && self.records.saturating_mul(100) >= numbers.saturating_mul(WHOLE_PERCENT)
     }
 
-    fn fact(&self, id: EventId, now: DateTime<Utc>) -> Option<Event> {
+    /// What brought nothing new came to light by the act that closed its file.
+    fn fact(&self, closed: EventId, now: DateTime<Utc>) -> Option<Event> {
         let time = |time_us| DateTime::from_timestamp_micros(time_us).unwrap_or_default();
         let (oldest, newest) = (time(self.times_us.0), time(self.times_us.1));
         let hours = (newest - oldest).num_hours();
@@ -140,7 +157,7 @@ impl Reach {
         if !has_lost || hours >= SAID_DAYS_MAX * 24 {
             return None;
         }
-        let mut fact = fact(KIND, id, now);
+        let mut fact = fact(KIND, self.last_new.unwrap_or(closed), now);
         fact.source_id = Some(self.machine.clone());
         fact.winlog_channel = Some(self.channel.clone());
         say(&mut fact, "reach.days", &format!("{}.{}", hours / 24, hours % 24 * 10 / 24));
@@ -194,7 +211,7 @@ mod tests {
         let mut reaches = Reaches::default();
         act(&mut reaches, 1, 0, opened);
         let hours = numbers.into_iter().enumerate().map(|(hour, number)| {
-            reaches.note(&event(i64::try_from(hour).unwrap(), number));
+            reaches.note(&event(i64::try_from(hour).unwrap(), number), true);
             hour
         });
         let last = i64::try_from(hours.last().unwrap()).unwrap();
@@ -223,7 +240,7 @@ mod tests {
     fn an_old_archive_says_nothing_of_today() {
         let mut reaches = Reaches::default();
         act(&mut reaches, 1, 0, opened(0, 20 << 20));
-        (0..85).for_each(|hour| reaches.note(&event(hour, 7_000 + hour)));
+        (0..85).for_each(|hour| reaches.note(&event(hour, 7_000 + hour), true));
         assert_eq!(closed(&mut reaches, 84 + 31 * 24 + 1), [""; 0]);
     }
 
@@ -233,7 +250,7 @@ mod tests {
         let mut told = Vec::new();
         for night in 0..70 {
             act(&mut reaches, 1, night * 24, opened(0, 20 << 20));
-            (0..85).for_each(|hour| reaches.note(&event(night * 24 + hour - 90, 7_000 + night * 24 + hour)));
+            (0..85).for_each(|hour| reaches.note(&event(night * 24 + hour - 90, 7_000 + night * 24 + hour), false));
             if !closed(&mut reaches, night * 24).is_empty() {
                 told.push(time(night * 24).format("%m").to_string());
             }
