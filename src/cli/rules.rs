@@ -30,14 +30,6 @@ enum Action {
         /// ルールの番号（例: VP-08）
         id: String,
     },
-    /// ルールの条件を読み下し、ログのファイルを渡すと、条件のどこが当たり、どこが外れるかを表示します
-    Explain {
-        /// ルールの番号（例: VP-08）か、ルールのファイル
-        rule: String,
-        /// 調べるログのファイル（EVTX・syslog・JSON など）
-        #[arg(value_name = "LOG")]
-        logs: Vec<PathBuf>,
-    },
     /// ルールが読み込めるかを検査します
     Lint {
         #[arg(required = true, value_name = "PATH")]
@@ -57,15 +49,12 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let (lines, status) = match &args.action {
         Action::List { paths } => list(paths)?,
         Action::Show { id } => show(id),
-        Action::Explain { rule, logs } => explain::run(rule, logs)?,
         Action::Lint { paths } => lint(paths)?,
         Action::Test { folder, ids } => test(folder, ids)?,
     };
     print(&lines)?;
     Ok(ExitCode::from(status))
 }
-
-mod explain;
 
 type Answer = (Vec<String>, u8);
 

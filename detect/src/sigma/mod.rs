@@ -7,7 +7,6 @@
 
 mod asks;
 mod devices;
-pub mod explain;
 mod guard;
 mod load;
 mod route;
