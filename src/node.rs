@@ -251,6 +251,7 @@ fn is_read_back_later(deed: &Deed) -> bool {
             | Deed::Searched { .. }
             | Deed::Viewed { .. }
             | Deed::Exported { .. }
+            | Deed::Verified { .. }
             | Deed::LoggedIn { .. }
             | Deed::LoginRefused { .. }
             | Deed::LoggedOut {}

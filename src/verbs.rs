@@ -101,7 +101,7 @@ fn run_report(node: &Node, period: &str, html: bool, say: &mut dyn FnMut(Reply))
         .ok_or_else(|| format!("「{period}」は月として読めません。--period 2026-10 のように指定してください。"))?;
     let text = render_report(node, month, html).map_err(|error| failed("報告書を作れません")(&error))?;
     let form = if html { "html" } else { "json" };
-    let exported = Deed::Exported { what: format!("audit {month}"), form: form.to_owned() };
+    let exported = Deed::Exported { what: format!("audit {month}"), form: form.to_owned(), events: None };
     node.record(CONSOLE, exported).map_err(|error| failed("監査証跡に記録できません")(&error))?;
     say(Reply::Out(text));
     Ok(EXIT_OK)

@@ -81,7 +81,7 @@ impl Trial {
         for other in also.iter().filter(|other| !found.contains_key(**other)) {
             self.complaints.push(format!("also に書かれた {other} は見本を検知しません"));
         }
-        let records = lines.iter().filter(|line| line.is_record()).count() as u64;
+        let records = lines.iter().filter(|line| line.is_record() || line.act.is_some()).count() as u64;
         for finding in &self.findings {
             // Of what was never there, there is no record.
             let has_records = !rules.is_about_ourselves(&finding.rule_id);

@@ -39,6 +39,11 @@ impl House {
         self.deeds.act(id, act, facts);
     }
 
+    /// These numbers of the journal cannot be read any more.
+    pub(crate) fn gap(&mut self, numbers: (RecordId, RecordId), at: DateTime<Utc>, facts: &mut Vec<Event>) {
+        self.deeds.gap(numbers, at, facts);
+    }
+
     pub(crate) fn tick(&mut self, context: &Context, now: DateTime<Utc>, facts: &mut Vec<Event>) {
         self.volumes.tick(context, now, facts);
         self.numbers.tick(now, facts);
