@@ -18,6 +18,7 @@ mod rebuild;
 mod redetect;
 mod rulebook;
 mod search;
+mod selfcheck;
 mod serve;
 mod tally;
 mod upload;
