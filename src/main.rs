@@ -8,6 +8,7 @@ mod context;
 mod control;
 mod demo;
 mod duplicate;
+mod explain;
 mod hunt;
 mod import;
 mod night;

@@ -20,6 +20,7 @@ use crate::archive;
 use crate::cli::demo::Mark;
 use crate::control::{Reply, Request};
 use crate::demo::{self, Planted};
+use crate::explain;
 use crate::import::{self, Handed, Said};
 use crate::node::Node;
 use crate::search::{self, Asked};
@@ -57,6 +58,7 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         Request::HoldAdd { name, reason, period } => holds::add(node, name, reason, *period, say),
         Request::HoldList {} => holds::list(node, say),
         Request::HoldRelease { name, reason } => holds::release(node, name, reason, say),
+        Request::ExplainRule { id, event } => explain::on_data(node, id, *event, say),
         Request::DemoList {} => run_demo_list(node, say),
         Request::Stop => Err("止めるサーバが動いていません。".to_owned()),
     };

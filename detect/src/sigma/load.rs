@@ -116,7 +116,7 @@ pub(super) struct SourceKey {
 }
 
 impl SourceKey {
-    fn of(source: &LogSource) -> Self {
+    pub(super) fn of(source: &LogSource) -> Self {
         let lower = |text: &Option<String>| text.as_deref().map(str::to_ascii_lowercase);
         Self { product: lower(&source.product), category: lower(&source.category), service: lower(&source.service) }
     }
