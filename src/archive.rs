@@ -147,7 +147,7 @@ pub(crate) fn export(node: &Node, to: &Path, period: TimeRange, by: &str) -> Res
     write_text(&to.join(GUIDE), &guide(node, period, &copied.receipt, records, events))?;
     write_text(&to.join(SUMS), &sums(to)?)?;
     let what = format!("{}〜{} の記録 {records} 件とイベント {events} 件", bound(period.from), bound(period.to));
-    node.record(by, Deed::Exported { what, form: "export".to_owned() })?;
+    node.record(by, Deed::Exported { what, form: "export".to_owned(), events: Some(events.max(records)) })?;
     Ok(Exported { records, events, receipt: copied.receipt })
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
-use monban_event::{FileHints, SystemClock, TimeRange};
+use monban_event::{EventId, FileHints, SystemClock, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{CONTROL_SOCKET, Node, NodeError, Opening};
@@ -62,6 +62,11 @@ pub(crate) enum Request {
     HoldRelease {
         name: String,
         reason: String,
+    },
+    /// What a rule looks at, and which of it holds for an event.
+    ExplainRule {
+        id: String,
+        event: Option<EventId>,
     },
     /// What was planted in the demo hospital, and what was found of it.
     DemoList {},

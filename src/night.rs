@@ -180,6 +180,11 @@ impl Night {
     }
 }
 
+/// When the night's work was last due.
+pub(crate) fn last_night(now: DateTime<Utc>) -> DateTime<Utc> {
+    next_night(now) - TimeDelta::days(1)
+}
+
 fn next_night(now: DateTime<Utc>) -> DateTime<Utc> {
     let tonight = jst_midnight(jst_date(now)) + HOUR;
     if now < tonight { tonight } else { tonight + TimeDelta::days(1) }

@@ -25,6 +25,7 @@ use crate::night::Night;
 use crate::pipeline::{Parts, Pipeline, PipelineError};
 use crate::progress::{PipelineStopped, Progress};
 use crate::rebuild::{self, RebuildError};
+use crate::selfcheck::Checks;
 
 pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 const LOCK: &str = "lock";
@@ -92,6 +93,8 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) recovery: Recovery,
+    /// What its own checks of the journal found.
+    pub(crate) checks: Checks,
     pipeline: Mutex<Option<JoinHandle<()>>>,
     /// Held until the process ends: whoever has it is the only writer.
     _lock: File,
@@ -127,6 +130,7 @@ impl Node {
             clock: Arc::clone(&opening.clock),
             progress,
             recovery,
+            checks: Checks::default(),
             pipeline: Mutex::new(Some(thread)),
             _lock: lock,
         });
@@ -251,6 +255,7 @@ fn is_read_back_later(deed: &Deed) -> bool {
             | Deed::Searched { .. }
             | Deed::Viewed { .. }
             | Deed::Exported { .. }
+            | Deed::Verified { .. }
             | Deed::LoggedIn { .. }
             | Deed::LoginRefused { .. }
             | Deed::LoggedOut {}

@@ -341,6 +341,9 @@ impl Pipeline {
                     if fresh {
                         batch.count_loss("journal", "damaged", to.0 - from.0 + 1)?;
                     }
+                    if from > self.detector_position {
+                        self.detector.observe_gap((from, to), self.clock.now());
+                    }
                 }
             }
         }

@@ -85,10 +85,13 @@ impl Search<'_> {
         self.record(Deed::Searched { query: self.asked.text.to_owned(), from, to, hits })
     }
 
-    fn exported(&self, form: &str) -> Result<(), String> {
+    fn exported(&self, form: &str, limit: usize) -> Result<(), String> {
         let bound = |time: Option<DateTime<Utc>>| time.map(jst_text).unwrap_or_default();
         let what = format!("検索 {}　{} 〜 {}", self.asked.text, bound(self.range.from), bound(self.range.to));
-        self.record(Deed::Exported { what, form: form.to_owned() })
+        let count = AggregateRequest::count(self.parsed.query.clone(), self.range);
+        let found = self.node.store.aggregate(&count).map_err(|error| cannot_search(&error))?;
+        let events = Some(found.total.value.min(limit as u64));
+        self.record(Deed::Exported { what, form: form.to_owned(), events })
     }
 
     /// All numbers here are exact; they take as long as they take.
@@ -137,8 +140,8 @@ impl Search<'_> {
         let columns = Columns::read(names).map_err(|error| error.to_string())?;
         match form {
             Form::Table => {}
-            Form::Csv => self.exported("csv")?,
-            Form::Jsonl => self.exported("jsonl")?,
+            Form::Csv => self.exported("csv", limit)?,
+            Form::Jsonl => self.exported("jsonl", limit)?,
         }
         let mut head = Some(columns.headings());
         let whole = form == Form::Jsonl || columns.need_whole();
@@ -164,7 +167,7 @@ impl Search<'_> {
     }
 
     fn raw(&self, limit: usize, say: Say<'_>) -> Result<u8, String> {
-        self.exported("raw")?;
+        self.exported("raw", limit)?;
         let (shown, total) = self.each_page(limit, true, say, &mut |events, say| {
             for event in events {
                 let record = RecordSource::read(self.node.journal.as_ref(), event.id.record);

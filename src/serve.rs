@@ -25,6 +25,7 @@ use crate::control::ControlServer;
 use crate::night::{Due, FULL_PERCENT, Growth, Room};
 use crate::node::{Node, Opening};
 use crate::redetect;
+use crate::selfcheck;
 use crate::upload::Uploads;
 use crate::watch::{Troubles, Watch};
 
@@ -82,11 +83,15 @@ fn tell_recovery(recovery: &Recovery) {
 pub(crate) fn run_until_stopped(node: &Arc<Node>, config: &Config) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let judging = redetect::start(node).context("過ぎた日を判定し直す処理を始められません")?;
+    let checking = selfcheck::start(node).context("保管した記録を検査する処理を始められません")?;
     let result = runtime.block_on(serve(node, config));
     runtime.shutdown_timeout(Duration::from_secs(5));
     node.close();
     if judging.join().is_err() {
         tracing::error!("judging days again ended with a panic; the next start begins it anew");
+    }
+    if checking.join().is_err() {
+        tracing::error!("the check of the journal ended with a panic; the next start begins it anew");
     }
     result.map(|()| ExitCode::SUCCESS)
 }
@@ -233,6 +238,7 @@ fn health(node: &Node, listeners: &ListenerWatch, troubles: &Troubles, rate: &Ra
         unreadable: troubles.lines(),
         disk: disk_health(node),
         retention: retention_health(node),
+        check: node.checks.health(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

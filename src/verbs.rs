@@ -20,6 +20,7 @@ use crate::archive;
 use crate::cli::demo::Mark;
 use crate::control::{Reply, Request};
 use crate::demo::{self, Planted};
+use crate::explain;
 use crate::import::{self, Handed, Said};
 use crate::node::Node;
 use crate::search::{self, Asked};
@@ -57,6 +58,7 @@ pub(crate) fn handle(node: &Node, request: &Request, say: &mut dyn FnMut(Reply))
         Request::HoldAdd { name, reason, period } => holds::add(node, name, reason, *period, say),
         Request::HoldList {} => holds::list(node, say),
         Request::HoldRelease { name, reason } => holds::release(node, name, reason, say),
+        Request::ExplainRule { id, event } => explain::on_data(node, id, *event, say),
         Request::DemoList {} => run_demo_list(node, say),
         Request::Stop => Err("止めるサーバが動いていません。".to_owned()),
     };
@@ -101,7 +103,7 @@ fn run_report(node: &Node, period: &str, html: bool, say: &mut dyn FnMut(Reply))
         .ok_or_else(|| format!("「{period}」は月として読めません。--period 2026-10 のように指定してください。"))?;
     let text = render_report(node, month, html).map_err(|error| failed("報告書を作れません")(&error))?;
     let form = if html { "html" } else { "json" };
-    let exported = Deed::Exported { what: format!("audit {month}"), form: form.to_owned() };
+    let exported = Deed::Exported { what: format!("audit {month}"), form: form.to_owned(), events: None };
     node.record(CONSOLE, exported).map_err(|error| failed("監査証跡に記録できません")(&error))?;
     say(Reply::Out(text));
     Ok(EXIT_OK)

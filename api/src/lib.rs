@@ -26,7 +26,7 @@ pub use auth::setup::SetupSecret;
 pub use auth::token::{NewToken, new_token};
 pub use routes::router;
 pub use services::{
-    DiskHealth, FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RetentionHealth, RuleText,
-    RuleTexts, Services, SiteSettings,
+    CheckHealth, DiskHealth, FileImport, HandedIn, Health, ImportRefused, Imported, ListenerHealth, RetentionHealth,
+    RuleText, RuleTexts, Services, SiteSettings,
 };
 pub use view::raw::raw_text;

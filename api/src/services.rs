@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use monban_event::act::Damage;
 use monban_event::{ActSink, Clock, EventStore, RecordId, RecordSink, RuleId, SinkRefused};
 use monban_index::journal::Proofs;
 use monban_index::ledger::{HoldRow, Ledger};
@@ -63,7 +64,19 @@ pub struct Health {
     pub unreadable: Vec<String>,
     pub disk: DiskHealth,
     pub retention: RetentionHealth,
+    pub check: CheckHealth,
     pub version: String,
+}
+
+/// The program's own check of its journal.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CheckHealth {
+    /// The last one; `None` before the first.
+    pub at: Option<DateTime<Utc>>,
+    pub segments: u64,
+    /// The last one that found damage, within a year or so, and the first places of it.
+    pub damaged_at: Option<DateTime<Utc>>,
+    pub damage: Vec<Damage>,
 }
 
 /// The disk that holds the data directory, and how it fills.

@@ -322,7 +322,7 @@ pub(crate) fn trail(reader: &LedgerReader<'_>, range: TimeRange) -> Result<Vec<T
             Deed::LoginRefused { .. } => line.refused += 1,
             Deed::Searched { .. } => line.searches += 1,
             Deed::Viewed { .. } => line.views += 1,
-            Deed::Exported { what, form } => {
+            Deed::Exported { what, form, .. } => {
                 line.exports.push(format!("{} {what}（{form}）", wording::minute_stamp(row.at)));
             }
             Deed::Review { .. } => line.reviews += 1,

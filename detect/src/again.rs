@@ -69,7 +69,7 @@ impl Again {
         Self { known, before: Side::new(rules), now: Side::new(rules) }
     }
 
-    /// A success of the months before, which makes an account, an address or a machine familiar.
+    /// A success of the months before, which makes an account, an address or a machine familiar, or a lockout.
     pub fn remember(&mut self, event: &Event, is_new: bool) {
         self.now.detector.remember(event);
         if !is_new {

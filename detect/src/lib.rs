@@ -10,6 +10,7 @@ mod enrich;
 mod fields;
 mod gather;
 mod house;
+mod lockout;
 mod pairs;
 pub mod policy;
 mod profile;

@@ -8,6 +8,7 @@ use monban_event::{Event, Login, LoginKind};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::lockout::Lockouts;
 use crate::seen::{LastSeen, Seen, Senders, network};
 use crate::session::Sessions;
 
@@ -22,12 +23,13 @@ pub(crate) enum Recollection<'a> {
 pub(crate) const PREFIXES: [&str; 2] = ["seen.", "session."];
 
 /// Everything that can be recalled.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "seen.source",
     "seen.host",
     "seen.pair",
     "seen.sender",
     "seen.idle_days",
+    "seen.lockout",
     "session.user",
     "session.minutes",
     "session.overlap_minutes",
@@ -47,6 +49,8 @@ pub(crate) struct Recalled {
     sender: Option<&'static str>,
     /// `seen.idle_days`: days since the account's last success on an earlier day, as far as we or the roster know.
     idle_days: Option<i64>,
+    /// `seen.lockout`: of a failed Windows logon, whether its domain locked anybody lately.
+    lockout: Option<&'static str>,
     /// `session.user`: whose open VPN session the source address was assigned to.
     user: Option<String>,
     /// `session.minutes`: how long that session has been open.
@@ -66,6 +70,7 @@ impl Recalled {
             "seen.host" => self.host.map(word),
             "seen.pair" => self.pair.map(word),
             "seen.sender" => self.sender.map(word),
+            "seen.lockout" => self.lockout.map(word),
             "seen.idle_days" => self.idle_days.map(Recollection::Number),
             "session.user" => self.user.as_deref().map(|user| Recollection::Word(Cow::Borrowed(user))),
             "session.minutes" => self.minutes.map(Recollection::Number),
@@ -85,7 +90,7 @@ impl Recollection<'_> {
     }
 }
 
-/// Successes only, so that an attacker who fails does not become familiar.
+/// Successes only, so that an attacker who fails does not become familiar; and what failures say of their domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     sources: Seen,
@@ -93,6 +98,8 @@ pub(crate) struct Memory {
     pairs: Seen,
     last: LastSeen,
     senders: Senders,
+    #[serde(default)]
+    lockouts: Lockouts,
 }
 
 impl Memory {
@@ -104,8 +111,10 @@ impl Memory {
             recalled.user = Some(open.user.clone());
         }
         recalled.sender = sender(event).and_then(|source| self.senders.newness(source, event.time()));
-        if event.login == Some(Login::Success) {
-            self.recall_login(context, event, &mut recalled);
+        match event.login {
+            Some(Login::Success) => self.recall_login(context, event, &mut recalled),
+            Some(Login::Failure) => recalled.lockout = self.lockouts.recall(event),
+            _ => {}
         }
         if let Some((overlap, source)) = sessions.overlap(event) {
             recalled.overlap_minutes = Some(overlap.num_minutes());
@@ -133,6 +142,7 @@ impl Memory {
         if let Some(source) = sender(event) {
             self.senders.note(source, event.time());
         }
+        self.lockouts.note(event);
         if event.login != Some(Login::Success) {
             return;
         }

@@ -21,13 +21,14 @@ macro_rules! hospital {
 }
 
 /// Our own rules, as texts.
-const HOSPITAL: [(&str, &str); 70] = hospital![
+const HOSPITAL: [(&str, &str); 73] = hospital![
     "VP-01", "VP-02", "VP-03", "VP-04", "VP-05", "VP-06", "VP-07", "VP-08", "VP-09", "VP-10", "VP-11", "VP-12",
-    "VP-13", "VP-14", "VP-15", "VP-16", "VP-17", "VP-18", "VP-19", "AU-01", "AU-02", "AU-03", "AU-04", "AU-06",
-    "AU-07", "AU-08", "AU-09", "AU-10", "AU-11", "AU-12", "AU-13", "AU-14", "AU-15", "AU-16", "AU-17", "AU-18",
-    "AC-01", "AC-02", "AC-03", "AC-04", "AC-05", "AC-06", "AC-07", "AC-08", "AC-09", "LM-01", "LM-02", "LM-03",
-    "LM-04", "LM-05", "LM-06", "DE-01", "DE-02", "DE-03", "DE-04", "DE-05", "RW-01", "RW-02", "RW-03", "RW-04",
-    "RW-05", "RW-06", "LG-01", "LG-02", "LG-03", "LG-04", "LG-05", "LG-06", "LG-09", "LG-10",
+    "VP-13", "VP-14", "VP-15", "VP-16", "VP-17", "VP-18", "VP-19", "AU-01", "AU-02", "AU-03", "AU-04", "AU-05",
+    "AU-06", "AU-07", "AU-08", "AU-09", "AU-10", "AU-11", "AU-12", "AU-13", "AU-14", "AU-15", "AU-16", "AU-17",
+    "AU-18", "AC-01", "AC-02", "AC-03", "AC-04", "AC-05", "AC-06", "AC-07", "AC-08", "AC-09", "LM-01", "LM-02",
+    "LM-03", "LM-04", "LM-05", "LM-06", "DE-01", "DE-02", "DE-03", "DE-04", "DE-05", "RW-01", "RW-02", "RW-03",
+    "RW-04", "RW-05", "RW-06", "LG-01", "LG-02", "LG-03", "LG-04", "LG-05", "LG-06", "LG-07", "LG-08", "LG-09",
+    "LG-10",
 ];
 
 /// What a detection rule's match means.

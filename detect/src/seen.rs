@@ -161,7 +161,7 @@ impl Days {
 }
 
 /// Days as findings have them, from noon to noon: what is new all night is one finding.
-fn day(time: DateTime<Utc>) -> i32 {
+pub(crate) fn day(time: DateTime<Utc>) -> i32 {
     finding_day(time).num_days_from_ce()
 }
 

@@ -135,6 +135,22 @@ pub enum Deed {
     Exported {
         what: String,
         form: String,
+        /// How many events, as far as that could be counted; absent where it is no list of events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        events: Option<u64>,
+    },
+    /// The program held a part of its own journal against what proves it.
+    Verified {
+        /// What was journaled since the check before, and the part of what is older whose turn it was.
+        fresh: TimeRange,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<TimeRange>,
+        segments: u64,
+        /// The first places that are not as they were written.
+        damage: Vec<Damage>,
+        /// Further ones that are not listed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u64,
     },
     /// A copy of journal and ledger was written elsewhere, up to this number.
     BackedUp {
@@ -193,6 +209,15 @@ pub enum Deed {
         findings_added: u64,
         findings_gone: u64,
     },
+}
+
+/// A place in the journal that is not as it was written: the first bad number is one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    pub first: RecordId,
+    pub last: RecordId,
+    /// In Japanese, as `monban verify` tells it.
+    pub what: String,
 }
 
 /// What retention deletes, each at its own time.

@@ -17,3 +17,8 @@ pub const LOGIN_REPEATS_MAX: u32 = 1_000;
 
 /// Most native fields kept of one event: a CEF line has some 60, an EVTX record some 40; a hostile line has no end.
 pub const NATIVE_FIELDS_MAX: usize = 512;
+
+/// Whole months that what is kept stays where the configuration says nothing: what can be searched (a year and the month
+/// that is being looked at), what was received (the three years that a claim may take to come up), and what reports rest
+/// on (five years, as medical records are kept).
+pub const RETENTION_MONTHS: [u32; 3] = [13, 36, 60];

@@ -7,7 +7,7 @@ mod hold;
 mod parse;
 mod reindex;
 mod rules;
-mod verify;
+pub(crate) mod verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use monban_detect::{LoadReport, RuleInfo, RuleSet};
+use monban_event::EventId;
 
-use super::print;
+use super::{ask, print};
+use crate::control::Request;
+use crate::explain;
 use crate::rulebook::{self, Trial};
 use crate::verbs::{EXIT_NOTHING, EXIT_OK};
 
@@ -30,6 +33,17 @@ enum Action {
         /// ルールの番号（例: VP-08）
         id: String,
     },
+    /// 一つのルールが何を見ているかを、言葉で説明します（対象の記録、条件、数え方、しきい値、有効な例外）
+    Explain {
+        /// ルールの番号（例: VP-08）
+        id: String,
+        /// データフォルダ（指定すると、いま有効な例外も表示します）
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// 記録の番号（例: 12345-0）。ルールのどの部分が当てはまり、どの部分が当てはまらないかを表示します
+        #[arg(long, value_name = "ID", requires = "data_dir")]
+        event: Option<EventId>,
+    },
     /// ルールが読み込めるかを検査します
     Lint {
         #[arg(required = true, value_name = "PATH")]
@@ -47,6 +61,10 @@ enum Action {
 
 pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let (lines, status) = match &args.action {
+        Action::Explain { id, data_dir: Some(dir), event } => {
+            return ask(dir, false, &Request::ExplainRule { id: id.clone(), event: *event });
+        }
+        Action::Explain { id, .. } => explained(id),
         Action::List { paths } => list(paths)?,
         Action::Show { id } => show(id),
         Action::Lint { paths } => lint(paths)?,
@@ -108,6 +126,14 @@ fn show(id: &str) -> Answer {
     let text = RuleSet::hospital_texts().iter().find(|(file, _)| *file == rule.file).map(|(_, text)| *text);
     lines.extend(text.map(|text| format!("\n■ 定義（{}）\n{text}", rule.file)));
     (lines, EXIT_OK)
+}
+
+fn explained(id: &str) -> Answer {
+    let rules = RuleSet::hospital();
+    match explain::find(&rules, id) {
+        Some((rule, text)) => (explain::lines(rule, text, None), EXIT_OK),
+        None => (vec![explain::unknown(id)], EXIT_NOTHING),
+    }
 }
 
 fn failures(report: &LoadReport) -> impl Iterator<Item = String> {

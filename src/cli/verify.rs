@@ -50,7 +50,8 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let journal = journal_in(args.path.as_deref().unwrap_or(&args.data_dir))?;
     let against = args.against.as_deref().map(read_receipt).transpose()?;
-    let wanted = Wanted { from: args.from, to: args.to, against, first_key: args.key.clone() };
+    let first_key = args.key.clone();
+    let wanted = Wanted { from: args.from, to: args.to, against, first_key, retired: None };
     let told = verify(&journal, &wanted).context("記録を検査できません")?;
     let lines = if args.json { vec![serde_json::to_string(&told)?] } else { report(&told) };
     super::print(&lines)?;
@@ -160,7 +161,8 @@ fn sentence(fault: &Fault) -> String {
     format!("{numbers}{file}: {}{until}", what(&fault.kind))
 }
 
-fn what(kind: &FaultKind) -> String {
+/// What is wrong, in words.
+pub(crate) fn what(kind: &FaultKind) -> String {
     match kind {
         FaultKind::Segment(reason) => format!("区画を読めません（{reason}）"),
         FaultKind::Header(reason) => format!("区画の見出しが違います（{reason}）"),

@@ -1,6 +1,7 @@
 //! The `[retention]` part of the configuration: how long what is kept.
 
 use chrono::Months;
+use monban_event::limits::RETENTION_MONTHS;
 use toml::Table;
 
 use super::{Config, Reader};
@@ -17,10 +18,9 @@ pub(crate) struct Retention {
 }
 
 impl Default for Retention {
-    /// A year and the month that is being looked at; the three years that a claim may take to come up; five years, as
-    /// medical records are kept.
     fn default() -> Self {
-        Self { searchable: Months::new(13), records: Months::new(36), reports: Months::new(60) }
+        let [searchable, records, reports] = RETENTION_MONTHS.map(Months::new);
+        Self { searchable, records, reports }
     }
 }
 

@@ -91,7 +91,11 @@ pub(crate) async fn show(visit: Visit, Path(month): Path<String>, Params(form): 
             let month = Month::parse(&month).ok_or_else(|| Problem::not_found("月は 2026-10 のように指定します。"))?;
             let summary = summary(visit, month, visit.app.now())?;
             if form.print.is_some() {
-                visit.act(Deed::Exported { what: format!("月次監査 {month}"), form: "html".to_owned() })?;
+                visit.act(Deed::Exported {
+                    what: format!("月次監査 {month}"),
+                    form: "html".to_owned(),
+                    events: None,
+                })?;
                 let text = render_print(&summary)?;
                 return Ok(axum::response::IntoResponse::into_response(axum::response::Html(text)));
             }

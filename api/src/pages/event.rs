@@ -1,8 +1,9 @@
-//! One event: a sentence, its fields, the record's text as it came, and where all of it is from.
+//! One event: a sentence, its fields, the record's text as it came, and where all of it is from. Where the number is an
+//! act's, as in the evidence of findings about this product, the act.
 
 use askama::Template;
 use axum::extract::Path;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use monban_audit::wording;
 use monban_event::act::Deed;
 use monban_event::query::{Query, QueryField, Test};
@@ -16,6 +17,7 @@ use super::html;
 use super::search::Line;
 use crate::app::{Answer, Visit};
 use crate::around;
+use crate::auth::role::Scope;
 use crate::auth::sha256_hex;
 use crate::language;
 use crate::limits::CONTEXT_SHOWN;
@@ -70,38 +72,96 @@ struct Related {
     status: &'static str,
 }
 
-pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
-    visit.run(move |visit| html(&answer(visit, &id)?)).await
+/// What somebody did with this product, in the place of an event.
+#[derive(Template)]
+#[template(path = "act.html")]
+struct ActPage {
+    frame: Frame,
+    act: ActTold,
+    findings: Vec<Related>,
 }
 
-/// Reads an event and puts that it was read on record.
-pub(crate) fn read(visit: &Visit, id: &str) -> Result<(Event, Option<Record>), Problem> {
-    let missing = || Problem::not_found("この番号のイベントはありません。保存期間を過ぎて消えた場合もあります。");
+/// What stands under a number.
+pub(crate) enum Found {
+    Event(Box<Event>, Option<Record>),
+    Act(ActTold),
+}
+
+/// An act of the trail in words. Secrets and whole files that some acts hold are not in it.
+#[derive(Clone, Debug)]
+pub(crate) struct ActTold {
+    pub(crate) id: EventId,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) stamp: String,
+    pub(crate) by: String,
+    pub(crate) kind: &'static str,
+    pub(crate) what: String,
+}
+
+pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
+    visit
+        .run(move |visit| match read(visit, &id)? {
+            Found::Event(event, record) => html(&answer(visit, &event, record)?),
+            Found::Act(act) => html(&act_page(visit, act)?),
+        })
+        .await
+}
+
+fn missing() -> Problem {
+    Problem::not_found(
+        "この番号のイベントはありません。保存期間を過ぎて消えたか、「保管した記録の検証不一致」で知らせた、読み出せない記録の場合もあります。",
+    )
+}
+
+/// Reads an event, or the act of that number, and puts that it was read on record.
+pub(crate) fn read(visit: &Visit, id: &str) -> Result<Found, Problem> {
     let id: EventId = id.parse().map_err(|_| missing())?;
-    let event = visit.app.services.store.event(id)?.ok_or_else(missing)?;
+    let Some(event) = visit.app.services.store.event(id)? else { return Ok(Found::Act(read_act(visit, id)?)) };
     let record = visit.app.services.records.read(id.record).map_err(|error| Problem::internal(&error))?;
     visit.act(Deed::Viewed { what: format!("イベント {id}") })?;
-    Ok((event, record))
+    Ok(Found::Event(Box::new(event), record))
 }
 
-fn answer(visit: &Visit, id: &str) -> Result<EventPage, Problem> {
-    let (event, record) = read(visit, id)?;
+fn read_act(visit: &Visit, id: EventId) -> Result<ActTold, Problem> {
+    let act = act(visit, id)?.ok_or_else(missing)?;
+    if !visit.who.may(Scope::AuditsRead) {
+        return Err(Problem::forbidden(Scope::AuditsRead.as_str()));
+    }
+    visit.act(Deed::Viewed { what: format!("操作 {id}") })?;
+    Ok(act)
+}
+
+/// The act of that number. Whoever is shown it has to be one who may see the trail.
+pub(crate) fn act(visit: &Visit, id: EventId) -> Result<Option<ActTold>, Problem> {
+    let row = visit.app.ledger()?.act(id.record)?.filter(|_| id.offset == 0);
+    Ok(row.map(|row| {
+        let (kind, what) = super::trail::told(&row);
+        ActTold { id, at: row.at, stamp: wording::stamp(row.at), by: row.by, kind, what }
+    }))
+}
+
+fn act_page(visit: &Visit, act: ActTold) -> Result<ActPage, Problem> {
+    let findings = related(visit, act.id)?;
+    Ok(ActPage { frame: Frame::of(visit, "操作", Page::Trail)?, act, findings })
+}
+
+fn answer(visit: &Visit, event: &Event, record: Option<Record>) -> Result<EventPage, Problem> {
     let skew = event.ingested.zip(event.event_time).map(|(received, stated)| received - stated);
     let shown = |time| (wording::stamp(time), wording::iso(time));
     Ok(EventPage {
         frame: Frame::of(visit, "イベント", Page::Search)?,
-        sentence: describe::sentence(&event),
+        sentence: describe::sentence(event),
         event_time: shown(event.time()),
         received: event.ingested.map(shown),
         skew: skew.map(|skew| skew_words(skew, is_live(record.as_ref()))),
         skewed: skew.is_some_and(|skew| skew.abs() > SKEW_SHOWN) && is_live(record.as_ref()),
-        rows: rows(&event),
+        rows: rows(event),
         native: event.native.iter().map(|(name, value)| (name.to_owned(), redact_field(name, value).into())).collect(),
-        facts: facts(&event, record.as_ref()),
-        around: around(&event),
-        near: near(visit, &event)?,
+        facts: facts(event, record.as_ref()),
+        around: around(event),
+        near: near(visit, event)?,
         findings: related(visit, event.id)?,
-        raw: record.map(|record| render_raw(&record, Some(&event))),
+        raw: record.map(|record| render_raw(&record, Some(event))),
     })
 }
 

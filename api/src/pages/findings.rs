@@ -6,10 +6,11 @@ use axum::extract::{Path, Query as Params};
 use axum::response::{IntoResponse, Redirect};
 use monban_audit::wording;
 use monban_event::act::Deed;
-use monban_event::{FindingId, FindingStatus, Severity};
+use monban_event::{EventId, FindingId, FindingStatus, Severity};
 use monban_index::ledger::{FindingDetail, FindingFilter, FindingRow, PreviousVerdict, ReviewRow};
 use serde::Deserialize;
 
+use super::event::act;
 use super::exceptions::classified_text;
 use super::frame::{Frame, Page};
 use super::html;
@@ -291,17 +292,24 @@ fn page(visit: &Visit, detail: &FindingDetail, error: Option<String>) -> Result<
     })
 }
 
-/// The first events of the evidence as sentences; one past its retention as its number alone.
+/// The first of the evidence as sentences; what is past its retention as its number alone.
 fn evidence(visit: &Visit, detail: &FindingDetail) -> Result<Vec<(String, String, String)>, Problem> {
     let mut lines = Vec::new();
     for id in detail.evidence.iter().take(EVIDENCE_SHOWN) {
         let (stamp, sentence) = match visit.app.services.store.event(*id)? {
             Some(event) => (wording::stamp(event.time()), describe::sentence(&event)),
-            None => (format!("記録 {id}"), "原ログは保存期間を過ぎています。".to_owned()),
+            None => no_event(visit, *id)?,
         };
         lines.push((format!("/events/{id}"), stamp, sentence));
     }
     Ok(lines)
+}
+
+/// What was done with this product, where the number is an act's.
+fn no_event(visit: &Visit, id: EventId) -> Result<(String, String), Problem> {
+    let gone = || (format!("記録 {id}"), "原ログは保存期間を過ぎたか、読み出せません。".to_owned());
+    let act = if visit.who.may(Scope::AuditsRead) { act(visit, id)? } else { None };
+    Ok(act.map_or_else(gone, |act| (act.stamp, format!("{}　{}　{}", act.by, act.kind, act.what))))
 }
 
 /// What a person decided.

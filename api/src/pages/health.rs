@@ -8,7 +8,7 @@ use super::frame::{Frame, Page};
 use super::html;
 use crate::app::{Answer, Visit};
 use crate::problem::Problem;
-use crate::services::{DiskHealth, ListenerHealth, RetentionHealth};
+use crate::services::{CheckHealth, DiskHealth, ListenerHealth, RetentionHealth};
 
 /// Behind by more than this, searches do not show what just happened.
 const LAG_SHOWN_MS: u64 = 10_000;
@@ -101,6 +101,7 @@ fn answer(visit: &Visit) -> Result<HealthPage, Problem> {
             "読めないファイルや見えない共有フォルダがあるとここに出ます。見えるようになれば自動で続きを取り込みます。",
         ),
         proof_line(visit),
+        check_line(&health.check),
         disk(&health.disk),
         line(
             true,
@@ -135,6 +136,25 @@ fn proof_line(visit: &Visit) -> Line {
         "改ざん検知の鎖",
         format!("検証値 {}（番号 {} まで）、{signed}", receipt.value, receipt.last),
         "10分ごとに署名します。検証値を紙やメールに控えておくと、後から monban verify で書き換えがないことを確かめられます。署名が止まっているときはディスクの空きを確かめてください。",
+    )
+}
+
+/// What the check of the night found.
+fn check_line(check: &CheckHealth) -> Line {
+    let last = check.at.map_or_else(
+        || "まだありません（起動の 5 分後から、毎晩）".to_owned(),
+        |at| format!("最後 {}（区画 {} 個）", wording::minute_stamp(at), wording::count(check.segments)),
+    );
+    let damage = check.damage.first().zip(check.damaged_at);
+    let found = damage.map_or_else(
+        || "食い違いはありません".to_owned(),
+        |(damage, at)| format!("{} に食い違い（{}）", wording::minute_stamp(at), super::trail::place(damage)),
+    );
+    line(
+        damage.is_none(),
+        "記録の検査",
+        format!("{last}、{found}"),
+        "毎晩、新しい記録のすべてと古い記録の一部を、書かれたときのままか検査します。食い違いがあれば何も消さず、安全管理責任者に報告し、データフォルダを複写して、その写しで monban verify を実行してください。",
     )
 }
 

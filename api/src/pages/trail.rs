@@ -40,11 +40,16 @@ fn answer(visit: &Visit) -> Result<TrailPage, Problem> {
     Ok(TrailPage { frame: Frame::of(visit, "監査証跡", Page::Trail)?, lines, limit: TRAIL_SHOWN })
 }
 
-fn line(row: &TrailRow) -> Line {
-    let (kind, what) = match serde_json::from_str(&row.deed) {
+/// What was done: its kind, and the rest.
+pub(crate) fn told(row: &TrailRow) -> (&'static str, String) {
+    match serde_json::from_str(&row.deed) {
         Ok(deed) => words(&deed),
         Err(_) => ("不明", "この版の門番が知らない記録です。".to_owned()),
-    };
+    }
+}
+
+fn line(row: &TrailRow) -> Line {
+    let (kind, what) = told(row);
     Line {
         number: row.record.0,
         stamp: wording::stamp(row.at),
@@ -103,7 +108,11 @@ fn words(deed: &Deed) -> (&'static str, String) {
             ("検索", format!("{query}　{} 件", wording::count(*hits)))
         }
         Deed::Viewed { what } => ("閲覧", what.clone()),
-        Deed::Exported { what, form } => ("出力", format!("{what}（{form}）")),
+        Deed::Exported { what, form, events } => {
+            let events = events.map(|events| format!("、{} 件", wording::count(events))).unwrap_or_default();
+            ("出力", format!("{what}（{form}{events}）"))
+        }
+        Deed::Verified { segments, damage, more, .. } => ("記録の検査", verified(*segments, damage, *more)),
         Deed::Lost { receiver, reason, count } => {
             ("受信の損失", format!("{receiver}　{reason}　{} 件", wording::count(*count)))
         }
@@ -122,6 +131,22 @@ fn words(deed: &Deed) -> (&'static str, String) {
             ("索引の作り直し", format!("{records} 件から　検知 +{findings_added} −{findings_gone}"))
         }
     }
+}
+
+fn verified(segments: u64, damage: &[monban_event::act::Damage], more: u64) -> String {
+    let segments = wording::count(segments);
+    let Some(first) = damage.first() else { return format!("区画 {segments} 個　合格") };
+    let others = damage.len() as u64 - 1 + more;
+    let others = if others > 0 { format!("、ほか {} か所", wording::count(others)) } else { String::new() };
+    format!("区画 {segments} 個　NG　{}{others}", place(first))
+}
+
+/// A damaged place, as `monban verify` tells it.
+pub(crate) fn place(damage: &monban_event::act::Damage) -> String {
+    let (first, last) = (damage.first, damage.last);
+    let numbers =
+        if first == last { format!("番号 {first}") } else { format!("番号 {first}〜{last} のどこか") };
+    format!("{numbers}: {}", damage.what)
 }
 
 fn kept(what: monban_event::act::Kept) -> &'static str {

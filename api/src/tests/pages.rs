@@ -187,7 +187,57 @@ async fn the_month_can_be_read_and_printed() {
     let printed = site.get("/audits/2026-10?print=1", &key).await.text;
     assert!(!printed.contains("class=\"side\"") && !printed.contains("<style>"));
     let exported =
-        |deed: &Deed| matches!(deed, Deed::Exported { what, form } if what == "月次監査 2026-10" && form == "html");
+        |deed: &Deed| matches!(deed, Deed::Exported { what, form, .. } if what == "月次監査 2026-10" && form == "html");
     assert!(site.deeds().iter().any(|(_, deed)| exported(deed)));
     assert_eq!(site.get("/audits/2026-13", &key).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn evidence_that_is_an_act_is_shown_as_one() {
+    let site = Site::new();
+    let key = reviewer(&site).await;
+    let exported = Deed::Exported { what: "検索 *".to_owned(), form: "csv".to_owned(), events: Some(1_234_567) };
+    let act = site.acts.record("佐藤", exported).unwrap();
+    let evidence = monban_event::EventId::new(act, 0);
+    let finding = monban_event::Finding {
+        id: monban_event::FindingId::new("own"),
+        rule_id: monban_event::RuleId::new("LG-08"),
+        rule_title: "門番の設定変更と大量の出力".to_owned(),
+        rule_version: "1".to_owned(),
+        severity: monban_event::Severity::Medium,
+        subject: "佐藤".to_owned(),
+        object: String::new(),
+        first: super::now(),
+        last: super::now(),
+        count: 1,
+        summary: "佐藤 が出力しました。".to_owned(),
+        evidence: vec![evidence, monban_event::EventId::new(monban_event::RecordId(9_999), 0)],
+        sources: std::collections::BTreeSet::new(),
+    };
+    site.ledger.apply(act, |batch| batch.add_finding(act, &finding)).unwrap();
+    let page = site.get("/findings/own", &key).await.text;
+    assert!(page.contains("佐藤　出力　検索 *（csv、1,234,567 件）"), "{page}");
+    assert!(page.contains("保存期間を過ぎたか、読み出せません"), "{page}");
+    let page = site.get(&format!("/events/{evidence}"), &key).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("佐藤 の操作：出力") && page.text.contains("/findings/own"), "{}", page.text);
+    let told = site.get(&format!("/api/v1/events/{evidence}"), &key).await.json();
+    assert_eq!((&told["user.name"], &told["act.kind"]), (&"佐藤".into(), &"出力".into()));
+    assert_eq!(site.get("/events/9999-0", &key).await.status, StatusCode::NOT_FOUND);
+    let reader = site.token(&[crate::auth::role::Scope::EventsRead]);
+    let refused = site.get(&format!("/api/v1/events/{evidence}"), &reader).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "who may not see the trail sees no part of it");
+}
+
+#[tokio::test]
+async fn no_secret_of_an_act_is_shown() {
+    let site = Site::new();
+    let key = reviewer(&site).await;
+    site.token(&[crate::auth::role::Scope::EventsRead]);
+    let rows = site.ledger.read().unwrap().trail(monban_event::TimeRange::default(), 1000).unwrap();
+    for row in rows {
+        let told = site.get(&format!("/api/v1/events/{}-0", row.record), &key).await;
+        assert_eq!(told.status, StatusCode::OK, "{}", told.text);
+        assert!(!told.text.contains("secret") && !told.text.contains("$argon2"), "{}", told.text);
+    }
 }

@@ -134,12 +134,12 @@ async fn every_event_comes_as_lines_and_as_a_spreadsheet() {
         .deeds()
         .into_iter()
         .filter_map(|(_, deed)| match deed {
-            monban_event::act::Deed::Exported { what, form } => Some(format!("{form} {what}")),
+            monban_event::act::Deed::Exported { what, form, events } => Some(format!("{form} {what} {events:?}")),
             _ => None,
         })
         .collect();
     assert_eq!(exported.len(), 3);
-    assert!(exported[0].starts_with("jsonl 検索 user:suzuki"), "{exported:?}");
+    assert!(exported[0].starts_with("jsonl 検索 user:suzuki") && exported[0].ends_with("Some(80)"), "{exported:?}");
     for wrong in ["q=usr:a", "form=xls", "cols=usr"] {
         let reply = site.get(&format!("/api/v1/events/stream?{wrong}"), &key).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{wrong}");

@@ -22,7 +22,8 @@ pub(crate) async fn summary(visit: Visit, Query(asked): Query<Asked>) -> Answer 
             let month = Month::parse(&asked.period)
                 .ok_or_else(|| Problem::bad_request("period は 2026-10 のように指定します。"))?;
             let summary = audits::summary(visit, month, visit.app.now())?;
-            visit.act(Deed::Exported { what: format!("月次監査 {month}"), form: "json".to_owned() })?;
+            visit
+                .act(Deed::Exported { what: format!("月次監査 {month}"), form: "json".to_owned(), events: None })?;
             json(&summary)
         })
         .await

@@ -16,7 +16,7 @@ use super::{Asked, cursor, json};
 use crate::app::{Answer, Visit};
 use crate::around;
 use crate::limits::{API_PAGE_DEFAULT, API_PAGE_MAX, CONTEXT_EVENTS, CONTEXT_MINUTES_MAX};
-use crate::pages::event::read;
+use crate::pages::event::{ActTold, Found, read};
 use crate::problem::Problem;
 use crate::view::raw::render_raw;
 
@@ -105,7 +105,9 @@ pub(crate) async fn context(visit: Visit, Path(id): Path<String>, Query(asked): 
             if minutes == 0 || minutes > CONTEXT_MINUTES_MAX {
                 return Err(Problem::bad_request(format!("minutes は 1 から {CONTEXT_MINUTES_MAX} までです。")));
             }
-            let (event, _) = read(visit, &id)?;
+            let Found::Event(event, _) = read(visit, &id)? else {
+                return Err(Problem::bad_request("この番号は操作の記録で、前後のイベントはありません。"));
+            };
             let found = around::find(visit.app.services.store.as_ref(), &event, minutes, CONTEXT_EVENTS)?;
             let items = |events: &[monban_event::Event]| events.iter().map(export::json).collect::<Vec<_>>();
             json(&json!({
@@ -120,7 +122,10 @@ pub(crate) async fn context(visit: Visit, Path(id): Path<String>, Query(asked): 
 pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
     visit
         .run(move |visit| {
-            let (event, record) = read(visit, &id)?;
+            let (event, record) = match read(visit, &id)? {
+                Found::Event(event, record) => (event, record),
+                Found::Act(act) => return json(&act_json(&act)),
+            };
             let mut object = export::json(&event);
             if let Some(record) = record {
                 object.insert("event.original".to_owned(), render_raw(&record, Some(&event)).text.into());
@@ -131,4 +136,12 @@ pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Answer {
             json(&object)
         })
         .await
+}
+
+/// An act has the form of an event where it has the same things, so that evidence can be read in one way.
+fn act_json(act: &ActTold) -> Value {
+    json!({
+        "event.id": act.id.to_string(), "@timestamp": rfc3339(act.at), "event.module": "monban", "event.dataset": "monban.act",
+        "user.name": act.by, "act.kind": act.kind, "message": act.what,
+    })
 }

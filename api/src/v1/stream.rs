@@ -1,6 +1,6 @@
 //! Every match of a search, as they are found: JSON lines, or CSV for a spreadsheet. Nothing is held whole: a page of
 //! events is written, sent, and the next one looked for. That somebody takes data out is on the trail before the first
-//! byte leaves. An export that cannot be finished breaks its connection off, so that half of it does not look whole.
+//! byte leaves, with how many events there are, as far as that can be counted in the time of a page. An export that cannot be finished breaks its connection off, so that half of it does not look whole.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::channel::{Channel, Sender};
 use monban_event::TimeRange;
 use monban_event::act::Deed;
-use monban_event::store::{SearchPage, SearchRequest, StoreError};
+use monban_event::store::{AggregateRequest, SearchPage, SearchRequest, StoreError};
 use monban_index::export::{self, BYTE_ORDER_MARK, Columns};
 use serde::Deserialize;
 use tokio::runtime::Handle;
@@ -111,7 +111,9 @@ fn begin(visit: &Visit, form: Form, asked: &Asked) -> Result<Export, Problem> {
     let (reading, range) = search.read(visit)?;
     let whole = form == Form::JsonLines || columns.need_whole();
     let request = SearchRequest::new(reading.query().clone(), range, EXPORT_PAGE);
-    visit.act(Deed::Exported { what: exported(&asked.q, range), form: form.name().to_owned() })?;
+    let count = AggregateRequest::count(request.query.clone(), range);
+    let events = Some(visit.app.services.store.aggregate(&count)?.total.value);
+    visit.act(Deed::Exported { what: exported(&asked.q, range), form: form.name().to_owned(), events })?;
     Ok(Export { request: SearchRequest { order, whole, total: false, ..request }, form, columns })
 }
 

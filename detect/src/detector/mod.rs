@@ -191,6 +191,14 @@ impl Detector {
         self.observe_facts(&facts);
     }
 
+    /// These numbers of the journal, first and last, cannot be read. `now` dates it where nothing before them did.
+    pub fn observe_gap(&mut self, numbers: (RecordId, RecordId), now: DateTime<Utc>) {
+        let at = if self.state.clock_us > 0 { time_of(self.state.clock_us) } else { now };
+        let mut facts = Vec::new();
+        self.state.house.gap(numbers, at, &mut facts);
+        self.observe_facts(&facts);
+    }
+
     /// Judges what came to light beside the records.
     fn observe_facts(&mut self, facts: &[Event]) {
         // Nearly every record brings none.

@@ -63,4 +63,9 @@ impl House {
     pub(crate) fn conclude(&mut self, facts: &mut Vec<Event>) {
         self.numbers.conclude(facts);
     }
+
+    /// These numbers of the journal cannot be read any more.
+    pub(crate) fn gap(&mut self, numbers: (RecordId, RecordId), at: DateTime<Utc>, facts: &mut Vec<Event>) {
+        self.deeds.gap(numbers, at, facts);
+    }
 }

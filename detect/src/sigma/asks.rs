@@ -10,7 +10,7 @@ pub(super) fn asks_memory(detections: &Detections) -> bool {
     detections.named.values().any(asks)
 }
 
-fn asks(detection: &Detection) -> bool {
+pub(super) fn asks(detection: &Detection) -> bool {
     match detection {
         Detection::AllOf(items) => items.iter().any(item_asks),
         Detection::AnyOf(parts) | Detection::And(parts) => parts.iter().any(asks),
@@ -20,7 +20,7 @@ fn asks(detection: &Detection) -> bool {
     }
 }
 
-fn item_asks(item: &DetectionItem) -> bool {
+pub(super) fn item_asks(item: &DetectionItem) -> bool {
     // Such a value is the name of a field, and made of parts that need not be looked into for so few rules.
     let names_a_field = item.field.modifiers.contains(&Modifier::FieldRef);
     let is_recalled = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));

@@ -7,6 +7,7 @@
 
 mod asks;
 mod devices;
+mod explain;
 mod guard;
 mod load;
 mod route;
@@ -21,6 +22,7 @@ use monban_event::{Event, Severity};
 use rsigma_parser::CorrelationRule;
 use serde::Serialize;
 
+pub use explain::{Counts, Explained, Part, Selects, explain};
 pub use load::{LoadReport, RuleFailure, SigmaLoadError};
 use source::Routed;
 use view::EventView;

@@ -47,7 +47,7 @@ use monban_event::{Act, Clock, Lane, Record, RecordId, RecordSink, SinkRefused};
 pub use chain::{Begun, Checkpoint, Head, Heads, Receipt};
 pub use codec::Entry;
 pub use copy::Copied;
-pub use retain::Expired;
+pub use retain::{Expired, retired_by};
 pub use sealer::seal_folder;
 pub use segment::Family;
 pub use tail::{Tail, TailItem};
@@ -247,6 +247,11 @@ impl Journal {
     pub fn receipt(&self) -> Receipt {
         let progress = self.shared.progress();
         Receipt::new(RecordId(progress.durable), progress.heads, self.clock.now())
+    }
+
+    /// The folder, for who checks its files beside us.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
     }
 
     /// Waits until every segment that is complete has been sealed, or sealing has failed; gives the failure.

@@ -81,7 +81,12 @@ pub(super) fn retired_up_to(dir: &Path) -> u64 {
 
 /// The last number that retention has taken away by an act; 0 where it is another act.
 pub(super) fn retired(act: &Act) -> u64 {
-    let Deed::Removed { what: Kept::Records | Kept::Acts, parts, count, .. } = &act.deed else { return 0 };
+    retired_by(&act.deed)
+}
+
+/// The same of what was done alone.
+pub fn retired_by(deed: &Deed) -> u64 {
+    let Deed::Removed { what: Kept::Records | Kept::Acts, parts, count, .. } = deed else { return 0 };
     let first = parts.first().and_then(|name| name.split('.').next()?.parse::<u64>().ok());
     first.map_or(0, |first| first.saturating_add(*count).saturating_sub(1))
 }

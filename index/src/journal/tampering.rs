@@ -11,7 +11,7 @@ use super::segment::{
     self, FRAME_HEADER_BYTES, FrameRead, HEADER_BYTES, HEADER_LENGTH, HeaderFault, KIND_LINK, SegmentFile, SegmentPath,
     frame, kind_and_body, sealed_path,
 };
-use super::verify::{Fault, FaultKind, Verification, Wanted, verify};
+use super::verify::{Fault, FaultKind, Verification, Wanted, part_end, verify, verify_while};
 use super::*;
 
 fn start() -> DateTime<Utc> {
@@ -389,4 +389,48 @@ fn a_thousand_changed_bytes_are_a_thousand_found() {
 #[test]
 fn frames_begin_where_the_header_ends() {
     assert_eq!(frame(KIND_LINK, &[]).len(), FRAME_HEADER_BYTES);
+}
+
+#[test]
+fn parts_of_so_many_bytes_follow_one_another_to_the_end_and_each_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    three_days(dir.path());
+    let (mut from, mut ends) = (None, Vec::new());
+    loop {
+        let to = part_end(dir.path(), from, 1).unwrap();
+        let told = verify(dir.path(), &Wanted { from, to, ..Wanted::default() }).unwrap();
+        assert!(told.is_right() && told.segments > 0, "{from:?} {to:?} {:?}", told.faults);
+        ends.push(to);
+        from = to;
+        if to.is_none() {
+            break;
+        }
+    }
+    assert!(ends.len() >= 3 && ends.is_sorted_by_key(|end| end.unwrap_or(DateTime::<Utc>::MAX_UTC)), "{ends:?}");
+    assert_eq!(part_end(dir.path(), None, u64::MAX).unwrap(), None);
+}
+
+#[test]
+fn a_check_that_is_stopped_says_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    three_days(dir.path());
+    assert!(verify_while(dir.path(), &Wanted::default(), &|| false).unwrap().is_none());
+}
+
+#[test]
+fn a_journal_that_is_written_meanwhile_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), Arc::new(SimulatedClock::at(start()))).unwrap();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for line in 0..200 {
+                wait(&journal, vec![record(start(), format!("line {line}"), Origin::Live)]);
+                wait_act(&journal, review(start(), "電話で確認した"));
+            }
+        });
+        while !writing.is_finished() {
+            assert_eq!(checked(dir.path()).faults, []);
+        }
+    });
+    assert_eq!(checked(dir.path()).last, 400);
 }

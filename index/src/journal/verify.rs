@@ -35,6 +35,9 @@ pub struct Wanted {
     pub against: Option<Receipt>,
     /// The public key that the first chain must begin with, as hex.
     pub first_key: Option<String>,
+    /// Numbers up to this are gone by retention, as the asker knows. Else the acts are read for it, which may stand behind
+    /// the period.
+    pub retired: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -133,7 +136,17 @@ pub enum FaultKind {
 }
 
 /// Checks the journal in `dir`. Fails only where the folder cannot be read at all.
+#[expect(clippy::missing_panics_doc, reason = "what nothing stops has an answer")]
 pub fn verify(dir: &Path, wanted: &Wanted) -> Result<Verification, JournalError> {
+    Ok(verify_while(dir, wanted, &|| true)?.expect("nothing stops it"))
+}
+
+/// The same, given up between two segments where `goes_on` says so: then there is no answer.
+pub fn verify_while(
+    dir: &Path,
+    wanted: &Wanted,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<Verification>, JournalError> {
     let mut found = Found::default();
     let (claimed, receipt) = (published(dir), wanted.against.as_ref());
     let mut statements: Vec<Statement> = Vec::new();
@@ -152,15 +165,23 @@ pub fn verify(dir: &Path, wanted: &Wanted) -> Result<Verification, JournalError>
         found.checkpoints = read_checkpoints(dir)?;
         Walked::default()
     } else {
-        Walk::new(dir, Family::Acts, wanted, claims)?.run(&mut found)
+        Walk::new(dir, Family::Acts, wanted, claims)?.run(&mut found, goes_on)
     };
+    found.retired = found.retired.max(match wanted.retired {
+        Some(retired) => retired,
+        None if wanted.to.is_some() && !is_excerpt => retired_by_any_act(dir, goes_on)?,
+        None => 0,
+    });
     statements.extend(found.checkpoints.iter().map(|checkpoint| Statement {
         last: checkpoint.last,
         heads: checkpoint.heads,
         kind: FaultKind::Checkpoint(checkpoint.at),
     }));
     let claims = statements.iter().map(|s| s.claim(s.heads.records)).collect();
-    let records = Walk::new(dir, Family::Records, wanted, claims)?.run(&mut found);
+    let records = Walk::new(dir, Family::Records, wanted, claims)?.run(&mut found, goes_on);
+    if !goes_on() {
+        return Ok(None);
+    }
     if !is_excerpt {
         found.numbers(&acts, &records, claimed.last().0);
     }
@@ -168,7 +189,39 @@ pub fn verify(dir: &Path, wanted: &Wanted) -> Result<Verification, JournalError>
     if receipt.is_some_and(|receipt| !receipt.is_consistent()) {
         found.whole(FaultKind::Receipt);
     }
-    Ok(found.finish(&acts, &records))
+    Ok(Some(found.finish(&acts, &records)))
+}
+
+/// The part of the journal from `from` on, or from its beginning, that has so many bytes on disk: at least one segment.
+/// Gives when the segment behind it was begun, `None` where it reaches to the end.
+pub fn part_end(dir: &Path, from: Option<DateTime<Utc>>, bytes: u64) -> Result<Option<DateTime<Utc>>, JournalError> {
+    let mut begun: Vec<(DateTime<Utc>, u64)> = Vec::new();
+    for family in Family::ALL {
+        for segment in segment::list(dir, family)?.0 {
+            // One that went away or cannot be read has no part in the measure; the check itself tells of it.
+            let length = fs::metadata(&segment.path).map_or(0, |metadata| metadata.len());
+            begun.extend(begun_at(&segment, family).map(|at| (at, length)));
+        }
+    }
+    begun.sort_unstable();
+    let first = begun.partition_point(|&(at, _)| from.is_some_and(|from| at < from));
+    let (mut sum, mut rest) = (0_u64, begun.into_iter().skip(first));
+    let start = rest.next().map(|(at, length)| {
+        sum = length;
+        at
+    });
+    Ok(rest
+        .find(|&(at, length)| {
+            sum = sum.saturating_add(length);
+            sum > bytes && Some(at) > start
+        })
+        .map(|(at, _)| at))
+}
+
+fn retired_by_any_act(dir: &Path, goes_on: &dyn Fn() -> bool) -> Result<u64, JournalError> {
+    let mut found = Found::default();
+    Walk::new(dir, Family::Acts, &Wanted::default(), Vec::new())?.run(&mut found, goes_on);
+    Ok(found.retired)
 }
 
 /// Whether there are records without the acts between them: a period that was handed out. Whether numbers are complete
@@ -242,8 +295,10 @@ impl Found {
         let (lowest, highest) = (acts.begin.max(records.begin), acts.end.min(records.end));
         let mut expected = lowest;
         let last = if highest == u64::MAX { published } else { highest.saturating_sub(1) };
+        // Whoever writes meanwhile has written records by now whose acts were not there a moment ago.
+        let demanded = if last == 0 { u64::MAX } else { last };
         for (first, end) in runs.into_iter().chain([(last.saturating_add(1), last)]) {
-            let gap_end = first.saturating_sub(1).min(highest.saturating_sub(1));
+            let gap_end = first.saturating_sub(1).min(demanded);
             let begin = expected.max(self.retired + 1);
             if gap_end >= begin {
                 let right_until = acts.time_before(begin).max(records.time_before(begin));
@@ -401,10 +456,10 @@ impl Walk {
         })
     }
 
-    fn run(mut self, found: &mut Found) -> Walked {
+    fn run(mut self, found: &mut Found, goes_on: &dyn Fn() -> bool) -> Walked {
         let segments = std::mem::take(&mut self.segments);
         self.reached();
-        for (at, segment) in segments.iter().enumerate() {
+        for (at, segment) in segments.iter().enumerate().take_while(|_| goes_on()) {
             // Proofs have no number: those behind the last act before a segment may stand at its beginning.
             let settled = segment.first.saturating_sub(u64::from(self.family == Family::Acts));
             self.settle(settled, found);

@@ -304,6 +304,33 @@ impl<'a> LedgerReader<'a> {
         )
     }
 
+    /// One act of the trail.
+    pub fn act(&self, id: RecordId) -> Result<Option<TrailRow>, LedgerError> {
+        let statement = "SELECT record, at, by, deed FROM trail WHERE record = ?1";
+        self.one("read an act", statement, [id.0.cast_signed()], trail_row)
+    }
+
+    /// What the journal's own checks found, the newest first. Looks at the whole trail.
+    pub fn checks(&self, limit: usize) -> Result<Vec<TrailRow>, LedgerError> {
+        self.list(
+            "list checks of the journal",
+            "SELECT record, at, by, deed FROM trail WHERE json_extract(deed, '$.kind') = 'verified'
+                 ORDER BY record DESC LIMIT ?1",
+            [i64::try_from(limit).unwrap_or(ROWS_MAX).min(ROWS_MAX)],
+            trail_row,
+        )
+    }
+
+    /// What was deleted past its time, the newest first. Looks at the whole trail.
+    pub fn removals(&self) -> Result<Vec<TrailRow>, LedgerError> {
+        self.list(
+            "list what was deleted",
+            "SELECT record, at, by, deed FROM trail WHERE json_extract(deed, '$.kind') = 'removed' ORDER BY record DESC",
+            [],
+            trail_row,
+        )
+    }
+
     /// The newest acts first.
     pub fn trail(&self, range: TimeRange, limit: usize) -> Result<Vec<TrailRow>, LedgerError> {
         let (from, to) = bounds(range);
@@ -312,14 +339,7 @@ impl<'a> LedgerReader<'a> {
             "list the trail",
             "SELECT record, at, by, deed FROM trail WHERE at >= ?1 AND at < ?2 ORDER BY record DESC LIMIT ?3",
             [from, to, limit],
-            |row| {
-                Ok(TrailRow {
-                    record: RecordId(number(row, 0)?),
-                    at: time(row, 1)?,
-                    by: row.get(2)?,
-                    deed: row.get(3)?,
-                })
-            },
+            trail_row,
         )
     }
 
@@ -466,6 +486,10 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         first_verdict: optional_time(row, 13)?,
         classified: row.get(14)?,
     })
+}
+
+fn trail_row(row: &Row<'_>) -> rusqlite::Result<TrailRow> {
+    Ok(TrailRow { record: RecordId(number(row, 0)?), at: time(row, 1)?, by: row.get(2)?, deed: row.get(3)? })
 }
 
 fn review_row(row: &Row<'_>) -> rusqlite::Result<ReviewRow> {

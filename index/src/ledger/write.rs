@@ -512,6 +512,7 @@ impl<'a> LedgerBatch<'a> {
             | Deed::Searched { .. }
             | Deed::Viewed { .. }
             | Deed::Exported { .. }
+            | Deed::Verified { .. }
             | Deed::BackedUp { .. }
             | Deed::Restored { .. } => Ok(()),
         }
