@@ -250,14 +250,19 @@ pub(super) fn read_frame(file: &File, offset: u64) -> io::Result<FrameRead> {
         let next = offset + 8 + payload.len() as u64;
         return Ok(FrameRead::Frame { payload, next });
     }
-    let next = next_frame(file, offset + 1)?;
-    if next.is_some() {
-        return Ok(FrameRead::Damaged { next });
-    }
     let (length, _) = frame_head(head);
     let end = offset + 8 + length as u64;
-    let is_whole = is_plausible(length) && file.metadata()?.len() >= end;
-    Ok(if is_whole { FrameRead::Damaged { next: Some(end) } } else { FrameRead::End })
+    let is_whole = || Ok::<_, io::Error>(is_plausible(length) && file.metadata()?.len() >= end);
+    let next = match next_frame(file, offset + 1)? {
+        Some(next) => next,
+        None if is_whole()? => end,
+        None => return Ok(FrameRead::End),
+    };
+    // Who writes meanwhile may have been in the middle of it: what is damaged is so once more follows it.
+    Ok(match whole_payload(file, offset)? {
+        Some(payload) => FrameRead::Frame { next: offset + 8 + payload.len() as u64, payload },
+        None => FrameRead::Damaged { next: Some(next) },
+    })
 }
 
 fn is_plausible(length: usize) -> bool {
