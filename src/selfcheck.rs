@@ -19,8 +19,8 @@ use crate::cli::verify::what;
 use crate::night::last_night;
 use crate::node::Node;
 
-/// Of what is older so much is read in a night, as it is on disk: some minutes of one processor. Three years of a hospital
-/// that keeps 60 GB come round within a month.
+/// Of what is older so much is read in a night, as it is on disk: half a minute of one processor (50 MB of sealed segments
+/// take 0.6 s). Three years of a hospital that keeps 60 GB come round within a month.
 const TURN_BYTES: u64 = 2 << 30;
 /// What was journaled before the first check of all counts as old, but for this.
 const FIRST: TimeDelta = TimeDelta::days(1);

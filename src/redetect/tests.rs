@@ -57,6 +57,31 @@ impl World {
             time.timestamp_nanos_opt().unwrap(),
             time.timestamp(),
         );
+        self.put(Format::Syslog, text, origin);
+    }
+
+    /// A logon on a Windows server, numbered by its time; `wrong` where the password was.
+    fn logon(&self, user: &str, time: DateTime<Utc>, wrong: bool, origin: Origin) {
+        if origin == Origin::Live {
+            self.clock.set(time);
+        }
+        let status = if wrong { ("0xc000006d", "0xc000006a") } else { ("0x0", "0x0") };
+        let text = serde_json::json!({"Event": {
+            "System": {
+                "Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}},
+                "EventID": if wrong { 4625 } else { 4624 }, "Channel": "Security", "Computer": "EMR01.minato.example",
+                "TimeCreated": {"#attributes": {"SystemTime": time.format("%Y-%m-%dT%H:%M:%S.000000Z").to_string()}},
+                "EventRecordID": time.timestamp(),
+            },
+            "EventData": {
+                "TargetUserName": user, "TargetDomainName": "MINATO", "Status": status.0, "SubStatus": status.1,
+                "LogonType": 3, "WorkstationName": "IJI-PC07", "IpAddress": "10.20.1.5", "IpPort": "50123",
+            },
+        }});
+        self.put(Format::Json, text.to_string(), origin);
+    }
+
+    fn put(&self, format: Format, text: String, origin: Origin) {
         let import = origin == Origin::Import;
         let file = import.then(|| FilePosition { import: RecordId(1), index: 0, path: "old.log".into(), hints: None });
         let record = Record {
@@ -65,7 +90,7 @@ impl World {
             transport: if import { Transport::File } else { Transport::Tcp },
             peer: (!import).then(|| "192.0.2.1:514".parse().unwrap()),
             identity: None,
-            format: Format::Syslog,
+            format,
             file,
             bytes: text.into_bytes(),
             cut: false,
@@ -176,6 +201,25 @@ fn a_late_import_changes_the_findings_of_its_days() {
     let changed = world.changed_since(&before);
     assert!(changed.iter().any(|line| line.0 == "VP-10"), "{changed:?}");
     assert!(changed.iter().all(|line| line.1 == "vendor01" && line.2 == 13), "{changed:?}");
+}
+
+#[test]
+fn a_domain_that_locks_nobody_is_known_as_such_when_its_days_are_judged_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    world.logon("tanaka", at("10-05T09:00:00"), false, Origin::Live);
+    for wrong in 0..52 {
+        world.logon("svc_bk", at("11-10T12:30:00") + TimeDelta::minutes(10 * wrong), true, Origin::Live);
+    }
+    world.clock.set(at("11-11T13:00:00"));
+    let found = |world: &World| {
+        let rows = world.findings().into_values().filter(|row| row.rule_id.as_str() == "AU-05");
+        rows.map(|row| (row.status, row.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&world), [(FindingStatus::Open, 52)]);
+    world.logon("svc_bk", at("11-10T23:55:00"), true, Origin::Import);
+    settle(&world.node).unwrap();
+    assert_eq!(found(&world), [(FindingStatus::Open, 53)]);
 }
 
 /// A month handed in as old records, in some order, after what the hospital is was told.

@@ -42,10 +42,10 @@ const WIDE: [&str; 3] = ["admin", "findings:review", "events:read"];
 /// Reports are made to be taken out. Their acts name no number of events, nor do those of earlier versions.
 const REPORTS: [&str; 2] = ["月次監査 ", "audit "];
 
-/// The program itself, which reads what somebody wrote into its files.
+/// The program itself, which finds at a start what somebody changed in its files.
 const PROGRAM: &str = "monban";
-/// … whom nobody can ask; so its acts of that kind are told as the file's.
-const FILE: &str = "設定ファイル";
+/// … and whom nobody can ask: it was somebody who may write on the server.
+const SERVER: &str = "門番のサーバ";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -195,7 +195,7 @@ impl Deeds {
     }
 
     fn fact(&mut self, (id, act): (RecordId, &Act), done: &Done) -> Event {
-        let account = if act.by == PROGRAM { FILE } else { &act.by };
+        let account = if act.by == PROGRAM { SERVER } else { &act.by };
         let mut fact = fact(DEED, EventId::new(id, 0), act.at);
         say(&mut fact, "deed", &done.deed);
         say(&mut fact, "account", &account);

@@ -92,7 +92,7 @@ fn settings_count_where_they_keep_less_or_watch_less_closely() {
     );
     let weaker = config("[retention]\nsearchable_months = 6\n[rules]\nlearning_days = 90");
     let said = told.says("10-07T09:00:00", "monban", weaker, &["deed", "account", "what"]);
-    assert_eq!(said[..2], ["config", "設定ファイル"]);
+    assert_eq!(said[..2], ["config", "門番のサーバ"]);
     assert_eq!(
         said[2],
         "設定の緩和（検索できる期間 13 か月から 6 か月へ、原ログの保管 60 か月から 36 か月へ、学習期間 14 日から 90 日へ）"
