@@ -86,7 +86,7 @@ impl RuleSet {
     }
 
     /// Whether a rule speaks of what did not happen.
-    pub fn is_about_absence(&self, rule: &RuleId) -> bool {
+    fn is_about_absence(&self, rule: &RuleId) -> bool {
         self.absences.iter().any(|(voice, _)| voice.rule_id == *rule)
     }
 

@@ -1,6 +1,7 @@
 //! Every match of a search, as they are found: JSON lines, or CSV for a spreadsheet. Nothing is held whole: a page of
 //! events is written, sent, and the next one looked for. That somebody takes data out is on the trail before the first
-//! byte leaves, with how many events there are, as far as that can be counted in the time of a page. An export that cannot be finished breaks its connection off, so that half of it does not look whole.
+//! byte leaves, with how many events there are, as far as that can be counted in the time of a page. An export that cannot
+//! be finished breaks its connection off, so that half of it does not look whole.
 
 use std::io;
 use std::ops::ControlFlow;
